@@ -1,0 +1,176 @@
+"""`cluster.toml`: which regions, nodes and credentials make up a cluster, and its settings.
+
+The first start forms every consensus group from this file; after that the catalog is the truth and the file only says who runs where.
+A mistake in it is a `ClusterFileError`: one line that says what is wrong and where.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from wire.catalog import NodeId, NodeSpec
+
+
+class ClusterFileError(Exception):
+    """The cluster file cannot be used; the message is one line for the operator."""
+
+
+class Credential(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An access key that requests may be signed with."""
+
+    access_key_id: str
+    secret_access_key: str
+
+
+class NodeEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A storage node: unique id over all regions, its zone, and the host:port of its gRPC server."""
+
+    id: str
+    zone: str
+    address: str
+
+    def spec(self) -> NodeSpec:
+        """Return the node as the catalog knows it."""
+        return NodeSpec(NodeId(self.id), self.zone, self.address)
+
+
+class RegionEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A region: its name, its number (1..65535, never reused), its router's HTTP and gateway addresses, its nodes."""
+
+    name: str
+    number: int
+    http: str
+    gateway: str
+    nodes: tuple[NodeEntry, ...]
+
+    def node(self, node_id: str) -> NodeEntry | None:
+        """Return the node of that id, or None."""
+        return next((node for node in self.nodes if node.id == node_id), None)
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be tuned. Times in milliseconds unless the name says otherwise."""
+
+    partitions: int = 6  # data partitions per region, fixed at bootstrap
+    replicas: int = 3  # per partition; at most the number of nodes
+    tick_ms: int = 100
+    heartbeat_ticks: int = 1
+    election_ticks: int = 10
+    lease_reads: bool = True
+    request_timeout_ms: int = 10_000
+    max_clock_skew_ms: int = 60_000
+    signatures: bool = True
+    signature_skew_seconds: int = 900
+    map_bytes_initial: int = 64 << 20
+    log_entries_kept: int = 10_000  # entries kept behind the applied index for lagging followers
+    stream_retention_seconds: int = 24 * 3600
+    tombstone_retention_seconds: int = 24 * 3600
+    replica_source_hold_seconds: int = 24 * 3600  # how long a replica that was a source may not be deleted; 0 = no hold
+    link_backoff_ms_max: int = 2_000
+    log_level: str = "info"
+
+
+class ClusterSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    cluster_id: str
+    regions: tuple[RegionEntry, ...]
+    credentials: tuple[Credential, ...] = ()
+    settings: Settings = Settings()
+
+    def region(self, name: str) -> RegionEntry:
+        """Return the region of that name. Raises ClusterFileError."""
+        found = next((region for region in self.regions if region.name == name), None)
+        if found is None:
+            raise ClusterFileError(f"region {name!r} is not in the cluster file; it has {_names(self.regions)}")
+        return found
+
+    def region_of_node(self, node_id: str) -> RegionEntry:
+        """Return the region that holds a node. Raises ClusterFileError."""
+        found = next((region for region in self.regions if region.node(node_id)), None)
+        if found is None:
+            known = ", ".join(node.id for region in self.regions for node in region.nodes)
+            raise ClusterFileError(f"node {node_id!r} is not in the cluster file; it has {known}")
+        return found
+
+    def secrets(self) -> dict[str, str]:
+        """Return secret by access key id."""
+        return {each.access_key_id: each.secret_access_key for each in self.credentials}
+
+
+def load_cluster(path: Path) -> ClusterSpec:
+    """Read and check a cluster file. Raises ClusterFileError."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ClusterFileError(f"{path}: no such cluster file; `globetable up` writes one") from None
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ClusterFileError(f"{path}: not a readable TOML file: {error}") from None
+    try:
+        cluster = msgspec.convert(content, ClusterSpec)
+        _check(cluster)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ClusterFileError(f"{path}: {error}") from None
+    return cluster
+
+
+def dump_cluster(cluster: ClusterSpec) -> str:
+    """Return the file's text, which `load_cluster` reads back to an equal value."""
+    content: dict[str, Any] = msgspec.to_builtins(cluster)
+    lines = [f"cluster_id = {_toml(content['cluster_id'])}", "", "[settings]"]
+    lines += [f"{name} = {_toml(value)}" for name, value in content["settings"].items()]
+    for credential in content["credentials"]:
+        lines += ["", "[[credentials]]", *(f"{name} = {_toml(value)}" for name, value in credential.items())]
+    for region in content["regions"]:
+        lines += ["", "[[regions]]"]
+        lines += [f"{name} = {_toml(value)}" for name, value in region.items() if name != "nodes"]
+        for node in region["nodes"]:
+            lines += ["", "[[regions.nodes]]", *(f"{name} = {_toml(value)}" for name, value in node.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _check(cluster: ClusterSpec) -> None:
+    if not cluster.regions:
+        raise ValueError("no [[regions]]: name at least one")
+    _unique("region name", [region.name for region in cluster.regions])
+    _unique("region number", [region.number for region in cluster.regions])
+    _unique("node id", [node.id for region in cluster.regions for node in region.nodes])
+    addresses = [node.address for region in cluster.regions for node in region.nodes]
+    _unique("address", addresses + [address for region in cluster.regions for address in (region.http, region.gateway)])
+    for region in cluster.regions:
+        _check_region(region)
+    if not 1 <= cluster.settings.partitions <= 4096:
+        raise ValueError(f"settings.partitions is {cluster.settings.partitions}; expected 1 to 4096")
+    if cluster.settings.signatures and not cluster.credentials:
+        raise ValueError("settings.signatures is on but there are no [[credentials]]: add one or switch signatures off")
+
+
+def _check_region(region: RegionEntry) -> None:
+    if not 1 <= region.number <= 65_535:
+        raise ValueError(f"region {region.name!r} has number {region.number}; expected 1 to 65535")
+    if not region.nodes:
+        raise ValueError(f"region {region.name!r} has no [[regions.nodes]]")
+    for address in (region.http, region.gateway, *(node.address for node in region.nodes)):
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+            raise ValueError(f"region {region.name!r} has address {address!r}; expected host:port")
+
+
+def _unique(what: str, values: list[Any]) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{what} {value!r} is used more than once")
+
+
+def _names(regions: tuple[RegionEntry, ...]) -> str:
+    return ", ".join(region.name for region in regions)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    return msgspec.json.encode(value).decode()

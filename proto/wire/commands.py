@@ -1,0 +1,243 @@
+"""What a router asks of a partition, and what comes back: commands, outcomes and their envelopes.
+
+Items are compact DynamoDB JSON as bytes, expressions are serialized trees (`wire.expressions`) as bytes, values are one JSON
+list as bytes: the node decodes only what it must. Named tuples, not frozen dataclasses: several are built per request, and they
+cost a third.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from wire.errors import ErrorCode
+from wire.keys import ItemKey
+from wire.versions import Version
+
+NO_BYTES = b""
+
+
+class WriteKind(IntEnum):
+    """What a write does. Numbers travel on the wire and in the log."""
+
+    PUT = 1
+    UPDATE = 2
+    DELETE = 3
+
+
+class Returned(IntEnum):
+    """ReturnValues."""
+
+    NONE = 0
+    ALL_OLD = 1
+    UPDATED_OLD = 2
+    ALL_NEW = 3
+    UPDATED_NEW = 4
+
+
+class Get(NamedTuple):
+    """Read one item. `projection` is a serialized tree or empty."""
+
+    table: int
+    key: ItemKey
+    consistent: bool
+    projection: bytes = NO_BYTES
+
+
+class Write(NamedTuple):
+    """Put, update or delete one item, if `condition` (a serialized tree, or empty) holds.
+
+    `body` is the whole normalized item for PUT with `size` its DynamoDB size; for UPDATE it is the item of just the key
+    attributes, from which an absent item starts; for DELETE it is empty.
+    """
+
+    kind: WriteKind
+    table: int
+    key: ItemKey
+    body: bytes = NO_BYTES
+    size: int = 0
+    condition: bytes = NO_BYTES
+    update: bytes = NO_BYTES
+    values: bytes = NO_BYTES  # JSON list of the attribute values that condition and update refer to by position
+    returned: Returned = Returned.NONE
+    return_on_failure: bool = False  # ReturnValuesOnConditionCheckFailure = ALL_OLD
+
+
+class Position(NamedTuple):
+    """A place in (hash, sort) order; a page ends at one and the next begins just after it."""
+
+    hash: bytes  # 16 bytes
+    key: ItemKey
+
+
+class Range(NamedTuple):
+    """Read a page: a Query (partition_key set) in sort order, or a piece of a Scan (partition_key None) in hash order.
+
+    Sort bounds are encoded key bytes; `upper` None = unbounded; both ends say whether they are included. For a scan the token range
+    [lower_token, upper_token) applies. `start` is exclusive. `limit` counts items evaluated (0 = none); the page also ends when
+    the sizes of evaluated items pass `bytes_max`.
+    """
+
+    table: int
+    index: int = 0  # 0 = the table itself
+    partition_key: bytes | None = None
+    lower: bytes = NO_BYTES
+    lower_included: bool = True
+    upper: bytes | None = None
+    upper_included: bool = True
+    prefix: bytes = NO_BYTES  # begins_with: sort keys that start with these bytes; then lower and upper are unset
+    lower_token: int = 0
+    upper_token: int = 1 << 64
+    reverse: bool = False
+    start: Position | None = None
+    limit: int = 0
+    bytes_max: int = 1 << 20
+    consistent: bool = False
+    filter: bytes = NO_BYTES
+    projection: bytes = NO_BYTES
+    values: bytes = NO_BYTES
+    count_only: bool = False
+
+
+class ReadChanges(NamedTuple):
+    """Read change records of a table with a sequence number above `after`; leader only, applied state."""
+
+    table: int
+    generation: int  # records of other stream generations are passed over
+    after: int
+    limit: int
+    bytes_max: int
+
+
+class Change(NamedTuple):
+    """One replicated change: the whole state of an item at a version. A tombstone has no body."""
+
+    key: ItemKey
+    version: Version
+    tombstone: bool
+    size: int
+    body: bytes
+
+
+class Merge(NamedTuple):
+    """Apply another region's changes to a table, each iff its version is above the stored one."""
+
+    table: int
+    source: str
+    changes: tuple[Change, ...]
+
+
+class ChangeCatalog(NamedTuple):
+    """Ask partition 0 for a change (`wire.catalog.encode_change`)."""
+
+    payload: bytes
+
+
+Command = Get | Write | Range | ReadChanges | Merge | ChangeCatalog
+
+
+class Got(NamedTuple):
+    """An item as (projected) JSON, empty when there is none; `size` is the stored item's, for capacity."""
+
+    item: bytes
+    size: int
+
+
+class Written(NamedTuple):
+    """A committed write: the attributes that `returned` asked for (JSON, or empty), and sizes before and after for capacity."""
+
+    attributes: bytes
+    size_before: int
+    size_after: int
+
+
+class ConditionFailed(NamedTuple):
+    """The condition did not hold, on committed state; nothing was written. `item` only if asked for and there is one."""
+
+    item: bytes
+    size: int
+
+
+class Page(NamedTuple):
+    """A page of a Range. `last` is None when the range ends here. `scanned_bytes` is the size of all evaluated items."""
+
+    items: tuple[bytes, ...]
+    count: int
+    scanned_count: int
+    scanned_bytes: int
+    last: Position | None
+
+
+class ChangeRecord(NamedTuple):
+    """One row of a partition's change log, as a stream reader or a shipper sees it.
+
+    Images are JSON, empty = absent. `origin` is the region number of the write; `flags` says replicated (1), expired by ttl (2).
+    `time_ms` is the wall time part of the version at which it was written here.
+    """
+
+    sequence: int
+    table: int
+    generation: int
+    kind: int  # 1 INSERT, 2 MODIFY, 3 REMOVE
+    key: ItemKey
+    version: Version
+    old_image: bytes
+    new_image: bytes
+    origin: int
+    flags: int
+    time_ms: int
+
+
+class Changes(NamedTuple):
+    """Change records in order. `next_after` continues; `latest` is the partition's last sequence number, `oldest` the first kept."""
+
+    records: tuple[ChangeRecord, ...]
+    next_after: int
+    oldest: int
+    latest: int
+
+
+class Merged(NamedTuple):
+    """How many changes were applied, and how many had already lost to a newer local version."""
+
+    applied: int
+    superseded: int
+
+
+class CatalogDecided(NamedTuple):
+    """A committed catalog change (`wire.catalog.Decided.encode`)."""
+
+    payload: bytes
+
+
+class NotLeader(NamedTuple):
+    """Not applied: this replica does not lead. `leader` is the node that seems to, or empty."""
+
+    leader: str
+
+
+class Failed(NamedTuple):
+    """Refused or failed; see `wire.errors.NOT_APPLIED` for which codes promise that nothing was or will be applied."""
+
+    code: ErrorCode
+    message: str
+
+
+Outcome = (
+    Got | Written | ConditionFailed | Page | Changes | Merged | CatalogDecided | NotLeader | Failed
+)
+
+
+class Request(NamedTuple):
+    """A command on its way to a partition's replica. `id` is unique per stream; `timeout_ms` counts from receipt."""
+
+    id: int
+    partition: int
+    epoch: int
+    timeout_ms: int
+    command: Command
+
+
+class Response(NamedTuple):
+    """The outcome of the request with this id."""
+
+    id: int
+    outcome: Outcome
