@@ -1,0 +1,132 @@
+"""The HTTP server: sockets in, whole requests out, answers back.
+
+The only import of aiohttp in the data path, and only of its low-level server: no routes, no middlewares, no access log.
+Knows sizes, keep-alive and stopping; refuses to know what a request means.
+"""
+
+import asyncio
+import errno
+import ssl
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from router.http.encoding import BODY_BYTES_MAX
+from router.http.messages import Handler, HttpRequest, HttpResponse
+
+BACKLOG_CONNECTIONS: Final = 1024
+HEADER_LINE_BYTES_MAX: Final = 16 << 10
+HEADERS_MAX: Final = 128
+KEEPALIVE_SECONDS: Final = 75.0
+STOP_GRACE_SECONDS: Final = 10.0
+
+
+class ListenError(Exception):
+    """An address cannot be listened on; the message says which and why, in one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """Where to listen, and within which bounds. Port 0 takes any free port."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    reuse_port: bool = False
+    tls: ssl.SSLContext | None = None
+    body_bytes_max: int = BODY_BYTES_MAX
+
+
+class HttpServer:
+    """Serve one address with one handler until stopped."""
+
+    def __init__(self, handler: Handler, settings: HttpSettings) -> None:
+        self._handler = handler
+        self._settings = settings
+        self._connections: web.Server | None = None
+        self._listener: asyncio.Server | None = None
+
+    @property
+    def port(self) -> int:
+        """Return the port that is listened on."""
+        assert self._listener is not None, "the server has not been started"
+        port: int = self._listener.sockets[0].getsockname()[1]
+        return port
+
+    async def start(self) -> None:
+        """Listen and serve.
+
+        Raises ListenError when the address is taken or not ours.
+        """
+        assert self._listener is None, "the server has been started already"
+        self._connections = web.Server(
+            self._serve,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            auto_decompress=False,
+            max_line_size=HEADER_LINE_BYTES_MAX,
+            max_field_size=HEADER_LINE_BYTES_MAX,
+            max_headers=HEADERS_MAX,
+        )
+        settings = self._settings
+        try:
+            self._listener = await asyncio.get_running_loop().create_server(
+                self._connections,
+                settings.host,
+                settings.port,
+                reuse_port=settings.reuse_port or None,
+                backlog=BACKLOG_CONNECTIONS,
+                ssl=settings.tls,
+            )
+        except OSError as error:
+            why = "the port is in use" if error.errno == errno.EADDRINUSE else (error.strerror or str(error))
+            raise ListenError(f"cannot listen on {settings.host}:{settings.port}: {why}") from error
+
+    async def stop(self, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
+        """Stop accepting, let the requests in flight finish for `grace_seconds`, close every connection."""
+        if self._listener is None or self._connections is None:
+            return
+        self._listener.close()
+        self._connections.pre_shutdown()
+        await self._connections.shutdown(grace_seconds)
+        await self._listener.wait_closed()
+        self._listener = self._connections = None
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        body = await _whole_body(request, self._settings.body_bytes_max)
+        if body is None:
+            return _too_large()
+        message = request._message
+        answer = await self._handler(HttpRequest(message.method, message.path, request.headers, body))
+        return _response(answer)
+
+
+async def _whole_body(request: web.BaseRequest, bytes_max: int) -> bytes | None:
+    """Return the body of `request`, or None as soon as it is known to be larger than `bytes_max`."""
+    if (request.content_length or 0) > bytes_max:
+        return None
+    content = request.content
+    first = await content.readany()
+    if content.at_eof():
+        return first if len(first) <= bytes_max else None
+    chunks = [first]
+    size = len(first)
+    while not content.at_eof():
+        chunk = await content.readany()
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > bytes_max:
+            return None
+    return b"".join(chunks)
+
+
+def _response(answer: HttpResponse) -> web.Response:
+    headers = answer.headers
+    headers["server"] = "Server"
+    return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+
+def _too_large() -> web.Response:
+    response = web.Response(status=413, headers={"server": "Server"})
+    response.force_close()
+    return response

@@ -1,0 +1,297 @@
+"""Who sent a request: AWS Signature Version 4, in the Authorization field or in the query of a presigned URL.
+
+Knows the algorithm, the texts with which AWS refuses, and nothing of what the caller may do. The order of the checks is
+AWS's, so that a request with several faults is refused for the same one.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote
+
+from wire.clock import Clock
+from wire.errors import ErrorCode, StoreError
+
+from router.http.canonical import canonical_headers, canonical_path, canonical_query, canonical_request, payload_hash
+from router.http.messages import HttpRequest
+from router.http.timestamps import basic_text, normalized, parsed_ms
+
+ALGORITHM: Final = "AWS4-HMAC-SHA256"
+SERVICE: Final = "dynamodb"
+TERMINATOR: Final = "aws4_request"
+CLOCK_SKEW_SECONDS: Final = 15 * 60
+PRESIGNED_SECONDS_MAX: Final = 7 * 24 * 3600
+
+# Verified credentials remembered with their derived keys. A client has one per day and set of signed fields; when this
+# many are known, all are forgotten and derived again.
+CLAIMS_MAX: Final = 4096
+
+_MISMATCH: Final = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+    "and signing method. Consult the service documentation for details."
+)
+_HEADER_PARAMETERS: Final = ("Credential", "Signature", "SignedHeaders")
+_QUERY_PARAMETERS: Final = (
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Signature",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Date",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who a request says it is from, and for which region it was signed; None where it says nothing."""
+
+    access_key_id: str | None
+    region: str | None
+
+
+NOBODY: Final = Identity(access_key_id=None, region=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Claim:
+    """What one client signs with: its scope, the fields it signs, and the key derived for them."""
+
+    identity: Identity
+    secret: str
+    date: str
+    scope: str
+    names: str
+    signed_headers: tuple[str, ...]
+    key: bytes
+
+
+def claimed_identity(request: HttpRequest) -> Identity:
+    """Return who `request` says it is from, unverified: for when signatures are not checked."""
+    authorization = request.headers.get("Authorization")
+    credential = _credential_of(authorization) if authorization else _credential_of_query(request.target)
+    pieces = credential.split("/")
+    if len(pieces) != 5:
+        return NOBODY
+    return Identity(access_key_id=pieces[0] or None, region=pieces[2] or None)
+
+
+def _credential_of(authorization: str) -> str:
+    _, _, rest = authorization.partition("Credential=")
+    return rest.partition(",")[0].partition(" ")[0]
+
+
+def _credential_of_query(target: str) -> str:
+    return _query_parameters(target.partition("?")[2]).get("X-Amz-Credential", "")
+
+
+def _query_parameters(query: str) -> dict[str, str]:
+    """Return the parameters of `query`; the first of a name counts."""
+    parameters: dict[str, str] = {}
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        parameters.setdefault(unquote(name), unquote(value))
+    return parameters
+
+
+class SignatureVerifier:
+    """Verify requests against known credentials."""
+
+    def __init__(self, *, credentials: Mapping[str, str], clock: Clock, skew_seconds: int = CLOCK_SKEW_SECONDS) -> None:
+        self._credentials = credentials
+        self._clock = clock
+        self._skew_seconds = skew_seconds
+        self._claims: dict[str, _Claim] = {}
+        self._date = ""  # the last date seen and what it meant: clients of one second share it
+        self._date_ms = 0
+
+    def verify(self, request: HttpRequest) -> Identity:
+        """Return who sent `request`.
+
+        Raises StoreError with AWS's code and text when the signature is missing, incomplete, expired or wrong.
+        """
+        authorization = request.headers.get("Authorization")
+        query = request.target.partition("?")[2]
+        parameters = _query_parameters(query) if query else {}
+        if "X-Amz-Algorithm" in parameters:
+            if authorization is not None:
+                raise _invalid(
+                    "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
+                )
+            return self._verify_query(request, query, parameters)
+        if authorization is None or not authorization.lstrip().startswith("AWS4-"):
+            raise StoreError(ErrorCode.MISSING_AUTHENTICATION_TOKEN, "Request is missing Authentication Token")
+        return self._verify_header(request, authorization)
+
+    # The Authorization field.
+
+    def _verify_header(self, request: HttpRequest, authorization: str) -> Identity:
+        text, _, tail = authorization.rpartition("Signature=")
+        signature = tail
+        date = request.headers.get("X-Amz-Date")
+        claim = self._claims.get(text)
+        if claim is None or date is None or self._credentials.get(claim.identity.access_key_id or "") != claim.secret:
+            claim, signature, date = self._claim_of(request, authorization)
+        else:
+            self._require_current(date)
+            if not date.startswith(claim.date):
+                claim, signature, date = self._claim_of(request, authorization)
+        payload = payload_hash(request, request.headers.get("X-Amz-Content-SHA256"))
+        canonical = canonical_request(request, claim.signed_headers, claim.names, payload)
+        _require_signature(claim, date, canonical, signature)
+        # Only where the signature comes last does the text before it say everything else.
+        if signature == tail and text not in self._claims:
+            self._remember(text, claim)
+        return claim.identity
+
+    def _remember(self, text: str, claim: _Claim) -> None:
+        if len(self._claims) >= CLAIMS_MAX:
+            self._claims.clear()
+        self._claims[text] = claim
+
+    def _claim_of(self, request: HttpRequest, authorization: str) -> tuple[_Claim, str, str]:
+        """Return claim, signature and date of a request not seen before, all checked but the signature."""
+        parameters = _header_parameters(authorization)
+        date = request.headers.get("X-Amz-Date") or request.headers.get("Date")
+        missing = [
+            f"Authorization header requires '{name}' parameter. "
+            for name in _HEADER_PARAMETERS
+            if not parameters.get(name)
+        ]
+        if not date:
+            missing.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
+        if missing or not date:
+            raise _incomplete("".join(missing) + f"Authorization={authorization}")
+        date = normalized(date)
+        self._require_current(date)
+        algorithm = authorization.split(maxsplit=1)[0]
+        claim = self._claim(algorithm, parameters["Credential"], parameters["SignedHeaders"], date)
+        return claim, parameters["Signature"], date
+
+    # The query of a presigned URL.
+
+    def _verify_query(self, request: HttpRequest, query: str, parameters: dict[str, str]) -> Identity:
+        missing = [
+            f"AWS query-string parameters must include '{name}'. "
+            for name in _QUERY_PARAMETERS
+            if not parameters.get(name)
+        ]
+        if missing:
+            raise _incomplete("".join(missing) + "Re-examine the query-string parameters.")
+        date = normalized(parameters["X-Amz-Date"])
+        self._require_current(date, _lifetime_seconds(parameters.get("X-Amz-Expires"), self._skew_seconds))
+        claim = self._claim(
+            parameters["X-Amz-Algorithm"], parameters["X-Amz-Credential"], parameters["X-Amz-SignedHeaders"], date
+        )
+        payload = payload_hash(
+            request, parameters.get("X-Amz-Content-SHA256") or request.headers.get("X-Amz-Content-SHA256")
+        )
+        path = canonical_path(request.target.partition("?")[0])
+        fields = canonical_headers(request.headers, claim.signed_headers)
+        signed_query = canonical_query(query, without="X-Amz-Signature")
+        canonical = f"{request.method}\n{path}\n{signed_query}\n{fields}\n{claim.names}\n{payload}"
+        _require_signature(claim, date, canonical.encode("utf-8", "surrogateescape"), parameters["X-Amz-Signature"])
+        return claim.identity
+
+    # What both have in common.
+
+    def _require_current(self, date: str, lifetime_seconds: int | None = None) -> None:
+        if date != self._date:
+            self._date_ms = parsed_ms(date)
+            self._date = date
+        before = self._skew_seconds if lifetime_seconds is None else lifetime_seconds
+        now_ms = self._clock.wall_ms()
+        if self._date_ms < now_ms - before * 1000:
+            bound, now = basic_text(now_ms - before * 1000), basic_text(now_ms)
+            raise _invalid(f"Signature expired: {date} is now earlier than {bound} ({now} - {before / 60:g} min.)")
+        if self._date_ms > now_ms + self._skew_seconds * 1000:
+            bound, now = basic_text(now_ms + self._skew_seconds * 1000), basic_text(now_ms)
+            window = f"{now} + {self._skew_seconds / 60:g} min."
+            raise _invalid(f"Signature not yet current: {date} is still later than {bound} ({window})")
+
+    def _claim(self, algorithm: str, credential: str, names: str, date: str) -> _Claim:
+        signed_headers = tuple(names.lower().split(";"))
+        if "host" not in signed_headers:
+            raise _invalid("'Host' must be a 'SignedHeader' in the AWS Authorization.")
+        if algorithm != ALGORITHM:
+            raise _incomplete(f"Unsupported AWS 'algorithm': '{algorithm}' (only {ALGORITHM} for now). ")
+        pieces = credential.rstrip("/").split("/")
+        if len(pieces) != 5:
+            raise _incomplete(
+                "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, "
+                f"got '{credential}'"
+            )
+        access_key_id, day, region, service, terminator = pieces
+        _require_scope(day, service, terminator, date)
+        secret = self._credentials.get(access_key_id)
+        if secret is None:
+            raise StoreError(ErrorCode.UNRECOGNIZED_CLIENT, "The security token included in the request is invalid.")
+        return _Claim(
+            identity=Identity(access_key_id=access_key_id, region=region),
+            secret=secret,
+            date=day,
+            scope=f"{day}/{region}/{service}/{terminator}",
+            names=names.lower(),
+            signed_headers=signed_headers,
+            key=_derived_key(secret, day, region),
+        )
+
+
+def _header_parameters(authorization: str) -> dict[str, str]:
+    """Return the parameters of an Authorization field; AWS takes commas and blanks between them alike."""
+    parameters: dict[str, str] = {}
+    for part in authorization.replace(",", " ").split()[1:]:
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise _incomplete(
+                f"'{part}' not a valid key=value pair (missing equal-sign) in Authorization header: '{authorization}'."
+            )
+        parameters[name] = value
+    return parameters
+
+
+def _lifetime_seconds(expires: str | None, default: int) -> int:
+    if expires is None:
+        return default
+    if not expires.isdecimal() or int(expires) > PRESIGNED_SECONDS_MAX:
+        raise _incomplete(
+            f"X-Amz-Expires must be a number of seconds between 0 and {PRESIGNED_SECONDS_MAX}, got '{expires}'"
+        )
+    return int(expires)
+
+
+def _require_scope(day: str, service: str, terminator: str, date: str) -> None:
+    faults = []
+    if service != SERVICE:
+        faults.append(f"Credential should be scoped to correct service: '{SERVICE}'. ")
+    if terminator != TERMINATOR:
+        faults.append(f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{terminator}'. ")
+    if day != date[:8]:
+        faults.append(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+            f"'{day}' != '{date[:8]}', from '{date}'."
+        )
+    if faults:
+        raise _invalid("".join(faults).rstrip())
+
+
+def _derived_key(secret: str, day: str, region: str) -> bytes:
+    key = ("AWS4" + secret).encode()
+    for piece in (day, region, SERVICE, TERMINATOR):
+        key = hmac.digest(key, piece.encode("utf-8", "surrogateescape"), "sha256")
+    return key
+
+
+def _require_signature(claim: _Claim, date: str, canonical: bytes, signature: str) -> None:
+    to_sign = f"{ALGORITHM}\n{date}\n{claim.scope}\n{hashlib.sha256(canonical).hexdigest()}"
+    expected = hmac.digest(claim.key, to_sign.encode("utf-8", "surrogateescape"), "sha256").hex()
+    if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "surrogateescape")):
+        raise _invalid(_MISMATCH)
+
+
+def _invalid(message: str) -> StoreError:
+    return StoreError(ErrorCode.INVALID_SIGNATURE, message)
+
+
+def _incomplete(message: str) -> StoreError:
+    return StoreError(ErrorCode.INCOMPLETE_SIGNATURE, message)
