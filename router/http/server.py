@@ -45,13 +45,13 @@ class HttpServer:
         self._settings = settings
         self._connections: web.Server | None = None
         self._listener: asyncio.Server | None = None
+        self._port: int | None = None
 
     @property
     def port(self) -> int:
         """Return the port that is listened on."""
-        assert self._listener is not None, "the server has not been started"
-        port: int = self._listener.sockets[0].getsockname()[1]
-        return port
+        assert self._port is not None, "the server has not been started"
+        return self._port
 
     async def start(self) -> None:
         """Listen and serve.
@@ -81,6 +81,7 @@ class HttpServer:
         except OSError as error:
             why = "the port is in use" if error.errno == errno.EADDRINUSE else (error.strerror or str(error))
             raise ListenError(f"cannot listen on {settings.host}:{settings.port}: {why}") from error
+        self._port = self._listener.sockets[0].getsockname()[1]
 
     async def stop(self, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
         """Stop accepting, let the requests in flight finish for `grace_seconds`, close every connection."""
