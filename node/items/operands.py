@@ -1,0 +1,66 @@
+"""Operands: how a tree's paths, values and sizes find their attribute value in an item.
+
+A missing attribute is None, never an error: what that means is for the condition or the update to say.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from wire.expressions import Step, Tree
+from wire.items import AttributeValue, Item, decoded_binary
+
+Values: TypeAlias = Sequence[AttributeValue]
+Operand: TypeAlias = Callable[[Item, Values], AttributeValue | None]
+
+_COUNTED = frozenset(("SS", "NS", "BS", "L", "M"))
+
+
+def compiled_operand(tree: Tree) -> Operand:
+    """Return the function that finds the attribute value an operand's tree stands for."""
+    match tree:
+        case ["v", index]:
+            return lambda _, values: values[index]
+        case ["p", name]:
+            return lambda item, _: item.get(name)
+        case ["p", name, *steps]:
+            return lambda item, _: value_at(item.get(name), steps)
+        case ["size", operand]:
+            return _compiled_size(compiled_operand(operand))
+    raise AssertionError(f"expected an operand, found {tree!r}")
+
+
+def value_at(value: AttributeValue | None, steps: Sequence[Step]) -> AttributeValue | None:
+    """Return what stands `steps` below a value, or None where a member or element, or a map or list, is missing."""
+    for step in steps:
+        if value is None:
+            return None
+        value = _member(value, step)
+    return value
+
+
+def size_of(value: AttributeValue | None) -> int | None:
+    """Return the `size` of a value: characters, bytes, members or elements; None where a type has no size."""
+    if value is None:
+        return None
+    ((kind, payload),) = value.items()
+    if kind in _COUNTED:
+        return len(payload)
+    if kind == "S":
+        return len(payload)
+    return len(decoded_binary(payload)) if kind == "B" else None
+
+
+def _member(value: AttributeValue, step: Step) -> AttributeValue | None:
+    if type(step) is int:
+        elements = value.get("L")
+        return elements[step] if elements is not None and step < len(elements) else None
+    members = value.get("M")
+    return members.get(step) if members is not None else None
+
+
+def _compiled_size(operand: Operand) -> Operand:
+    def size(item: Item, values: Values) -> AttributeValue | None:
+        found = size_of(operand(item, values))
+        return None if found is None else {"N": str(found)}
+
+    return size
