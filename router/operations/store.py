@@ -1,7 +1,7 @@
 """The region as operations see it: tables by name, commands by token, changes of the catalog.
 
-The seam between what a request means and where its items live. Operations refuse to know nodes, leaders, epochs and retries;
-whoever implements `Store` refuses to know the API.
+The seam between what a request means and where its items live. Operations refuse to know nodes, leaders, epochs and
+retries; whoever implements `Store` refuses to know the API.
 """
 
 from typing import Protocol
@@ -13,13 +13,14 @@ from wire.commands import Command, Outcome
 class Store(Protocol):
     """Carry out commands in one region.
 
-    Every refusal and failure is raised as a StoreError, so no outcome is ever NotLeader or Failed. Deadlines are on the monotonic
-    clock, in seconds; past one, what is under way is given up and DEADLINE_EXCEEDED or UNKNOWN_OUTCOME is raised.
+    Every refusal and failure is raised as a StoreError, so no outcome is ever NotLeader or Failed. Deadlines are on the
+    monotonic clock, in seconds; past one, what is under way is given up and DEADLINE_EXCEEDED or UNKNOWN_OUTCOME is
+    raised.
     """
 
     @property
     def view(self) -> CatalogView:
-        """Return the catalog as last heard of; its owner brings it forward in place, so do not keep what it holds across awaits."""
+        """Return the catalog as last heard of; its owner brings it forward in place."""
         ...
 
     @property
