@@ -1,0 +1,174 @@
+"""Items in the engine: found, stored and scanned by their whole keys.
+
+The room knows how records share a stored key (a long sort key that was cut, or two partition keys of one hash) and
+hides it: callers see single records in the order of their keys. It refuses to know versions' meaning, conditions
+and expiry; tombstones are records like any other.
+
+Order everywhere: (hash, sort key, partition key).
+"""
+
+from collections.abc import Iterator
+
+from wire.keys import ItemKey, TokenRange
+
+from node.storage.engine import Space, Transaction, View
+from node.storage.errors import DamagedRecord
+from node.storage.layout import hash_of, item_key, item_range, successor, token_bounds
+from node.storage.records import (
+    Record,
+    decode_bucket,
+    decode_record,
+    encode_bucket,
+    is_bucket,
+    key_in,
+)
+
+Position = tuple[bytes, ItemKey]
+
+
+def find(view: View, table: int, index: int, key: ItemKey, hashed: bytes) -> Record | None:
+    """Return the record of a key, a tombstone included, or None."""
+    stored_key, _ = item_key(table, index, hashed, key.sort)
+    stored = view.get(Space.ITEMS, stored_key)
+    if stored is None:
+        return None
+    if is_bucket(stored):
+        return _found_in_bucket(stored, table, index, stored_key, key)
+    record = _decoded(stored, table, index, stored_key)
+    return record if record.key == key else None
+
+
+def store(  # noqa: PLR0917  # where, under which key, what: the order every caller expects
+    transaction: Transaction, table: int, index: int, key: ItemKey, hashed: bytes, record: bytes
+) -> None:
+    """Store an encoded record in place of any earlier one of the same key."""
+    stored_key, _ = item_key(table, index, hashed, key.sort)
+    present = transaction.get(Space.ITEMS, stored_key)
+    if present is not None and (is_bucket(present) or key_in(present) != key):
+        others = _others(present, table, index, stored_key, key)
+        record = _merged([*others, record])
+    transaction.put(Space.ITEMS, stored_key, record)
+
+
+def remove(transaction: Transaction, table: int, index: int, key: ItemKey, hashed: bytes) -> None:
+    """Remove the record of a key for good; one that is not there is no error."""
+    stored_key, _ = item_key(table, index, hashed, key.sort)
+    present = transaction.get(Space.ITEMS, stored_key)
+    if present is None:
+        return
+    others = _others(present, table, index, stored_key, key)
+    if others:
+        transaction.put(Space.ITEMS, stored_key, _merged(others))
+    else:
+        transaction.delete(Space.ITEMS, stored_key)
+
+
+def scan_partition_key(
+    view: View,
+    table: int,
+    index: int,
+    partition: bytes,
+    hashed: bytes,
+    *,
+    lower_sort: bytes = b"",
+    upper_sort: bytes | None = None,
+    reverse: bool = False,
+    after: ItemKey | None = None,
+) -> Iterator[Record]:
+    """Yield the records of one partition key with lower_sort <= sort < upper_sort in sort order, or backwards.
+
+    `after` is the last record already seen: it and everything before it, in the direction of the scan, is left out.
+    An inclusive upper bound, and an exclusive lower one, is the bound with a zero byte added.
+    """
+    if after is not None:
+        lower_sort, upper_sort = _continued(after.sort, lower_sort, upper_sort, reverse)
+    lower, upper = _stored_bounds(table, index, hashed, lower_sort, upper_sort)
+    for stored_key, stored in view.scan(Space.ITEMS, lower, upper, reverse):
+        for record in _records(stored, table, index, stored_key, reverse):
+            sort = record.key.sort
+            if sort >= lower_sort and (upper_sort is None or sort < upper_sort) and record.key.partition == partition:
+                yield record
+
+
+def scan_tokens(
+    view: View, table: int, index: int, tokens: TokenRange, after: Position | None = None
+) -> Iterator[Record]:
+    """Yield the records of a range of tokens in (hash, sort, partition) order, those beyond `after` only."""
+    lower, upper = token_bounds(table, index, tokens)
+    if after is not None:
+        lower = max(lower, item_key(table, index, after[0], after[1].sort)[0])
+    for stored_key, stored in view.scan(Space.ITEMS, lower, upper):
+        for record in _records(stored, table, index, stored_key, False):
+            if after is None or _is_beyond(record.key, stored_key, after):
+                yield record
+
+
+def _is_beyond(key: ItemKey, stored_key: bytes, after: Position) -> bool:
+    hashed, seen = after
+    return (hash_of(stored_key), key.sort, key.partition) > (hashed, seen.sort, seen.partition)
+
+
+def _continued(seen: bytes, lower_sort: bytes, upper_sort: bytes | None, reverse: bool) -> tuple[bytes, bytes | None]:
+    """Narrow the bounds to what lies beyond the sort key seen last."""
+    if reverse:
+        return lower_sort, seen if upper_sort is None else min(seen, upper_sort)
+    return max(lower_sort, seen + b"\x00"), upper_sort
+
+
+def _stored_bounds(
+    table: int, index: int, hashed: bytes, lower_sort: bytes, upper_sort: bytes | None
+) -> tuple[bytes, bytes | None]:
+    lower, _ = item_key(table, index, hashed, lower_sort)
+    if upper_sort is None:
+        return lower, item_range(table, index, hashed)[1]
+    upper, was_cut = item_key(table, index, hashed, upper_sort)
+    # Sort keys below a bound that was cut may share its stored key.
+    return lower, successor(upper) if was_cut else upper
+
+
+def _records(stored: bytes, table: int, index: int, stored_key: bytes, reverse: bool) -> Iterator[Record]:
+    if not is_bucket(stored):
+        yield _decoded(stored, table, index, stored_key)
+        return
+    members = _members(stored, table, index, stored_key)
+    for member in reversed(members) if reverse else members:
+        yield _decoded(member, table, index, stored_key)
+
+
+def _found_in_bucket(stored: bytes, table: int, index: int, stored_key: bytes, key: ItemKey) -> Record | None:
+    for member in _members(stored, table, index, stored_key):
+        record = _decoded(member, table, index, stored_key)
+        if record.key == key:
+            return record
+    return None
+
+
+def _others(present: bytes, table: int, index: int, stored_key: bytes, key: ItemKey) -> list[bytes]:
+    """Return the encoded records under a stored key that belong to other keys."""
+    members = _members(present, table, index, stored_key) if is_bucket(present) else [present]
+    return [member for member in members if _decoded(member, table, index, stored_key).key != key]
+
+
+def _merged(members: list[bytes]) -> bytes:
+    """Return what to store for records that share a stored key; one alone is stored plainly."""
+    if len(members) == 1:
+        return members[0]
+    return encode_bucket(sorted(members, key=lambda member: key_in(member)[::-1]))
+
+
+def _members(stored: bytes, table: int, index: int, stored_key: bytes) -> list[bytes]:
+    try:
+        return decode_bucket(stored)
+    except DamagedRecord as error:
+        raise _located(error, table, index, stored_key) from None
+
+
+def _decoded(stored: bytes, table: int, index: int, stored_key: bytes) -> Record:
+    try:
+        return decode_record(stored)
+    except DamagedRecord as error:
+        raise _located(error, table, index, stored_key) from None
+
+
+def _located(error: DamagedRecord, table: int, index: int, stored_key: bytes) -> DamagedRecord:
+    return DamagedRecord(f"table {table} index {index} stored key {stored_key.hex()}: {error}")

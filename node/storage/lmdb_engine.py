@@ -1,0 +1,318 @@
+"""The engine on LMDB: the only module that imports lmdb.
+
+It knows one environment with one named database per space: a sparse map that grows when it is full, a full fsync
+per commit, and which of LMDB's errors mean a full disk, a damaged file or a mistake. It refuses to know what the
+bytes mean. Open it after the process was spawned; never fork with it open.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Condition
+from typing import Self, TypeVar
+
+import lmdb
+from lmdb.verify import VerifyError
+from lmdb.verify import verify as verify_file
+
+from node.storage.directory import DataDirectory, Identity
+from node.storage.engine import KEY_BYTES_MAX, EngineUsage, Space
+from node.storage.errors import DamagedStorage, SnapshotLost, StorageError, StorageFull
+
+_Result = TypeVar("_Result")
+
+_DATA_NAME = "data.mdb"
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+# LMDB reports a write cut short as EIO, whatever the reason. Where this much space cannot be had, the reason was space.
+_SPACE_PROBE_BYTES = 64 << 20
+# Every step doubles the map, so this many steps pass any address space.
+_GROWTH_STEPS_MAX = 64
+_REJOIN = "stop the node, move the directory away and start it again, so that it rejoins and copies from its peers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LmdbSpec:
+    """Bound an engine. The map costs address space only, so it may be far larger than the data or the disk."""
+
+    map_bytes: int = 1 << 30
+    map_bytes_max: int = 1 << 44
+    readers_max: int = 512
+    # How long growth waits for open snapshots before it takes them away.
+    snapshot_patience_seconds: float = 1.0
+
+
+class LmdbSnapshot:
+    """View an `LmdbEngine` as of one moment."""
+
+    __slots__ = ("_databases", "_engine", "_transaction")
+
+    def __init__(self, engine: "LmdbEngine", transaction: "lmdb.Transaction[bytes]") -> None:
+        self._engine: LmdbEngine | None = engine
+        self._databases = engine.databases
+        self._transaction = transaction
+
+    def get(self, space: Space, key: bytes) -> bytes | None:
+        """Return a copy of the value, or None."""
+        try:
+            return self._transaction.get(key, None, self._databases[space])
+        except lmdb.Error as error:
+            raise self._failure(error) from error
+
+    def scan(
+        self, space: Space, lower: bytes, upper: bytes | None, reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Yield copies of (key, value) with lower <= key < upper in key order, or backwards."""
+        try:
+            yield from _scanned(self._transaction.cursor(self._databases[space]), lower, upper, reverse)
+        except lmdb.Error as error:
+            raise self._failure(error) from error
+
+    def close(self) -> None:
+        """Let go of the view; twice is once."""
+        if self._engine is not None:
+            self._transaction.abort()
+            self._engine.release()
+            self._engine = None
+
+    def _failure(self, error: lmdb.Error) -> StorageError:
+        assert self._engine is not None, "this snapshot was closed"
+        # A handle that LMDB no longer knows carries no code: the map moved, or the engine was closed.
+        if error.code == 0:
+            return SnapshotLost("the read view was taken away because the engine had to grow or closed; open a new one")
+        return self._engine.translated(error)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class LmdbTransaction:
+    """Read and write an `LmdbEngine` as one atomic step."""
+
+    __slots__ = ("_databases", "_transaction")
+
+    def __init__(self, databases: "list[lmdb._Database]", transaction: "lmdb.Transaction[bytes]") -> None:
+        self._databases = databases
+        self._transaction = transaction
+
+    def get(self, space: Space, key: bytes) -> bytes | None:
+        """Return a copy of the value, or None."""
+        return self._transaction.get(key, None, self._databases[space])
+
+    def scan(
+        self, space: Space, lower: bytes, upper: bytes | None, reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Yield copies of (key, value) with lower <= key < upper in key order, or backwards."""
+        return _scanned(self._transaction.cursor(self._databases[space]), lower, upper, reverse)
+
+    def put(self, space: Space, key: bytes, value: bytes) -> None:
+        """Store a value under a key of 1 to 511 bytes."""
+        assert 1 <= len(key) <= KEY_BYTES_MAX, f"keys have 1 to {KEY_BYTES_MAX} bytes, found {len(key)}"
+        self._transaction.put(key, value, db=self._databases[space])
+
+    def delete(self, space: Space, key: bytes) -> None:
+        """Remove a key; one that is not there is no error."""
+        self._transaction.delete(key, db=self._databases[space])
+
+    def delete_range(self, space: Space, lower: bytes, upper: bytes | None, entries_max: int) -> int:
+        """Remove the first `entries_max` keys of the range; return how many there were."""
+        cursor = self._transaction.cursor(self._databases[space])
+        deleted = 0
+        found = cursor.set_range(lower)
+        while found and deleted < entries_max and (upper is None or cursor.key() < upper):
+            cursor.delete()
+            deleted += 1
+            # Deleting moves on to the next key, which is empty at the end.
+            found = bool(cursor.key())
+        cursor.close()
+        return deleted
+
+
+class LmdbEngine:
+    """Keep the spaces in one LMDB environment inside a data directory that this process holds."""
+
+    def __init__(self, path: Path, identity: Identity, spec: LmdbSpec | None = None) -> None:
+        self._spec = spec or LmdbSpec()
+        self._directory = DataDirectory.locked(path)
+        try:
+            self._directory.verify(identity)
+            is_new = self._directory.identity() is None
+            self._environment = self._opened(is_new=is_new)
+            if is_new:
+                self._directory.claim(identity)
+        except BaseException:
+            self._directory.close()
+            raise
+        self._page_bytes = self._environment.stat()["psize"]
+        self._snapshots_open = 0
+        self._snapshots_changed = Condition()
+
+    def snapshot(self) -> LmdbSnapshot:
+        """Open a view of everything committed so far."""
+        with self._snapshots_changed:
+            try:
+                transaction = self._environment.begin()
+            except lmdb.Error as error:
+                raise self.translated(error) from error
+            self._snapshots_open += 1
+        return LmdbSnapshot(self, transaction)
+
+    def release(self) -> None:
+        """Forget one snapshot that was closed."""
+        with self._snapshots_changed:
+            self._snapshots_open -= 1
+            if not self._snapshots_open:
+                self._snapshots_changed.notify_all()
+
+    def write(self, body: Callable[[LmdbTransaction], _Result]) -> _Result:
+        """Run the body in a transaction and fsync it; grow the map and run it again where it did not fit."""
+        for _ in range(_GROWTH_STEPS_MAX):
+            try:
+                with self._environment.begin(write=True) as transaction:
+                    return body(LmdbTransaction(self.databases, transaction))
+            except lmdb.MapFullError:
+                self._grow()
+            except lmdb.Error as error:
+                raise self.translated(error) from error
+        raise AssertionError(f"the map grew {_GROWTH_STEPS_MAX} times and one transaction still did not fit")
+
+    @contextmanager
+    def transaction(self) -> Iterator[LmdbTransaction]:
+        """Open a transaction that is durable when the block ends and void when it raises."""
+        try:
+            with self._environment.begin(write=True) as transaction:
+                yield LmdbTransaction(self.databases, transaction)
+        except lmdb.MapFullError as error:
+            self._grow()
+            raise StorageFull(f"the map of {self._directory.path} was full and has grown; try again") from error
+        except lmdb.Error as error:
+            raise self.translated(error) from error
+
+    def usage(self) -> EngineUsage:
+        """Measure the engine; used bytes are the high-water mark of its file, reused pages included."""
+        facts = self._environment.info()
+        disk = os.statvfs(self._directory.path)
+        return EngineUsage(
+            used_bytes=(facts["last_pgno"] + 1) * self._page_bytes,
+            map_bytes=facts["map_size"],
+            disk_free_bytes=disk.f_bavail * disk.f_frsize,
+        )
+
+    def close(self) -> None:
+        """Let go of the files and the directory; twice is once."""
+        self._environment.close()
+        self._directory.close()
+
+    def translated(self, error: lmdb.Error) -> StorageError:
+        """Return what an error of LMDB means to the node."""
+        path = self._directory.path
+        if error.code in _NO_SPACE or (error.code == errno.EIO and self._lacks_space()):
+            return StorageFull(f"no space left for {path}: {error}; free space there, writes resume by themselves")
+        if isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError | lmdb.PanicError | lmdb.InvalidError):
+            return DamagedStorage(f"{path / _DATA_NAME} is damaged ({error}); {_REJOIN}")
+        return StorageError(f"the engine in {path} failed: {error}")
+
+    def _opened(self, *, is_new: bool) -> lmdb.Environment:
+        path = self._directory.path / _DATA_NAME
+        if not is_new and (not path.exists() or path.stat().st_size == 0):
+            raise DamagedStorage(f"{path} is missing or empty though this node was started before; {_REJOIN}")
+        try:
+            environment = self._environment_of(path)
+            self._require_whole(environment, path)
+            self.databases = [environment.open_db(space.name.lower().encode("ascii")) for space in Space]
+        except lmdb.Error as error:
+            raise DamagedStorage(f"{path} cannot be opened ({error}); {_REJOIN}") from error
+        if is_new:
+            self._require_empty(environment, path)
+        environment.reader_check()
+        return environment
+
+    def _environment_of(self, path: Path) -> lmdb.Environment:
+        return lmdb.Environment(
+            str(path.parent),
+            map_size=self._spec.map_bytes,
+            max_dbs=len(Space),
+            max_readers=self._spec.readers_max,
+            max_spare_txns=1,
+            readahead=False,
+        )
+
+    def _require_whole(self, environment: lmdb.Environment, path: Path) -> None:
+        """Refuse a file that was cut off: reading past its end would kill the process.
+
+        The last pages may rightly be missing when they were never written, so a short file is judged page by page.
+        """
+        pages = environment.info()["last_pgno"] + 1
+        if path.stat().st_size >= pages * environment.stat()["psize"]:
+            return
+        try:
+            findings = verify_file(str(path))  # type: ignore[no-untyped-call]  # the package's stubs leave it out
+        except VerifyError as error:
+            findings = [str(error)]
+        if findings:
+            environment.close()
+            raise DamagedStorage(f"{path} was cut off ({findings[0]}); {_REJOIN}")
+
+    def _require_empty(self, environment: lmdb.Environment, path: Path) -> None:
+        """Refuse data of unknown origin: a directory without identity may only hold an unfinished first start."""
+        with environment.begin() as transaction:
+            if any(transaction.stat(database)["entries"] for database in self.databases):
+                environment.close()
+                raise DamagedStorage(f"{path} holds data but its identity file is missing; restore it, or {_REJOIN}")
+
+    def _grow(self) -> None:
+        present = self._environment.info()["map_size"]
+        wanted = min(present * 2, self._spec.map_bytes_max)
+        if wanted <= present:
+            raise StorageFull(f"{self._directory.path} has reached its bound of {present} bytes; raise the bound")
+        with self._snapshots_changed:
+            self._snapshots_changed.wait_for(
+                lambda: not self._snapshots_open, timeout=self._spec.snapshot_patience_seconds
+            )
+            try:
+                self._environment.set_mapsize(wanted)
+            except lmdb.Error as error:
+                raise StorageFull(f"{self._directory.path} cannot map {wanted} bytes: {error}") from error
+
+    def _lacks_space(self) -> bool:
+        """Try whether the data file could grow, without touching it."""
+        probe = self._directory.path / "space.probe"
+        try:
+            with probe.open("wb") as file:
+                os.posix_fallocate(file.fileno(), self._size_bytes(), _SPACE_PROBE_BYTES)
+        except OSError as error:
+            return error.errno in _NO_SPACE
+        finally:
+            probe.unlink(missing_ok=True)
+        return False
+
+    def _size_bytes(self) -> int:
+        return (self._directory.path / _DATA_NAME).stat().st_size
+
+
+def _scanned(
+    cursor: "lmdb.Cursor[bytes]", lower: bytes, upper: bytes | None, reverse: bool
+) -> Iterator[tuple[bytes, bytes]]:
+    if reverse:
+        yield from _scanned_back(cursor, lower, upper)
+        return
+    if cursor.set_range(lower):
+        for row in cursor.iternext():
+            if upper is not None and row[0] >= upper:
+                return
+            yield row
+
+
+def _scanned_back(cursor: "lmdb.Cursor[bytes]", lower: bytes, upper: bytes | None) -> Iterator[tuple[bytes, bytes]]:
+    # A cursor past the end stands on nothing; one at the first key not below `upper` steps back once.
+    found = cursor.prev() if upper is not None and cursor.set_range(upper) else cursor.last()
+    if found:
+        for row in cursor.iterprev():
+            if row[0] < lower:
+                return
+            yield row

@@ -1,0 +1,117 @@
+"""Stored records: a fixed binary header, the key, and the item as it will be sent.
+
+The room knows how one record, and a bucket of several, look as bytes and how damage shows; it refuses to know what
+an item means. Layout of a record, big endian:
+
+    format u8 | flags u8 | checksum u32 | time u64 | region u16 | size u32 | partition length u16 | sort length u16 |
+    partition key | sort key | body
+
+The checksum covers everything but itself. A bucket has BUCKET set in its format byte, then per record its length (u32)
+and its bytes; its records are in (sort, partition) order.
+"""
+
+import struct
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from wire.keys import ItemKey
+from wire.versions import Version
+from xxhash import xxh3_64_intdigest
+
+from node.storage.errors import DamagedRecord
+
+FORMAT = 1
+BUCKET = 0x80
+TOMBSTONE = 0x01
+
+_HEADER = struct.Struct(">BBIQHIHH")
+_CHECKED = struct.Struct(">QHIHH")
+_LENGTHS = struct.Struct(">HH")
+_LENGTHS_START = _HEADER.size - _LENGTHS.size
+_CHECKED_START = _HEADER.size - _CHECKED.size
+_PREFIX = struct.Struct(">BBI")
+_MEMBER = struct.Struct(">I")
+_BUCKET_HEAD = bytes((FORMAT | BUCKET,))
+
+
+class Record(NamedTuple):
+    """Hold one stored item: its key, its version, its DynamoDB size in bytes, and its JSON (empty when deleted)."""
+
+    key: ItemKey
+    version: Version
+    size: int
+    tombstone: bool
+    body: bytes
+
+
+def encode_record(key: ItemKey, version: Version, size: int, body: bytes, tombstone: bool = False) -> bytes:
+    """Return the stored bytes of a record."""
+    partition, sort = key
+    flags = TOMBSTONE if tombstone else 0
+    rest = b"".join(
+        (_CHECKED.pack(version[0], version[1], size, len(partition), len(sort)), partition, sort, body),
+    )
+    return _PREFIX.pack(FORMAT, flags, _checksum(FORMAT, flags, rest)) + rest
+
+
+def decode_record(stored: bytes) -> Record:
+    """Return the record in these bytes, or raise DamagedRecord; the record does not know its table."""
+    try:
+        format_, flags, checksum, time, region, size, partition_bytes, sort_bytes = _HEADER.unpack_from(stored)
+    except struct.error:
+        raise DamagedRecord(f"a record has at least {_HEADER.size} bytes, found {len(stored)}") from None
+    if format_ != FORMAT or checksum != _checksum(format_, flags, stored[_CHECKED_START:]):
+        raise DamagedRecord(_damage(stored))
+    sort_start = _HEADER.size + partition_bytes
+    body_start = sort_start + sort_bytes
+    return Record(
+        ItemKey(stored[_HEADER.size : sort_start], stored[sort_start:body_start]),
+        Version(time, region),
+        size,
+        flags & TOMBSTONE != 0,
+        stored[body_start:],
+    )
+
+
+def is_bucket(stored: bytes) -> bool:
+    """Return whether these bytes hold several records."""
+    return stored[0] & BUCKET != 0
+
+
+def key_in(stored: bytes) -> ItemKey:
+    """Return the key inside a record without looking at anything else, its checksum included."""
+    partition_bytes, sort_bytes = _LENGTHS.unpack_from(stored, _LENGTHS_START)
+    sort_start = _HEADER.size + partition_bytes
+    return ItemKey(stored[_HEADER.size : sort_start], stored[sort_start : sort_start + sort_bytes])
+
+
+def encode_bucket(members: Iterable[bytes]) -> bytes:
+    """Return the stored bytes of a bucket of encoded records, given in order."""
+    return _BUCKET_HEAD + b"".join(_MEMBER.pack(len(member)) + member for member in members)
+
+
+def decode_bucket(stored: bytes) -> list[bytes]:
+    """Return the encoded records in a bucket, in order; their checksums are checked when they are decoded."""
+    members = []
+    position = len(_BUCKET_HEAD)
+    while position < len(stored):
+        start = position + _MEMBER.size
+        if start > len(stored):
+            raise DamagedRecord(f"a bucket of {len(stored)} bytes ends inside a length at byte {position}")
+        position = start + _MEMBER.unpack_from(stored, start - _MEMBER.size)[0]
+        if position > len(stored):
+            raise DamagedRecord(f"a bucket of {len(stored)} bytes ends inside a record at byte {start}")
+        members.append(stored[start:position])
+    if stored[:1] != _BUCKET_HEAD:
+        raise DamagedRecord(f"expected bucket format {_BUCKET_HEAD[0]}, found {stored[0]}")
+    return members
+
+
+def _checksum(format_: int, flags: int, rest: bytes) -> int:
+    return xxh3_64_intdigest(rest, format_ << 8 | flags) & 0xFFFFFFFF
+
+
+def _damage(stored: bytes) -> str:
+    if stored[0] != FORMAT:
+        return f"expected record format {FORMAT}, found {stored[0]}"
+    return "the checksum of the record does not match its bytes"

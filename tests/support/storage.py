@@ -1,0 +1,18 @@
+"""What tests of storage share."""
+
+from collections.abc import Mapping
+
+from node.storage.directory import Identity
+from node.storage.engine import Engine, Space, Transaction
+
+IDENTITY = Identity(cluster="test-cluster", region="eu-west-1", node="n1")
+
+
+def put_all(engine: Engine, values: Mapping[bytes, bytes], space: Space = Space.ITEMS) -> None:
+    """Store some rows in one transaction."""
+
+    def body(transaction: Transaction) -> None:
+        for key, value in values.items():
+            transaction.put(space, key, value)
+
+    engine.write(body)
