@@ -9,8 +9,6 @@ Order everywhere: (hash, sort key, partition key).
 
 from collections.abc import Iterator
 
-from wire.keys import ItemKey, TokenRange
-
 from node.storage.engine import Space, Transaction, View
 from node.storage.errors import DamagedRecord
 from node.storage.layout import hash_of, item_key, item_range, successor, token_bounds
@@ -22,6 +20,7 @@ from node.storage.records import (
     is_bucket,
     key_in,
 )
+from wire.keys import ItemKey, TokenRange
 
 Position = tuple[bytes, ItemKey]
 

@@ -6,9 +6,8 @@ endian, so that keys sort by them. Prefixes are never renumbered: they are on pe
 
 import struct
 
-from wire.keys import HASH_BYTES, RING_TOKENS, TokenRange
-
 from node.storage.engine import KEY_BYTES_MAX
+from wire.keys import HASH_BYTES, RING_TOKENS, TokenRange
 
 Range = tuple[bytes, bytes | None]
 

@@ -14,11 +14,11 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from wire.keys import ItemKey
-from wire.versions import Version
 from xxhash import xxh3_64_intdigest
 
 from node.storage.errors import DamagedRecord
+from wire.keys import ItemKey
+from wire.versions import Version
 
 FORMAT = 1
 BUCKET = 0x80
