@@ -1,0 +1,1 @@
+"""The `globetable` command: what people and scripts type. Talks to processes through their admin RPCs and the process table."""

@@ -1,0 +1,66 @@
+"""Ask nodes and gateways: status, link faults, dumps.
+
+Every call has a deadline; a process that does not answer is a value, not an error.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import cast
+
+import grpc
+
+from wire.catalog import LinkSpec, SetLink, encode_change
+from wire.cluster import ClusterSpec, NodeEntry, RegionEntry
+from wire.limits import GRPC_MESSAGE_BYTES_MAX
+from wire.v1 import admin_pb2, admin_pb2_grpc, gateway_pb2, gateway_pb2_grpc
+
+STATUS_TIMEOUT_SECONDS = 2.0
+CONTROL_TIMEOUT_SECONDS = 10.0
+_OPTIONS = (("grpc.max_receive_message_length", GRPC_MESSAGE_BYTES_MAX), ("grpc.enable_http_proxy", 0))
+
+
+class ControlRefused(Exception):
+    """A region did not take a change; the message says why."""
+
+
+async def node_statuses(nodes: Iterable[NodeEntry]) -> dict[str, admin_pb2.NodeStatus | None]:
+    """Ask all nodes at once; None for those that do not answer in time."""
+    nodes = list(nodes)
+    answers = await asyncio.gather(*(_node_status(node.address) for node in nodes))
+    return {node.id: answer for node, answer in zip(nodes, answers, strict=True)}
+
+
+async def set_link(spec: ClusterSpec, source: str, link: LinkSpec) -> None:
+    """Make `source`'s catalog hold the link's new state. Raises ControlRefused."""
+    region = spec.region(source)
+    request = gateway_pb2.ControlRequest(source=source, change=encode_change(SetLink(link=link)))
+    async with grpc.aio.insecure_channel(region.gateway, options=_OPTIONS) as channel:
+        stub = cast("gateway_pb2_grpc.GatewayServiceAsyncStub", gateway_pb2_grpc.GatewayServiceStub(channel))
+        try:
+            answer = await stub.Control(request, timeout=CONTROL_TIMEOUT_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise ControlRefused(_unreachable(region, error)) from None
+    if answer.code:
+        raise ControlRefused(f"{source} refused: {answer.code}: {answer.message}")
+
+
+async def dumped_items(node: NodeEntry, table: str, *, leaders_only: bool) -> AsyncIterator[admin_pb2.DumpedItem]:
+    """Yield every record of a table in a node's replicas, tombstones too."""
+    async with grpc.aio.insecure_channel(node.address, options=_OPTIONS) as channel:
+        stub = cast("admin_pb2_grpc.AdminServiceAsyncStub", admin_pb2_grpc.AdminServiceStub(channel))
+        async for chunk in stub.Dump(admin_pb2.DumpRequest(table_name=table, leaders_only=leaders_only)):
+            for item in chunk.items:
+                yield item
+
+
+async def _node_status(address: str) -> admin_pb2.NodeStatus | None:
+    async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
+        stub = cast("admin_pb2_grpc.AdminServiceAsyncStub", admin_pb2_grpc.AdminServiceStub(channel))
+        try:
+            return await stub.Status(admin_pb2.StatusRequest(), timeout=STATUS_TIMEOUT_SECONDS)
+        except grpc.aio.AioRpcError:
+            return None
+
+
+def _unreachable(region: RegionEntry, error: grpc.aio.AioRpcError) -> str:
+    return f"the router of {region.name} at {region.gateway} does not answer ({error.code().name}); is it running?"

@@ -1,0 +1,255 @@
+"""`up`, `down`, `dev`: start and stop whole clusters, with progress, and say what to paste next."""
+
+import asyncio
+import random
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from deploy.cli.console import fail, output, people, print_json
+from deploy.cli.options import DataOption, JsonOption, data_folder, opened
+from deploy.cli.status import ClusterStatus, RegionReport, gathered_status
+from deploy.local.cluster import LocalCluster, LocalClusterError
+from deploy.local.ports import PortsUnavailable
+from deploy.local.topology import DEMO_CREDENTIAL, Layout, region_names
+from wire.cluster import ClusterFileError, Credential, Settings
+
+READY_TIMEOUT_SECONDS = 90.0
+POLL_SECONDS = 0.25
+
+
+def up(
+    regions: Annotated[str | None, typer.Option(help="How many regions, or their names separated by commas.")] = None,
+    nodes: Annotated[
+        int | None, typer.Option(min=1, max=26, help="Storage nodes per region, each in its own zone.")
+    ] = None,
+    partitions: Annotated[int | None, typer.Option(min=1, max=4096, help="Data partitions per region.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65_000, help="First endpoint port, one per region from there; 0 = any free. [default: 8001]"
+        ),
+    ] = None,
+    data: DataOption = None,
+    access_key_id: Annotated[
+        str | None, typer.Option(help="Access key of a new cluster. [default: the demo's]")
+    ] = None,
+    secret_access_key: Annotated[
+        str | None, typer.Option(help="Secret of a new cluster. [default: the demo's]")
+    ] = None,
+    signatures: Annotated[
+        bool | None, typer.Option(help="Whether requests must be signed. [default: they must]")
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once every region is ready.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Start a cluster: three regions of three storage nodes and a router each, unless told otherwise.
+
+    Stays in the foreground and stops everything on Ctrl-C, unless --detach is given. Run again on the same data directory, it starts
+    what does not run and keeps the data; sizes and names are fixed by the first run.
+    """
+    folder = data_folder(data)
+    asked = _Asked(regions=regions, nodes=nodes, partitions=partitions, port=port, signatures=signatures)
+    try:
+        credential = _credential(access_key_id, secret_access_key)
+        cluster = _existing(folder, asked) if LocalCluster.exists(folder) else _created(folder, asked, credential)
+        with cluster.changing():
+            started = cluster.start_all()
+            status = _wait_until_ready(cluster)
+    except (LocalClusterError, PortsUnavailable, ClusterFileError, ValueError) as error:
+        fail(str(error))
+    if as_json:
+        print_json(status)
+    else:
+        _print_what_next(cluster, status, started)
+    if not detach and started:
+        _stay(cluster)
+
+
+def down(
+    data: DataOption = None,
+    delete_data: Annotated[bool, typer.Option("--delete-data", help="Remove the data directory as well.")] = False,
+) -> None:
+    """Stop every process of the cluster. The data stays, unless --delete-data is given."""
+    cluster = opened(data)
+    try:
+        with cluster.changing(), people.status("stopping every process"):
+            killed = cluster.stop_all()
+    except LocalClusterError as error:
+        fail(str(error))
+    for name in killed:
+        people.print(f"{name} did not stop in time and was killed")
+    if delete_data:
+        cluster.delete_data()
+    people.print("stopped; the data is gone" if delete_data else f"stopped; the data stays in {cluster.folder}")
+
+
+def dev(
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="HTTP port; 0 = any free one.")] = 8000,
+    data: Annotated[Path | None, typer.Option(help="Keep the data in this folder. [default: a temporary one]")] = None,
+    region: Annotated[str, typer.Option(help="The region's name.")] = "us-east-1",
+) -> None:
+    """Run one region in one process, signatures off: for tests and laptops. Ready in under a second; Ctrl-C ends it."""
+    from deploy.local.embedded import run_embedded
+
+    try:
+        asyncio.run(run_embedded(port=port, data=data, region=region))
+    except (LocalClusterError, OSError, ValueError) as error:
+        fail(str(error))
+
+
+class _Asked(msgspec.Struct, frozen=True, kw_only=True):
+    regions: str | None
+    nodes: int | None
+    partitions: int | None
+    port: int | None
+    signatures: bool | None
+
+    def layout(self, credential: Credential) -> Layout:
+        settings = Settings(
+            partitions=self.partitions or Settings().partitions, signatures=self.signatures is not False
+        )
+        return Layout(
+            regions=region_names(self.regions or "3"),
+            nodes_per_region=self.nodes or 3,
+            settings=settings,
+            credential=credential,
+        )
+
+    def refuse_change(self, cluster: LocalCluster) -> None:
+        """Raise LocalClusterError if the existing cluster is not what is asked for."""
+        spec = cluster.spec
+        present = {
+            "--regions": (self.regions and region_names(self.regions), tuple(region.name for region in spec.regions)),
+            "--nodes": (self.nodes, len(spec.regions[0].nodes)),
+            "--partitions": (self.partitions, spec.settings.partitions),
+            "--port": (self.port or None, int(spec.regions[0].http.rpartition(":")[2])),
+            "--signatures": (self.signatures, spec.settings.signatures),
+        }
+        for option, (wanted, found) in present.items():
+            if wanted is not None and wanted != found:
+                raise LocalClusterError(
+                    f"the cluster in {cluster.folder} was made with {option} {found}, not {wanted}: leave the option out, "
+                    "choose another --data, or remove it with `globetable down --delete-data`"
+                )
+
+
+def _credential(access_key_id: str | None, secret_access_key: str | None) -> Credential:
+    if (access_key_id is None) != (secret_access_key is None):
+        raise ValueError("--access-key-id and --secret-access-key go together: give both or neither")
+    if access_key_id is None or secret_access_key is None:
+        return DEMO_CREDENTIAL
+    return Credential(access_key_id, secret_access_key)
+
+
+def _created(folder: Path, asked: _Asked, credential: Credential) -> LocalCluster:
+    return LocalCluster.create(folder, asked.layout(credential), port=asked.port, generator=random.SystemRandom())
+
+
+def _existing(folder: Path, asked: _Asked) -> LocalCluster:
+    cluster = LocalCluster.open(folder)
+    asked.refuse_change(cluster)
+    return cluster
+
+
+def _wait_until_ready(cluster: LocalCluster) -> ClusterStatus:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=people, transient=True) as progress:
+        rows = {region.name: progress.add_task(f"{region.name}: starting") for region in cluster.spec.regions}
+        deadline = time.monotonic() + READY_TIMEOUT_SECONDS
+        while True:
+            status = asyncio.run(gathered_status(cluster))
+            for region in status.regions:
+                progress.update(rows[region.name], description=f"{region.name}: {_stage(region)}")
+            if status.is_ready and asyncio.run(_endpoints_answer(status)):
+                return status
+            _refuse_dead(cluster)
+            if time.monotonic() > deadline:
+                raise LocalClusterError(
+                    f"not ready after {READY_TIMEOUT_SECONDS:.0f} s; see the logs in {cluster.folder / 'logs'}"
+                )
+            time.sleep(POLL_SECONDS)
+
+
+def _stage(region: RegionReport) -> str:
+    awake = sum(node.state == "ready" for node in region.nodes)
+    if awake < len(region.nodes):
+        return f"{awake} of {len(region.nodes)} nodes answer"
+    if region.leaderless:
+        return f"waiting for the leaders of {len(region.leaderless)} partitions"
+    return "ready"
+
+
+async def _endpoints_answer(status: ClusterStatus) -> bool:
+    hosts = [region.endpoint.removeprefix("http://").rpartition(":") for region in status.regions]
+    return all(await asyncio.gather(*(_answers(host, int(port)) for host, _, port in hosts)))
+
+
+async def _answers(host: str, port: int) -> bool:
+    try:
+        async with asyncio.timeout(2):
+            reader, writer = await asyncio.open_connection(host, port)
+            writer.write(b"GET / HTTP/1.0\r\nHost: " + host.encode() + b"\r\n\r\n")
+            line = await reader.readline()
+            writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return b" 200 " in line
+
+
+def _refuse_dead(cluster: LocalCluster) -> None:
+    died = cluster.died()
+    if died:
+        cluster.stop_all()
+        raise LocalClusterError(f"did not start: {died[0]} (log: {cluster.folder / 'logs'})")
+
+
+def _print_what_next(cluster: LocalCluster, status: ClusterStatus, started: list[str]) -> None:
+    count = len(status.regions)
+    heading = "ready" if started else "already running"
+    output.print(f"\n[bold]{count} region{'s' if count > 1 else ''} {heading}[/bold]; data in {cluster.folder}\n")
+    for region in status.regions:
+        output.print(f"  {region.name:<16} {region.endpoint}")
+    key = status.credentials
+    if cluster.spec.settings.signatures:
+        output.print(f"\n  access key id      {key.access_key_id}\n  secret access key  {key.secret_access_key}")
+    output.print("\nWhat to try next (a second terminal; paste):\n")
+    for line in _next_lines(status):
+        output.print(f"  {line}", soft_wrap=True)
+    output.print()
+
+
+def _next_lines(status: ClusterStatus) -> list[str]:
+    first = status.regions[0]
+    lines = [
+        "source .venv/bin/activate",
+        'eval "$(globetable env)"    # credentials and endpoint for boto3 and the AWS CLI',
+    ]
+    lines += ["globetable status", "python scripts/tour.py"]
+    lines += [f"globetable node kill {first.nodes[0].id}"]
+    if len(status.regions) > 1:
+        lines += [f"globetable link cut {first.name} {status.regions[1].name} --both"]
+    return [*lines, "globetable down"]
+
+
+def _stay(cluster: LocalCluster) -> None:
+    people.print("Ctrl-C stops the cluster (start with --detach to leave it running).")
+    stopping = False
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    while not stopping and any(cluster.processes.running(name) for name in cluster.names()):
+        time.sleep(POLL_SECONDS)
+    with people.status("stopping every process"):
+        cluster.stop_all()
+    people.print(f"stopped; the data stays in {cluster.folder}")

@@ -1,0 +1,178 @@
+"""What a cluster looks like right now: gathered from the process table and every node, as one plain value.
+
+The JSON form of `ClusterStatus` is a stable contract for scripts: members are only ever added.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from deploy.cli.admin import node_statuses
+from deploy.local.cluster import LocalCluster, router_name
+from wire.catalog import LinkState
+from wire.cluster import Credential, NodeEntry, RegionEntry
+from wire.v1 import admin_pb2
+
+ProcessState = Literal["ready", "starting", "stopping", "paused", "stopped", "unreachable"]
+
+
+class NodeReport(msgspec.Struct, frozen=True):
+    """One node. `pid` is null when it is stopped; `leads` are the partitions it leads and serves."""
+
+    id: str
+    zone: str
+    address: str
+    pid: int | None
+    state: ProcessState
+    leads: list[int]
+    storage_bytes: int = 0
+
+
+class RouterReport(msgspec.Struct, frozen=True):
+    """A region's router."""
+
+    name: str
+    pid: int | None
+    state: ProcessState
+
+
+class RegionReport(msgspec.Struct, frozen=True):
+    """One region. `leaderless` are partitions without a leader that serves."""
+
+    name: str
+    endpoint: str
+    nodes: list[NodeReport]
+    router: RouterReport
+    leaderless: list[int]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the region serves every key."""
+        return not self.leaderless and self.router.state == "ready"
+
+
+class LinkReport(msgspec.Struct, frozen=True):
+    """The replication link from one region to another, summed over its partitions; lag is that of the slowest."""
+
+    source: str
+    destination: str
+    state: str
+    lag_seconds: float
+    pending_records: int
+    superseded: int = 0
+    last_error: str = ""
+
+
+class ClusterStatus(msgspec.Struct, frozen=True):
+    """Everything `globetable status` shows."""
+
+    credentials: Credential
+    regions: list[RegionReport]
+    links: list[LinkReport]
+    data: str = ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every region serves every key."""
+        return all(region.is_ready for region in self.regions)
+
+
+async def gathered_status(cluster: LocalCluster) -> ClusterStatus:
+    """Ask every node once, in parallel, and add it up."""
+    awake = [node for node in cluster.nodes() if _is_awake(cluster, node.id)]
+    answers = await node_statuses(awake)
+    return ClusterStatus(
+        credentials=cluster.spec.credentials[0] if cluster.spec.credentials else Credential("", ""),
+        regions=[_region_report(cluster, region, answers) for region in cluster.spec.regions],
+        links=_link_reports(cluster, answers),
+        data=str(cluster.folder),
+    )
+
+
+Answers = dict[str, admin_pb2.NodeStatus | None]
+
+
+def _is_awake(cluster: LocalCluster, name: str) -> bool:
+    return cluster.processes.running(name) is not None and not cluster.processes.is_paused(name)
+
+
+def _region_report(cluster: LocalCluster, region: RegionEntry, answers: Answers) -> RegionReport:
+    nodes = [_node_report(cluster, node, answers.get(node.id)) for node in region.nodes]
+    led = {partition for node in nodes for partition in node.leads}
+    partitions = range(cluster.spec.settings.partitions + 1)  # 0 is the catalog
+    return RegionReport(
+        name=region.name,
+        endpoint=f"http://{region.http}",
+        nodes=nodes,
+        router=_router_report(cluster, region.name),
+        leaderless=[partition for partition in partitions if partition not in led],
+    )
+
+
+def _node_report(cluster: LocalCluster, node: NodeEntry, answer: admin_pb2.NodeStatus | None) -> NodeReport:
+    process = cluster.processes.running(node.id)
+    leads = [each.partition for each in answer.partitions if each.ready] if answer is not None else []
+    return NodeReport(
+        id=node.id,
+        zone=node.zone,
+        address=node.address,
+        pid=None if process is None else process.pid,
+        state=_node_state(cluster, node.id, answer),
+        leads=sorted(leads),
+        storage_bytes=answer.storage_bytes if answer is not None else 0,
+    )
+
+
+def _node_state(cluster: LocalCluster, name: str, answer: admin_pb2.NodeStatus | None) -> ProcessState:
+    if cluster.processes.running(name) is None:
+        return "stopped"
+    if cluster.processes.is_paused(name):
+        return "paused"
+    if answer is None:
+        return "unreachable"
+    return "starting" if answer.state == "starting" else "stopping" if answer.state == "stopping" else "ready"
+
+
+def _router_report(cluster: LocalCluster, region: str) -> RouterReport:
+    name = router_name(region)
+    process = cluster.processes.running(name)
+    if process is None:
+        return RouterReport(name, None, "stopped")
+    return RouterReport(name, process.pid, "paused" if cluster.processes.is_paused(name) else "ready")
+
+
+def _link_reports(cluster: LocalCluster, answers: Answers) -> list[LinkReport]:
+    names = [region.name for region in cluster.spec.regions]
+    return [
+        _link_report(source, destination, _link_statuses(cluster.spec.region(source), destination, answers))
+        for source in names
+        for destination in names
+        if source != destination
+    ]
+
+
+def _link_statuses(source: RegionEntry, destination: str, answers: Answers) -> list[admin_pb2.LinkStatus]:
+    return [
+        link
+        for node in source.nodes
+        if (answer := answers.get(node.id)) is not None
+        for link in answer.links
+        if link.destination == destination
+    ]
+
+
+def _link_report(source: str, destination: str, statuses: list[admin_pb2.LinkStatus]) -> LinkReport:
+    return LinkReport(
+        source=source,
+        destination=destination,
+        state=_worst_state([status.state for status in statuses]),
+        lag_seconds=round(max((status.lag_seconds for status in statuses), default=0.0), 3),
+        pending_records=sum(status.pending_records for status in statuses),
+        superseded=sum(status.superseded for status in statuses),
+        last_error=next((status.last_error for status in statuses if status.last_error), ""),
+    )
+
+
+def _worst_state(states: list[str]) -> str:
+    order = [LinkState.CUT.value, LinkState.PAUSED.value, "down", LinkState.DELAYED.value, LinkState.UP.value]
+    return next((state for state in order if state in states), LinkState.UP.value)

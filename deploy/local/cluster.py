@@ -1,0 +1,159 @@
+"""LocalCluster: all processes of a cluster on this machine, under one data directory.
+
+DATA/cluster.toml      who runs where; written by the first `up`
+DATA/processes.json    pids
+DATA/nodes/ID/         a node's storage
+DATA/logs/NAME.log     one log per process
+"""
+
+import fcntl
+import random
+import shutil
+import signal
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.local.ports import free_ports, http_ports
+from deploy.local.processes import ProcessTable
+from deploy.local.topology import Layout, composed_cluster
+from wire.cluster import ClusterSpec, NodeEntry, RegionEntry, dump_cluster, load_cluster
+
+HTTP_PORT_DEFAULT = 8001
+STOP_TIMEOUT_SECONDS = 10.0
+
+
+class LocalClusterError(Exception):
+    """The cluster cannot do what was asked; the message is one line that says what to do."""
+
+
+class LocalCluster:
+    """A cluster of child processes. Every method may be called from any process that knows the data directory."""
+
+    def __init__(self, folder: Path, spec: ClusterSpec) -> None:
+        self.folder = folder
+        self.spec = spec
+        self.processes = ProcessTable(folder)
+
+    @classmethod
+    def create(cls, folder: Path, layout: Layout, *, port: int | None, generator: random.Random) -> "LocalCluster":
+        """Write a new cluster file below `folder`. Raises PortsUnavailable when wanted ports are taken."""
+        inner = free_ports(generator)
+        endpoints = http_ports(len(layout.regions), port, HTTP_PORT_DEFAULT, inner)
+        cluster_id = str(uuid.UUID(int=generator.getrandbits(128), version=4))
+        folder.mkdir(parents=True, exist_ok=True)
+        spec = composed_cluster(cluster_id, layout, endpoints, (each for each in inner if each not in endpoints))
+        (folder / "cluster.toml").write_text(dump_cluster(spec), encoding="utf-8")
+        return cls(folder, load_cluster(folder / "cluster.toml"))
+
+    @classmethod
+    def open(cls, folder: Path) -> "LocalCluster":
+        """Open what `create` made. Raises LocalClusterError when there is nothing, ClusterFileError when it is broken."""
+        path = folder / "cluster.toml"
+        if not path.exists():
+            raise LocalClusterError(
+                f"no cluster in {folder}: start one with `globetable up`, or name its folder with --data"
+            )
+        return cls(folder, load_cluster(path))
+
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        """Whether `open` would find a cluster."""
+        return (folder / "cluster.toml").exists()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Hold the cluster's lock while processes are started or stopped, so that two commands do not do it at once."""
+        with (self.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LocalClusterError(
+                    f"another globetable command is changing {self.folder}; wait for it to end"
+                ) from None
+            yield
+
+    def names(self) -> list[str]:
+        """Return the names of all processes, nodes first."""
+        nodes = [node.id for region in self.spec.regions for node in region.nodes]
+        return nodes + [router_name(region.name) for region in self.spec.regions]
+
+    def start(self, name: str) -> bool:
+        """Start one process by name unless it runs; return whether it was started."""
+        if self.processes.running(name) is not None:
+            return False
+        self.processes.start(name, self._arguments(name))
+        return True
+
+    def start_all(self) -> list[str]:
+        """Start every process that does not run; return the names of those started."""
+        return [name for name in self.names() if self.start(name)]
+
+    def stop_all(self) -> list[str]:
+        """Stop everything, routers first so that no request meets a stopping node; return what had to be killed."""
+        routers = [router_name(region.name) for region in self.spec.regions]
+        killed = self.processes.stop(routers, STOP_TIMEOUT_SECONDS)
+        return killed + self.processes.stop(
+            [name for name in self.names() if name not in routers], STOP_TIMEOUT_SECONDS
+        )
+
+    def stop(self, name: str) -> bool:
+        """Stop one process gracefully: a node hands its leaderships over first. Return False if it did not run."""
+        self.known(name)
+        if self.processes.running(name) is None:
+            return False
+        self.processes.stop([name], STOP_TIMEOUT_SECONDS)
+        return True
+
+    def kill(self, name: str) -> bool:
+        """Kill one process with SIGKILL and wait until it is gone; return False if it did not run."""
+        self.known(name)
+        sent = self.processes.send(name, signal.SIGKILL)
+        self.processes.wait_gone(name, STOP_TIMEOUT_SECONDS)
+        return sent
+
+    def pause(self, name: str) -> bool:
+        """Freeze one process with SIGSTOP; return False if it does not run."""
+        self.known(name)
+        return self.processes.send(name, signal.SIGSTOP)
+
+    def resume(self, name: str) -> bool:
+        """Let a frozen process go on; return False if it does not run."""
+        self.known(name)
+        return self.processes.send(name, signal.SIGCONT)
+
+    def delete_data(self) -> None:
+        """Remove the data directory, cluster file and all. Nothing may run."""
+        shutil.rmtree(self.folder)
+
+    def known(self, name: str) -> None:
+        """Raise LocalClusterError unless a process has that name."""
+        if name not in self.names():
+            raise LocalClusterError(f"no process {name!r}; this cluster has {', '.join(self.names())}")
+
+    def region_of(self, name: str) -> RegionEntry:
+        """Return the region of a node or a router by its process name."""
+        self.known(name)
+        return next(r for r in self.spec.regions if r.node(name) is not None or router_name(r.name) == name)
+
+    def nodes(self) -> list[NodeEntry]:
+        """Return every node of every region."""
+        return [node for region in self.spec.regions for node in region.nodes]
+
+    def died(self) -> list[str]:
+        """Return one line for each process that has ended, with its last words."""
+        gone = [name for name in self.names() if self.processes.running(name) is None]
+        return [f"{name}: {self.processes.last_line(name) or 'ended without a word'}" for name in gone]
+
+    def _arguments(self, name: str) -> list[str]:
+        region = self.region_of(name)
+        cluster = ["--cluster", str(self.folder / "cluster.toml")]
+        if region.node(name) is None:
+            return ["router.main", *cluster, "--region", region.name]
+        return ["node.main", *cluster, "--node", name, "--data", str(self.folder / "nodes" / name)]
+
+
+def router_name(region: str) -> str:
+    """Return the process name of a region's router."""
+    return f"{region}-router"
