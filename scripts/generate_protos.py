@@ -21,7 +21,9 @@ def generated_into(folder: Path) -> None:
 
     protos = sorted(str(path.relative_to(SOURCES)) for path in SOURCES.glob("wire/v1/*.proto"))
     includes = [f"-I{SOURCES}", f"-I{resources.files('grpc_tools') / '_proto'}"]
-    plugins = [f"--plugin={name}={Path(sys.executable).parent / name}" for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")]
+    plugins = [
+        f"--plugin={name}={Path(sys.executable).parent / name}" for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
+    ]
     outputs = [f"--{kind}_out={folder}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
     status = protoc.main(["protoc", *includes, *plugins, *outputs, *protos])
     if status:

@@ -221,9 +221,7 @@ class Failed(NamedTuple):
     message: str
 
 
-Outcome = (
-    Got | Written | ConditionFailed | Page | Changes | Merged | CatalogDecided | NotLeader | Failed
-)
+Outcome = Got | Written | ConditionFailed | Page | Changes | Merged | CatalogDecided | NotLeader | Failed
 
 
 class Request(NamedTuple):
