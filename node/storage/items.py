@@ -37,7 +37,7 @@ def find(view: View, table: int, index: int, key: ItemKey, hashed: bytes) -> Rec
     return record if record.key == key else None
 
 
-def store(  # noqa: PLR0917  # where, under which key, what: the order every caller expects
+def store(  # where, under which key, what: the order every caller expects
     transaction: Transaction, table: int, index: int, key: ItemKey, hashed: bytes, record: bytes
 ) -> None:
     """Store an encoded record in place of any earlier one of the same key."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from node.storage.directory import Identity
 from node.storage.engine import Engine, Space, Transaction
+from node.storage.writer import WriteBatch
 
 IDENTITY = Identity(cluster="test-cluster", region="eu-west-1", node="n1")
 
@@ -16,3 +17,10 @@ def put_all(engine: Engine, values: Mapping[bytes, bytes], space: Space = Space.
             transaction.put(space, key, value)
 
     engine.write(body)
+
+
+def commit(engine: Engine, batch: WriteBatch) -> None:
+    """Write a batch as the writer would, on this thread."""
+    engine.write(batch.apply)
+    for notice in batch.on_commit:
+        notice()
