@@ -1,0 +1,107 @@
+"""All that CI runs, in order, one command: style, types, layers, generated code, then the tests from fast to slow.
+
+Ends at the first failure unless --keep-going; `--list` shows the steps, and naming some runs only those.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+
+class Step(NamedTuple):
+    """One check: its name, what it guards, and the command."""
+
+    name: str
+    guards: str
+    command: tuple[str, ...]
+
+
+def pytest(*arguments: str) -> tuple[str, ...]:
+    """Return a pytest command."""
+    return (str(BIN / "pytest"), "-q", *arguments)
+
+
+STEPS = (
+    Step("lock", "no stray distribution shadows our packages", (sys.executable, __file__, "--check-lock")),
+    Step("format", "one layout of the code", (str(BIN / "ruff"), "format", "--check", ".")),
+    Step("lint", "the house rules a linter can check", (str(BIN / "ruff"), "check", ".")),
+    Step("types", "mypy, strict", (str(BIN / "mypy"),)),
+    Step("layers", "who may import whom, and which rooms are pure", (str(BIN / "lint-imports"), "--no-cache")),
+    Step(
+        "generated",
+        "code beside the protos is what the protos say",
+        (sys.executable, "scripts/generate_protos.py", "--check"),
+    ),
+    Step(
+        "readme",
+        "the README's support table is the registry's",
+        (sys.executable, "scripts/support_table.py", "--check"),
+    ),
+    Step("unit", "one room at a time", pytest("tests/unit")),
+    Step("property", "against plain models", pytest("tests/property")),
+    Step("simulation", "whole groups on one seed", pytest("tests/simulation")),
+    Step("conformance", "boto3 against an embedded region", pytest("tests/conformance")),
+    Step("cluster", "real processes, real faults", pytest("tests/cluster")),
+)
+
+
+def main() -> int:
+    """Run the steps asked for; return the exit status."""
+    arguments = parsed_arguments()
+    if arguments.check_lock:
+        return check_lock()
+    if arguments.list:
+        print("\n".join(f"{step.name:<12} {step.guards}" for step in STEPS))
+        return 0
+    failed = run([step for step in STEPS if not arguments.steps or step.name in arguments.steps], arguments.keep_going)
+    print(f"failed: {', '.join(failed)}" if failed else "all checks passed")
+    return 1 if failed else 0
+
+
+def parsed_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("steps", nargs="*", metavar="STEP", help="run only these (see --list)")
+    parser.add_argument("--list", action="store_true", help="show the steps and end")
+    parser.add_argument("--keep-going", action="store_true", help="run the later steps after a failure too")
+    parser.add_argument("--check-lock", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    unknown = set(arguments.steps) - {step.name for step in STEPS}
+    if unknown:
+        parser.error(f"no step {', '.join(sorted(unknown))}; there are {', '.join(step.name for step in STEPS)}")
+    return arguments
+
+
+def run(steps: list[Step], keep_going: bool) -> list[str]:
+    """Run steps in order; return the names of those that failed."""
+    failed = []
+    for step in steps:
+        print(f"== {step.name}: {step.guards}", flush=True)
+        started = time.monotonic()
+        status = subprocess.run(step.command, cwd=ROOT, check=False).returncode
+        print(f"== {step.name}: {'FAILED' if status else 'ok'} ({time.monotonic() - started:.1f} s)", flush=True)
+        if status:
+            failed.append(step.name)
+            if not keep_going:
+                break
+    return failed
+
+
+def check_lock() -> int:
+    """Fail if the lock holds a distribution that would merge into our own packages when installed."""
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    names = {line.split("==")[0].strip().lower() for line in lines if "==" in line and not line.startswith((" ", "#"))}
+    shadowing = names & {"node", "router", "deploy", "wire"}
+    if shadowing:
+        print(f"requirements.lock holds {', '.join(sorted(shadowing))}: it would merge into our package of that name")
+    return 1 if shadowing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
