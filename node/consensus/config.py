@@ -30,10 +30,10 @@ class ConsensusConfig:
     pre_vote: bool = True
     """Ask first whether an election could be won, so that a replica coming back does not disturb a working leader."""
     check_quorum: bool = True
-    """A leader that has not heard from a quorum for election_ticks steps down; followers of a live leader do not vote."""
+    """A leader that has not heard from a quorum for election_ticks steps down; its followers do not vote meanwhile."""
     lease: bool = True
-    """Make lease_round usable: a restarted replica with a past casts no vote for its first election_ticks ticks, since
-    it may have granted a lease it no longer remembers. Needs check_quorum."""
+    """Make lease_round usable: whoever answers a heartbeat votes for nobody else for election_ticks ticks, and neither
+    does a restarted replica, which may have forgotten such a promise. Needs check_quorum."""
     eager_commit: bool = False
     """Broadcast an empty append as soon as commit advances. When false the news travels with the next append or
     heartbeat, which saves a hop when idle."""

@@ -24,6 +24,7 @@ Index = NewType("Index", int)
 """A position in the log, from 1; 0 is the empty log."""
 
 NO_REPLICA = ReplicaId(0)
+NO_INDEX = Index(0)
 
 
 class EntryKind(IntEnum):
@@ -130,7 +131,7 @@ class Transition(IntEnum):
     """How a membership change gets from the old voters to the new ones."""
 
     AUTO = 0
-    """Directly when at most one step changes the voters, otherwise joint and left automatically."""
+    """Directly when there is one step only, otherwise joint and left automatically."""
     JOINT_AUTO_LEAVE = 1
     """Always joint; the leader leaves the joint phase as soon as it is applied."""
     JOINT_EXPLICIT = 2
