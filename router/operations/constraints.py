@@ -1,0 +1,215 @@
+"""Which constraints of the model a request violates, in the order and with the paths of AWS's texts.
+
+Works on a body whose types are right. AttributeValues are left alone: items have their own rules, elsewhere.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from router.operations.java_texts import enum_order, hash_map_order, lower_first, quoted
+from router.operations.shapes import (
+    ATTRIBUTE_VALUE,
+    TABLE_ARN,
+    TABLE_NAME_CHARACTERS_MAX,
+    TABLE_NAME_PATTERN,
+    Kind,
+    ListShape,
+    MapShape,
+    Scalar,
+    Shape,
+    Structure,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Where a member stands, spelled as Java names it (`keySchema.1.member.keyType`) and as the model does."""
+
+    java: str = ""
+    model: str = ""
+
+    def member(self, name: str) -> "Path":
+        """Return the path of the member `name` of the structure that is here."""
+        return self._below(lower_first(name), name)
+
+    def element(self, label: str) -> "Path":
+        """Return the path of the element `label` (a position from 1, or a key) of the collection that is here."""
+        return self._below(f"{label}.member", f"{label}.member")
+
+    def _below(self, java: str, model: str) -> "Path":
+        return Path(f"{self.java}.{java}", f"{self.model}.{model}") if self.java else Path(java, model)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One constraint that one value does not satisfy."""
+
+    path: Path
+    value: Any  # None: the member is missing
+    shape: Shape
+    constraint: str
+    is_name_rule: bool = False  # found by the rule for table names rather than by the model
+
+    def value_text(self) -> str:
+        """Return the value as a text quotes it."""
+        return "null" if self.value is None else f"'{quoted(self.value, self.shape)}'"
+
+
+def violations(body: dict[str, Any], shape: Structure, *, in_hash_order: bool) -> Iterator[Violation]:
+    """Yield what `body` violates: members in the order of a Java hash map, or of the model."""
+    return _Walk(in_hash_order).structure(body, shape, Path())
+
+
+class _Walk:
+    """One walk over a body."""
+
+    def __init__(self, in_hash_order: bool) -> None:
+        self._in_hash_order = in_hash_order
+
+    def structure(self, body: dict[str, Any], shape: Structure, path: Path) -> Iterator[Violation]:
+        for name in _hash_ordered(tuple(shape.members)) if self._in_hash_order else shape.members:
+            member = shape.members[name]
+            if name in body:
+                yield from self._value(body[name], member, path.member(name))
+            elif name in shape.required:
+                yield _missing(member, path.member(name))
+
+    def _value(self, value: Any, shape: Shape, path: Path) -> Iterator[Violation]:
+        if shape.name == ATTRIBUTE_VALUE:
+            return
+        if value is None:
+            yield _missing(shape, path)
+            return
+        for constraint in breached(value, shape):
+            yield Violation(path=path, value=value, shape=shape, constraint=constraint)
+        match shape:
+            case Scalar() if shape.name == TABLE_ARN:
+                yield from _name_rules(value, shape, path)
+            case Structure():
+                yield from self.structure(value, shape, path)
+            case ListShape():
+                yield from self._list(value, shape, path)
+            case MapShape():
+                yield from self._map(value, shape, path)
+
+    def _list(self, value: list[Any], shape: ListShape, path: Path) -> Iterator[Violation]:
+        if isinstance(shape.member, Scalar):
+            if any(member is None or breached(member, shape.member) for member in value):
+                constraint = f"Member must satisfy constraint: [{', '.join(_all_constraints(shape.member))}]"
+                yield Violation(path=path, value=value, shape=shape, constraint=constraint)
+            return
+        for position, member in enumerate(value, 1):
+            yield from self._value(member, shape.member, path.element(str(position)))
+
+    def _map(self, value: dict[str, Any], shape: MapShape, path: Path) -> Iterator[Violation]:
+        if any(breached(key, shape.key) for key in value):
+            constraint = f"Map keys must satisfy constraint: [{', '.join(_all_constraints(shape.key))}]"
+            yield Violation(path=path, value=value, shape=shape, constraint=constraint)
+        for key in hash_map_order(value) if self._in_hash_order else value:
+            yield from self._map_value(value[key], shape, path, key, value)
+
+    def _map_value(
+        self, value: Any, shape: MapShape, path: Path, key: str, whole: dict[str, Any]
+    ) -> Iterator[Violation]:
+        # In hash order, as of old, a value's own constraints are reported for the map; since 2026 for the value.
+        own = breached(value, shape.value) if value is not None and self._in_hash_order else []
+        if own:
+            constraint = f"Map value must satisfy constraint: [{', '.join(_all_constraints(shape.value))}]"
+            yield Violation(path=path, value=whole, shape=shape, constraint=constraint)
+        for violation in self._value(value, shape.value, path.element(key)):
+            if not (own and violation.value is value):
+                yield violation
+
+
+@lru_cache(maxsize=1024)
+def _hash_ordered(names: tuple[str, ...]) -> tuple[str, ...]:
+    by_field = {lower_first(name): name for name in names}
+    return tuple(by_field[field] for field in hash_map_order(by_field))
+
+
+def _missing(shape: Shape, path: Path) -> Violation:
+    return Violation(path=path, value=None, shape=shape, constraint="Member must not be null")
+
+
+def _name_rules(value: str, shape: Scalar, path: Path) -> Iterator[Violation]:
+    """Yield what is wrong with a table's name where an ARN would do as well."""
+    if not value or value.startswith("arn:"):
+        return
+    for constraint in _name_constraints(value):
+        yield Violation(path=path, value=value, shape=shape, constraint=constraint, is_name_rule=True)
+
+
+def _name_constraints(name: str) -> Iterable[str]:
+    if not re.fullmatch(TABLE_NAME_PATTERN, name):
+        yield _PATTERN + TABLE_NAME_PATTERN
+    if len(name) > TABLE_NAME_CHARACTERS_MAX:
+        yield f"{_LENGTH}less than or equal to {TABLE_NAME_CHARACTERS_MAX}"
+
+
+_PATTERN = "Member must satisfy regular expression pattern: "
+_LENGTH = "Member must have length "
+_VALUE = "Member must have value "
+
+
+def breached(value: Any, shape: Shape) -> list[str]:
+    """Return the constraints of `shape` itself, not of its parts, that `value` does not satisfy."""
+    if isinstance(shape, Structure):
+        return []
+    limits = shape.limits
+    found = []
+    if limits.enum and value not in limits.enum:
+        found.append(_enum_text(limits.enum))
+    if limits.pattern is not None and not compiled_pattern(limits.pattern).fullmatch(value):
+        found.append(_PATTERN + limits.pattern)
+    if limits.minimum is None and limits.maximum is None:
+        return found
+    size, measure = _measured(value, shape)
+    if limits.minimum is not None and size < limits.minimum:
+        found.append(f"{measure}greater than or equal to {limits.minimum}")
+    if limits.maximum is not None and size > limits.maximum:
+        found.append(f"{measure}less than or equal to {limits.maximum}")
+    return found
+
+
+def _measured(value: Any, shape: Shape) -> tuple[int | float, str]:
+    """Return what of `value` the minimum and the maximum bound, and how a text begins that says so."""
+    if isinstance(shape, Scalar) and shape.kind not in {Kind.STRING, Kind.BLOB}:
+        return value, _VALUE
+    return len(value), _LENGTH
+
+
+def _all_constraints(shape: Shape) -> list[str]:
+    """Return every constraint of `shape` itself, in the order in which AWS lists them for parts of a collection."""
+    if isinstance(shape, Structure):
+        return []
+    limits = shape.limits
+    measure = _VALUE if isinstance(shape, Scalar) and shape.kind not in {Kind.STRING, Kind.BLOB} else _LENGTH
+    listed = []
+    if limits.maximum is not None:
+        listed.append(f"{measure}less than or equal to {limits.maximum}")
+    if limits.minimum is not None:
+        listed.append(f"{measure}greater than or equal to {limits.minimum}")
+    if limits.pattern is not None:
+        listed.append(_PATTERN + limits.pattern)
+    if limits.enum:
+        listed.append(_enum_text(limits.enum))
+    return listed or ["Member must not be null"]
+
+
+def _enum_text(enum: tuple[str, ...]) -> str:
+    return f"Member must satisfy enum value set: [{', '.join(enum_order(enum))}]"
+
+
+@lru_cache(maxsize=256)
+def compiled_pattern(pattern: str) -> re.Pattern[str]:
+    """Return the Java pattern `pattern` of a model as one of ours."""
+    return re.compile(_python_pattern(pattern))
+
+
+def _python_pattern(pattern: str) -> str:
+    # The models use two things that Python spells differently: a class of printable characters, and halves of
+    # surrogate pairs to mean what lies beyond the basic plane.
+    return pattern.replace(r"\p{Print}", r"[\x20-\x7E]").replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")

@@ -1,0 +1,137 @@
+"""The shapes of requests, read from botocore's service models.
+
+Knows how botocore writes a model down, and where AWS checks more than its published model says. Refuses to know what a
+violation is called.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+ATTRIBUTE_VALUE: Final = "AttributeValue"
+TABLE_ARN: Final = "TableArn"
+
+TABLE_NAME_PATTERN: Final = "[a-zA-Z0-9_.-]+"
+TABLE_NAME_CHARACTERS_MAX: Final = 255
+
+
+class Kind(Enum):
+    """What a scalar is; the value is the name Java, and so AWS's texts, give it."""
+
+    STRING = "String"
+    INTEGER = "Integer"
+    LONG = "Long"
+    DOUBLE = "Double"
+    BOOLEAN = "Boolean"
+    BLOB = "Blob"
+    TIMESTAMP = "Date"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a value must satisfy: a length or a range (both ends inclusive), a pattern, a set of values."""
+
+    minimum: int | None = None
+    maximum: int | None = None
+    pattern: str | None = None
+    enum: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A value without parts."""
+
+    name: str
+    kind: Kind
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class ListShape:
+    """A list of one shape."""
+
+    name: str
+    member: "Shape"
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class MapShape:
+    """A map from strings to one shape."""
+
+    name: str
+    key: Scalar
+    value: "Shape"
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """Named members. `members` is filled while the model is read, because an AttributeValue holds AttributeValues."""
+
+    name: str
+    members: dict[str, "Shape"]
+    required: tuple[str, ...]
+
+
+Shape = Scalar | ListShape | MapShape | Structure
+
+# What AWS enforces although its published model does not say so: (structure, member) -> the shape it really has.
+_STRICTER: Final = {
+    ("CreateTableInput", "TableName"): "TableName",
+    ("CreateTableInput", "KeySchema"): "TableKeySchema",
+    ("LocalSecondaryIndex", "KeySchema"): "TableKeySchema",
+    ("TableCreationParameters", "KeySchema"): "TableKeySchema",
+}
+# Only global secondary indexes may have several attributes per half of the key.
+_TABLE_KEY_ATTRIBUTES_MAX: Final = 2
+
+
+class ShapeReader:
+    """Turn the shapes of one botocore service model into ours, each once."""
+
+    def __init__(self, raw_shapes: Mapping[str, Mapping[str, Any]]) -> None:
+        self._raw = dict(raw_shapes)
+        if "KeySchema" in self._raw:
+            self._raw["TableKeySchema"] = {**self._raw["KeySchema"], "max": _TABLE_KEY_ATTRIBUTES_MAX}
+        self._shapes: dict[str, Shape] = {}
+
+    def shape(self, name: str) -> Shape:
+        """Return the shape called `name`."""
+        known = self._shapes.get(name)
+        if known is not None:
+            return known
+        raw = self._raw[name]
+        match raw["type"]:
+            case "structure":
+                return self._structure(name, raw)
+            case "list":
+                shape: Shape = ListShape(name, self.shape(raw["member"]["shape"]), _limits(raw))
+            case "map":
+                key = self.shape(raw["key"]["shape"])
+                assert isinstance(key, Scalar), f"the keys of {name} are not scalars"
+                shape = MapShape(name, key, self.shape(raw["value"]["shape"]), _limits(raw))
+            case kind:
+                shape = Scalar(name, Kind[kind.upper()], _limits(raw))
+        self._shapes[name] = shape
+        return shape
+
+    def structure(self, name: str) -> Structure:
+        """Return the structure called `name`."""
+        shape = self.shape(name)
+        assert isinstance(shape, Structure), f"{name} is not a structure"
+        return shape
+
+    def _structure(self, name: str, raw: Mapping[str, Any]) -> Structure:
+        structure = Structure(name, {}, tuple(raw.get("required", ())))
+        self._shapes[name] = structure
+        for member, reference in raw["members"].items():
+            structure.members[member] = self.shape(_STRICTER.get((name, member), reference["shape"]))
+        return structure
+
+
+def _limits(raw: Mapping[str, Any]) -> Limits:
+    return Limits(
+        minimum=raw.get("min"), maximum=raw.get("max"), pattern=raw.get("pattern"), enum=tuple(raw.get("enum", ()))
+    )
