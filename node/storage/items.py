@@ -9,7 +9,7 @@ Order everywhere: (hash, sort key, partition key).
 
 from collections.abc import Iterator
 
-from node.storage.engine import Space, Transaction, View
+from node.storage.engine import KEY_BYTES_MAX, Space, Transaction, View
 from node.storage.errors import DamagedRecord
 from node.storage.layout import hash_of, item_key, item_range, successor, token_bounds
 from node.storage.records import (
@@ -143,9 +143,18 @@ def _found_in_bucket(stored: bytes, table: int, index: int, stored_key: bytes, k
 
 
 def _others(present: bytes, table: int, index: int, stored_key: bytes, key: ItemKey) -> list[bytes]:
-    """Return the encoded records under a stored key that belong to other keys."""
-    members = _members(present, table, index, stored_key) if is_bucket(present) else [present]
-    return [member for member in members if _decoded(member, table, index, stored_key).key != key]
+    """Return the encoded records under a stored key that belong to other keys.
+
+    Damage to what is present is an error where others may share the place. Where only a collision of hashes could
+    have brought another there, what is damaged was the key's own record and is on its way out anyhow.
+    """
+    try:
+        members = _members(present, table, index, stored_key) if is_bucket(present) else [present]
+        return [member for member in members if _decoded(member, table, index, stored_key).key != key]
+    except DamagedRecord:
+        if len(stored_key) == KEY_BYTES_MAX:
+            raise
+        return []
 
 
 def _merged(members: list[bytes]) -> bytes:

@@ -43,6 +43,8 @@ def item_range(table: int, index: int, hashed: bytes) -> Range:
 def token_bounds(table: int, index: int, tokens: TokenRange) -> Range:
     """Return the bounds of what one table or index holds in a range of tokens."""
     head = _TABLE_INDEX.pack(table, index)
+    if tokens.lower >= RING_TOKENS:
+        return head, head
     lower = head + tokens.lower.to_bytes(8, "big")
     if tokens.upper >= RING_TOKENS:
         return lower, successor(head)
