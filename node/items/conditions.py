@@ -5,15 +5,13 @@ true).
 """
 
 from collections.abc import Callable
-from decimal import Decimal
 from functools import lru_cache
 from operator import ge, gt, le, lt
 from typing import Any, TypeAlias
 
-from wire.expressions import Tree, unpacked
-from wire.items import AttributeValue, Item, decoded_binary, values_equal
-
 from node.items.operands import Operand, Values, compiled_operand
+from wire.expressions import Tree, unpacked
+from wire.items import AttributeValue, Item, decoded_binary, sort_key, values_equal
 
 # An item that does not exist is judged as one without attributes: pass {}.
 Condition: TypeAlias = Callable[[Item, Values], bool]
@@ -106,18 +104,10 @@ def _ordered(ordering: _Ordering) -> _Pair:
     """Return the comparison of two texts, two numbers or two binaries, false for everything else."""
 
     def holds(left: AttributeValue | None, right: AttributeValue | None) -> bool:
-        if left is None or right is None:
+        if left is None or right is None or left.keys() != right.keys():
             return False
-        ((kind, ours),) = left.items()
-        theirs = right.get(kind)
-        if theirs is None or kind not in _SET_MEMBERS:
-            return False
-        if kind == "N":
-            return ordering(Decimal(ours), Decimal(theirs))
-        if kind == "B":
-            return ordering(decoded_binary(ours), decoded_binary(theirs))
-        # Code points sort like the bytes of their UTF-8.
-        return ordering(ours, theirs)
+        ours = sort_key(left)
+        return ours is not None and ordering(ours, sort_key(right))
 
     return holds
 

@@ -1,8 +1,7 @@
 """ReturnValues: what an update tells its caller about the item before and after."""
 
-from wire.items import Item
-
 from node.items.updates import Update
+from wire.items import Item
 
 
 def returned_attributes(return_values: str, update: Update, old: Item | None, new: Item | None) -> Item | None:

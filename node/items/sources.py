@@ -6,12 +6,11 @@ The room's half that knows numbers, lists and sets; where a value is written is 
 from collections.abc import Callable
 from typing import TypeAlias
 
+from node.items.operands import Operand, Values, compiled_operand
 from wire.errors import StoreError, validation_error
 from wire.expressions import Tree
 from wire.items import AttributeValue, Item, sorted_set
 from wire.numbers import NumberError, add_numbers, subtract_numbers
-
-from node.items.operands import Operand, Values, compiled_operand
 
 # The value to write, or None to remove what is there.
 Change: TypeAlias = Callable[[Item, Values], AttributeValue | None]

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from node.items.operands import Values
+from node.items.projections import Projection, projection_on
+from node.items.sources import Change, compiled_change
 from wire.errors import StoreError, validation_error
 from wire.expressions import Step, unpacked
 from wire.items import NESTING_TOO_DEEP, AttributeValue, Item, item_size, text_size, value_size
 from wire.limits import ITEM_BYTES_MAX, NESTING_LEVELS_MAX
-
-from node.items.operands import Values
-from node.items.projections import Projection, projection_on
-from node.items.sources import Change, compiled_change
 
 UPDATES_CACHED_MAX = 1024
 
@@ -63,13 +62,13 @@ class Update:
 
         Raises a validation StoreError with AWS's text when that is too large.
         """
-        if old is None:
-            size = item_size(new)
-        else:
-            size = old_bytes + sum(_cost(new, name) - _cost(old, name) for name in self.attributes)
+        size = item_size(new) if old is None else old_bytes + self._growth(old, new)
         if size > ITEM_BYTES_MAX:
             raise validation_error(_TOO_LARGE)
         return size
+
+    def _growth(self, old: Item, new: Item) -> int:
+        return sum(_cost(new, name) - _cost(old, name) for name in self.attributes)
 
 
 @lru_cache(UPDATES_CACHED_MAX)

@@ -114,6 +114,13 @@ def values_equal(left: AttributeValue, right: AttributeValue) -> bool:
     return set(ours) == set(theirs)
 
 
+def sort_key(value: AttributeValue) -> str | Decimal | bytes | None:
+    """Return what a text, a number or a binary sorts by among values of its type; None for types without an order."""
+    ((kind, payload),) = value.items()
+    order = _SCALAR_ORDERS.get(kind)
+    return None if order is None else order(payload)
+
+
 def decoded_binary(text: str) -> bytes:
     """Return the bytes of a canonical base64 text."""
     return a2b_base64(text)
@@ -312,6 +319,8 @@ def _binary_size(text: str) -> int:
 
 _COMPARED_DEEPLY = frozenset(("SS", "NS", "BS", "M", "L"))
 
+# Texts sort by code points, which is the order of their UTF-8.
+_SCALAR_ORDERS: dict[str, Callable[[str], str | Decimal | bytes]] = {"S": str, "N": Decimal, "B": decoded_binary}
 _SET_ORDERS: dict[str, Callable[[str], Any]] = {"SS": str, "NS": Decimal, "BS": decoded_binary}
 
 _MEASURES: dict[str, Callable[[AttributeValue, Any, int], _Measured]] = {

@@ -1,0 +1,154 @@
+"""Key conditions: which key attributes a condition pins down, and how a key schema takes it.
+
+A key condition is a condition first and passes the same checks. What may be in it further is known without a schema; only
+`KeyExpression.matched` needs one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from router.expressions.bindings import Names, ValuesByName
+from router.expressions.faults import Fault
+from router.expressions.syntax import Node
+from wire.errors import StoreError, validation_error
+from wire.items import AttributeValue
+from wire.tables import KeyAttribute, KeySchema
+
+SortOperator: TypeAlias = Literal["=", "<", "<=", ">", ">=", "BETWEEN", "begins_with"]
+
+# The comparator that says the same with its operands exchanged.
+_MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SortCondition:
+    """What a query asks of the sort key: two values for BETWEEN, one for the other operators; all in canonical form."""
+
+    operator: SortOperator
+    values: tuple[AttributeValue, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyCondition:
+    """A query's partition key value and, if it asks for one, its condition on the sort key."""
+
+    partition: AttributeValue
+    sort: SortCondition | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributeCondition:
+    """A condition on one attribute, whose values are still placeholders."""
+
+    attribute: str
+    operator: SortOperator
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyExpression:
+    """A key condition before it is held against a schema."""
+
+    conditions: tuple[AttributeCondition, ...]
+    values: ValuesByName
+
+    def matched(self, schema: KeySchema) -> KeyCondition:
+        """Return the condition for a table's or index's key, or raise a validation StoreError with AWS's text."""
+        by_name = {condition.attribute: condition for condition in self.conditions}
+        expected = schema.names()
+        if len(self.conditions) > len(expected):
+            raise validation_error(
+                f"The number of query conditions ({len(self.conditions)}) exceeds the number of key attributes "
+                f"defined in the schema ({len(expected)})"
+            )
+        for name in expected[: len(self.conditions)]:
+            if name not in by_name:
+                raise validation_error(f"Query condition missed key schema element: {name}")
+        partition = by_name[schema.partition.name]
+        if partition.operator != "=":
+            raise validation_error("Query key condition not supported")
+        (value,) = self._checked(partition, schema.partition)
+        if schema.sort is None or len(self.conditions) == 1:
+            return KeyCondition(partition=value)
+        sort = by_name[schema.sort.name]
+        bounds = self._checked(sort, schema.sort)
+        return KeyCondition(partition=value, sort=SortCondition(operator=sort.operator, values=bounds))
+
+    def _checked(self, condition: AttributeCondition, key: KeyAttribute) -> tuple[AttributeValue, ...]:
+        values = tuple(self.values[name] for name in condition.values)
+        for value in values:
+            if key.type not in value:
+                raise validation_error(
+                    "One or more parameter values were invalid: Condition parameter type does not match schema type"
+                )
+            if value[key.type] == "":
+                raise _empty_key_value(key)
+        return values
+
+
+def attribute_conditions(node: Node, names: Names) -> tuple[AttributeCondition, ...]:
+    """Return a checked condition as conditions on attributes, in the order of the text, or raise Fault."""
+    found: dict[str, AttributeCondition] = {}
+    for part in node[1:] if node[0] == "and" else [node]:
+        for condition in attribute_conditions(part, names) if part[0] == "and" else [_attribute_condition(part, names)]:
+            if condition.attribute in found:
+                raise Fault("KeyConditionExpressions must only contain one condition per key")
+            found[condition.attribute] = condition
+    return tuple(found.values())
+
+
+def _attribute_condition(node: Node, names: Names) -> AttributeCondition:
+    operator, *operands = node[1:] if node[0] == "call" else node
+    if operator not in (*_MIRRORED, "between", "begins_with"):
+        raise Fault(f"Invalid operator used in KeyConditionExpression: {_shown(operator)}")
+    if operator in ("between", "begins_with") and operands[0][0] != "path":
+        raise Fault(
+            f"Invalid condition in KeyConditionExpression: {_shown(operator)} operator must have the key attribute "
+            "as its first operand"
+        )
+    position = _key_position(operands)
+    (name,) = operands[position][1:]
+    values = tuple(operand[1] for operand in operands if operand[0] == "value")
+    return AttributeCondition(
+        attribute=names.get(name, name),
+        operator=_sort_operator(operator if position == 0 else _MIRRORED[operator]),
+        values=values,
+    )
+
+
+def _key_position(operands: Sequence[Node]) -> int:
+    """Return where among the operands the one path stands, which must be a top-level attribute."""
+    position = None
+    for index, operand in enumerate(operands):
+        if operand[0] == "call":
+            raise Fault("KeyConditionExpressions cannot contain nested operations")
+        if operand[0] != "path":
+            continue
+        if position is not None:
+            raise Fault("Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition")
+        if len(operand) > 2:
+            raise Fault("KeyConditionExpressions cannot have conditions on nested attributes")
+        position = index
+    if position is None:
+        raise Fault("Invalid condition in KeyConditionExpression: No key attribute specified")
+    return position
+
+
+def _sort_operator(operator: str) -> SortOperator:
+    match operator:
+        case "=" | "<" | "<=" | ">" | ">=" | "begins_with":
+            return operator
+    return "BETWEEN"
+
+
+def _shown(operator: str) -> str:
+    return operator.upper() if operator in ("or", "not", "in", "between") else operator
+
+
+def _empty_key_value(key: KeyAttribute) -> StoreError:
+    kind = "binary" if key.type == "B" else "string"
+    return validation_error(
+        "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty "
+        f"{kind} value. Key: {key.name}"
+    )
