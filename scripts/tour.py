@@ -100,11 +100,13 @@ class Cli:
 def real_airports() -> dict[tuple[str, str], Item]:
     """Return every airport by (country, icao): text in many scripts, floats, and fields that some lack."""
     rows = airportsdata.load("ICAO").values()
-    items = [{name: _value(value) for name, value in row.items() if value not in ("", None)} for row in rows]
+    items: list[Item] = [
+        {name: _value(value) for name, value in row.items() if value not in ("", None)} for row in rows
+    ]
     return {(item["country"], item["icao"]): item for item in items}
 
 
-def _value(value: object) -> object:
+def _value(value: Any) -> Any:
     return Decimal(str(value)) if isinstance(value, float) else value
 
 
