@@ -1,0 +1,115 @@
+"""The `globetable` command as a person types it, against real processes."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+GLOBETABLE = Path(sys.executable).parent / "globetable"
+COMMAND_SECONDS_MAX = 120
+
+
+class Typed:
+    """Run the command on one data directory."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [GLOBETABLE, *words, "--data", str(self._folder)],
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS_MAX,
+            check=False,
+        )
+
+    def good(self, *words: str) -> str:
+        done = self.run(*words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def refused(self, *words: str) -> str:
+        done = self.run(*words)
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        return " ".join(done.stderr.split())
+
+    def status(self) -> dict[str, Any]:
+        report: dict[str, Any] = json.loads(self.good("status", "--json"))
+        return report
+
+
+@pytest.fixture(scope="module")
+def typed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Typed]:
+    typed = Typed(tmp_path_factory.mktemp("typed"))
+    up = ("up", "--detach", "--regions", "2", "--nodes", "3", "--partitions", "2", "--port", "0")
+    typed.good(*up)
+    yield typed
+    typed.run("down")
+
+
+# `status --json` is a contract for scripts: these members, these types, whatever else is added.
+def test_status_json_shape(typed: Typed) -> None:
+    report = typed.status()
+    assert set(report["credentials"]) == {"access_key_id", "secret_access_key"}
+    assert [region["name"] for region in report["regions"]] == ["us-east-1", "eu-west-1"]
+    node = report["regions"][0]["nodes"][0]
+    assert {"id", "zone", "pid", "state", "leads"} <= set(node)
+    assert report["regions"][0]["endpoint"].startswith("http://127.0.0.1:")
+    assert {"source", "destination", "state", "lag_seconds", "pending_records"} <= set(report["links"][0])
+    led = sorted(partition for node in report["regions"][0]["nodes"] for partition in node["leads"])
+    assert led == [0, 1, 2]
+
+
+# Run twice, `up` changes nothing: the same processes, still there.
+def test_up_twice(typed: Typed) -> None:
+    before = [node["pid"] for region in typed.status()["regions"] for node in region["nodes"]]
+    assert "already running" in typed.good("up", "--detach")
+    assert [node["pid"] for region in typed.status()["regions"] for node in region["nodes"]] == before
+
+
+# Asking for another size than the data directory has would otherwise be ignored in silence.
+def test_up_with_another_size_is_refused(typed: Typed) -> None:
+    assert "was made with --nodes 3, not 5" in typed.refused("up", "--nodes", "5")
+
+
+# Kill, start, pause and resume say what they did, and status shows it.
+def test_node_commands(typed: Typed) -> None:
+    node = "us-east-1-3"
+    state = lambda: next(n for n in typed.status()["regions"][0]["nodes"] if n["id"] == node)["state"]  # noqa: E731
+    typed.good("node", "kill", node)
+    assert state() == "stopped"
+    assert "is not running" in typed.refused("node", "kill", node)
+    typed.good("node", "start", node)
+    typed.good("node", "pause", node)
+    assert state() == "paused"
+    typed.good("node", "resume", node)
+    assert "no process 'nobody'" in typed.refused("node", "kill", "nobody")
+    typed.good("up", "--detach")
+
+
+# Links are cut one way; status shows which; heal mends.
+def test_link_commands(typed: Typed) -> None:
+    typed.good("link", "cut", "us-east-1", "eu-west-1")
+    rows = {row["source"]: row["state"] for row in json.loads(typed.good("status", "--json"))["links"]}
+    assert rows["eu-west-1"] == "up"
+    typed.good("link", "delay", "us-east-1", "eu-west-1", "100", "--both")
+    typed.good("link", "heal", "us-east-1", "eu-west-1", "--both")
+    assert "region 'atlantis' is not in the cluster file" in typed.refused("link", "cut", "atlantis", "eu-west-1")
+
+
+# `env` is what a shell evaluates; `logs` shows what processes wrote.
+def test_env_and_logs(typed: Typed) -> None:
+    assert "export AWS_DEFAULT_REGION=eu-west-1" in typed.good("env", "eu-west-1")
+    assert "node_ready" in typed.good("logs", "us-east-1-1", "--lines", "1000")
+    assert "no process" in typed.refused("logs", "nobody")
+
+
+# No cluster there: one line that says how to get one.
+def test_status_without_a_cluster(tmp_path: Path) -> None:
+    assert "start one with `globetable up`" in Typed(tmp_path / "empty").refused("status")

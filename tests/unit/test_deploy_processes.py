@@ -1,0 +1,61 @@
+"""The process table: real child processes that outlive their starter and are never mistaken for others."""
+
+import signal
+
+import msgspec
+import pytest
+
+from deploy.local.processes import ProcessTable, Started
+from tests.support.cluster import eventually
+
+WAITS = ["timeit", "-n", "1", "-r", "1", "import time; time.sleep(600)"]
+
+
+@pytest.fixture
+def table(tmp_path):
+    table = ProcessTable(tmp_path)
+    yield table
+    table.stop(["child"], 5)
+
+
+# A second invocation of the command line must find what the first one started.
+def test_found_again_by_another_table(tmp_path, table):
+    pid = table.start("child", WAITS)
+    found = ProcessTable(tmp_path).running("child")
+    assert found is not None
+    assert found.pid == pid
+
+
+# A pid that the kernel has given to somebody else is not ours: signalling it would kill a stranger.
+def test_reused_pid_is_not_ours(tmp_path, table):
+    table.start("child", WAITS)
+    record = table._table()["child"]
+    forged = {"child": Started(record.pid, record.created - 60)}
+    (tmp_path / "processes.json").write_bytes(msgspec.json.encode(forged))
+    assert table.running("child") is None
+    assert not table.send("child", signal.SIGKILL)
+    (tmp_path / "processes.json").write_bytes(msgspec.json.encode({"child": record}))
+
+
+# A killed child is gone at once, though its starter has not reaped it.
+def test_killed_process_is_gone(table):
+    table.start("child", WAITS)
+    assert table.send("child", signal.SIGKILL)
+    assert table.wait_gone("child", 5)
+    assert table.running("child") is None
+
+
+# A frozen process must be stoppable, or `down` would hang after `node pause`.
+def test_frozen_process_can_be_stopped(table):
+    table.start("child", WAITS)
+    table.send("child", signal.SIGSTOP)
+    eventually(lambda: table.is_paused("child"), "child frozen", 5)
+    assert table.stop(["child"], 5) == []
+    assert table.running("child") is None
+
+
+# When a process does not start, its last words are what a person needs to see.
+def test_last_line_is_kept(table):
+    table.start("child", ["no.such.module"])
+    assert table.wait_gone("child", 10)
+    assert "no.such.module" in table.last_line("child")
