@@ -21,7 +21,6 @@ Item: TypeAlias = dict[str, AttributeValue]
 
 ATTRIBUTE_TYPES = ("S", "N", "B", "SS", "NS", "BS", "M", "L", "BOOL", "NULL")
 
-ATTRIBUTE_NAME_BYTES_MAX = 65_535
 _CONTAINER_BYTES = 3
 _ELEMENT_BYTES = 1
 

@@ -30,8 +30,10 @@ ConditionKind: TypeAlias = Literal["ConditionExpression", "FilterExpression"]
 FORMS_PER_TEXT_MAX = 16
 PLACEMENTS_PER_FORM_MAX = 16
 
-_NAME_KEY = re.compile(r"#[A-Za-z0-9_]+")
-_VALUE_KEY = re.compile(r":[A-Za-z0-9_]+")
+PLACEHOLDER_BYTES_MAX = 255
+
+_NAME_KEY = re.compile(r"#[A-Za-z0-9_]{1,254}")
+_VALUE_KEY = re.compile(r":[A-Za-z0-9_]{1,254}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +195,7 @@ def _checked_names(names: Mapping[str, str] | None) -> Mapping[str, str]:
         raise validation_error("ExpressionAttributeNames must not be empty")
     for key in names:
         if not _NAME_KEY.fullmatch(key):
-            raise validation_error(f'ExpressionAttributeNames contains invalid key: Syntax error; key: "{key}"')
+            raise _invalid_key("ExpressionAttributeNames", key)
     for key, name in names.items():
         if not name:
             raise validation_error(
@@ -209,7 +211,7 @@ def _checked_values(values: Mapping[str, AttributeValue] | None) -> dict[str, At
         raise validation_error("ExpressionAttributeValues must not be empty")
     for key in values:
         if not _VALUE_KEY.fullmatch(key):
-            raise validation_error(f'ExpressionAttributeValues contains invalid key: Syntax error; key: "{key}"')
+            raise _invalid_key("ExpressionAttributeValues", key)
     return {key: _checked_value(key, value) for key, value in values.items()}
 
 
@@ -221,6 +223,13 @@ def _checked_value(key: str, value: AttributeValue) -> AttributeValue:
             raise
         text = f"ExpressionAttributeValues contains invalid value: {error.message} for key {key}"
         raise validation_error(text) from None
+
+
+def _invalid_key(parameter: str, key: str) -> StoreError:
+    reason = "Syntax error"
+    if len(key) > PLACEHOLDER_BYTES_MAX:
+        reason = "The expression attribute map contains a key that is too long"
+    return validation_error(f'{parameter} contains invalid key: {reason}; key: "{key}"')
 
 
 def _invalid(kind: str, fault: Fault) -> StoreError:

@@ -45,8 +45,8 @@ class Shape:
 def condition_shape(text: str) -> Shape:
     """Return the shape of a condition, filter or key condition, or raise Fault; the last 2048 are kept."""
     node = parsed(Language.CONDITION, text)
-    _check_operators(node)
     _check_functions(node, CONDITION_FUNCTIONS, UPDATE_FUNCTIONS, "a condition expression")
+    _check_operators(node)
     _check_conditions([node])
     _check_names(node)
     return _shape(node)
@@ -56,9 +56,9 @@ def condition_shape(text: str) -> Shape:
 def update_shape(text: str) -> Shape:
     """Return the shape of an update, or raise Fault; the last 2048 are kept."""
     node = parsed(Language.UPDATE, text)
-    _check_operators(node)
     _check_names(node)
     _check_functions(node, UPDATE_FUNCTIONS, CONDITION_FUNCTIONS, "an update expression")
+    _check_operators(node)
     _check_appends(node)
     _check_sections(node)
     return _shape(node)
@@ -93,6 +93,7 @@ def _shape(node: Node) -> Shape:
 
 
 def _check_operators(node: Node) -> None:
+    """Refuse more than 300 operators and functions; like AWS, name the first that is too many, not how many there are."""
     count = 0
     for part in parts(node):
         if part[0] in ("and", "or"):
@@ -100,7 +101,7 @@ def _check_operators(node: Node) -> None:
         elif part[0] in _SINGLE_OPERATORS:
             count += 1
     if count > OPERATORS_MAX:
-        raise Fault(f"The expression contains too many operators; operator count: {count}")
+        raise Fault(f"The expression contains too many operators; operator count: {OPERATORS_MAX + 1}")
 
 
 def _check_functions(node: Node, known: Iterable[str], elsewhere: Iterable[str], place: str) -> None:
