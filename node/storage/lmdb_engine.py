@@ -243,20 +243,24 @@ class LmdbEngine:
         )
 
     def _require_whole(self, environment: lmdb.Environment, path: Path) -> None:
-        """Refuse a file that was cut off: reading past its end would kill the process.
+        """Refuse a file that was cut off: what it promised may be gone, and reading past its end kills a process.
 
-        The last pages may rightly be missing when they were never written, so a short file is judged page by page.
+        The last pages may rightly be missing when they were never written, so a short file is judged page by page,
+        and made whole when none that is missing is in use. The walk is strict beyond what LMDB itself writes: only
+        what it says about the end of the file counts.
         """
-        pages = environment.info()["last_pgno"] + 1
-        if path.stat().st_size >= pages * environment.stat()["psize"]:
+        whole_bytes = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+        if path.stat().st_size >= whole_bytes:
             return
         try:
             findings = verify_file(str(path))  # type: ignore[no-untyped-call]  # the package's stubs leave it out
         except VerifyError as error:
-            findings = [str(error)]
-        if findings:
+            findings = [f"{error}, beyond EOF"]
+        missing = [finding for finding in findings if "beyond EOF" in finding]
+        if missing:
             environment.close()
-            raise DamagedStorage(f"{path} was cut off ({findings[0]}); {_REJOIN}")
+            raise DamagedStorage(f"{path} was cut off ({missing[0]}); {_REJOIN}")
+        os.truncate(path, whole_bytes)
 
     def _require_empty(self, environment: lmdb.Environment, path: Path) -> None:
         """Refuse data of unknown origin: a directory without identity may only hold an unfinished first start."""

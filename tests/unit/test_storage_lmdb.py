@@ -1,0 +1,327 @@
+"""What only a real disk can do: grow, run full, be damaged, belong to somebody else."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from node.storage.directory import IDENTITY_NAME, Identity
+from node.storage.engine import Space
+from node.storage.errors import (
+    DamagedStorage,
+    IdentityMismatch,
+    SnapshotLost,
+    StorageError,
+    StorageFull,
+    StorageLocked,
+)
+from node.storage.lmdb_engine import LmdbEngine, LmdbSpec
+from tests.support.storage import IDENTITY, put_all
+
+TINY = LmdbSpec(map_bytes=1 << 16, snapshot_patience_seconds=0.01)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def filled(folder: Path, spec: LmdbSpec | None = None) -> None:
+    engine = LmdbEngine(folder, IDENTITY, spec)
+    put_all(engine, {b"%06d" % number: b"v" * 500 for number in range(1_000)})
+    engine.close()
+
+
+@pytest.fixture
+def tiny(folder: Path) -> Iterator[LmdbEngine]:
+    engine = LmdbEngine(folder, IDENTITY, TINY)
+    yield engine
+    engine.close()
+
+
+# The map starts small on purpose: growing it must be invisible to whoever writes.
+def test_map_grows_under_a_transaction_that_does_not_fit(tiny: LmdbEngine) -> None:
+    runs: list[int] = []
+
+    def body(transaction: object) -> None:
+        runs.append(1)
+
+    before = tiny.usage().map_bytes
+    tiny.write(body)
+    put_all(tiny, {b"%06d" % number: b"v" * 500 for number in range(1_000)})
+    assert before < 500_000 < tiny.usage().map_bytes
+    with tiny.snapshot() as view:
+        assert sum(1 for _ in view.scan(Space.ITEMS, b"", None)) == 1_000
+
+
+# A body runs again after growth; what its first run did must not count twice.
+def test_growth_runs_the_whole_body_again(tiny: LmdbEngine) -> None:
+    runs: list[int] = []
+    with tiny.transaction() as transaction:
+        transaction.put(Space.STATE, b"counter", b"0")
+
+    def body(transaction: object) -> None:
+        counter = int(transaction.get(Space.STATE, b"counter") or b"0")  # type: ignore[attr-defined]
+        transaction.put(Space.STATE, b"counter", b"%d" % (counter + 1))  # type: ignore[attr-defined]
+        transaction.put(Space.ITEMS, b"large", b"v" * 1_000_000)  # type: ignore[attr-defined]
+        runs.append(counter)
+
+    tiny.write(body)
+    with tiny.snapshot() as view:
+        assert view.get(Space.STATE, b"counter") == b"1"
+    assert set(runs) == {0}
+
+
+# A view that nobody closes may not stop all writes; its owner is told.
+def test_view_in_the_way_of_growth_is_taken_away(tiny: LmdbEngine) -> None:
+    put_all(tiny, {b"a": b"1", b"b": b"2"})
+    view = tiny.snapshot()
+    scan = view.scan(Space.ITEMS, b"", None)
+    assert next(scan) == (b"a", b"1")
+    put_all(tiny, {b"large": b"v" * 1_000_000})
+    with pytest.raises(SnapshotLost, match="open a new one"):
+        view.get(Space.ITEMS, b"a")
+    with pytest.raises(SnapshotLost):
+        next(scan)
+    view.close()
+    with tiny.snapshot() as fresh:
+        assert fresh.get(Space.ITEMS, b"a") == b"1"
+
+
+# `transaction` cannot run its block twice; it says so, and the second attempt fits.
+def test_transaction_block_that_does_not_fit_asks_to_be_repeated(tiny: LmdbEngine) -> None:
+    def put_large() -> None:
+        with tiny.transaction() as transaction:
+            transaction.put(Space.ITEMS, b"large", b"v" * 100_000)
+
+    for _ in range(2):
+        with pytest.raises(StorageFull, match="has grown; try again"):
+            put_large()
+    put_large()
+    with tiny.snapshot() as view:
+        assert view.get(Space.ITEMS, b"large") == b"v" * 100_000
+
+
+# A map that has grown stays grown: reopening with a small map must find all data.
+def test_grown_map_opens_again(folder: Path) -> None:
+    filled(folder, TINY)
+    engine = LmdbEngine(folder, IDENTITY, TINY)
+    with engine.snapshot() as view:
+        assert view.get(Space.ITEMS, b"000999") == b"v" * 500
+    put_all(engine, {b"more": b"v"})
+    engine.close()
+
+
+# The operator's bound on the directory holds, and the message says which it is.
+def test_bound_of_the_map_is_a_full_disk(folder: Path) -> None:
+    engine = LmdbEngine(folder, IDENTITY, LmdbSpec(map_bytes=1 << 17, map_bytes_max=1 << 18))
+    with pytest.raises(StorageFull, match=f"bound of {1 << 18} bytes"):
+        put_all(engine, {b"large": b"v" * 1_000_000})
+    put_all(engine, {b"a": b"fits"})
+    engine.close()
+
+
+# A disk that fills up stops writes only, and writes go on once there is room. The file size limit of a child process
+# makes the real system calls fail where a full disk would make them fail.
+@pytest.mark.parametrize("value_bytes", [400, 50_000])
+def test_full_disk_stops_writes_and_heals(folder: Path, value_bytes: int) -> None:
+    child = f"""
+import resource
+from pathlib import Path
+from node.storage.engine import Space
+from node.storage.errors import StorageFull
+from node.storage.lmdb_engine import LmdbEngine
+from tests.support.storage import IDENTITY, put_all
+
+engine = LmdbEngine(Path({str(folder)!r}), IDENTITY)
+put_all(engine, {{b"before": b"v"}})
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
+batch = {{b"%06d" % number: b"v" * {value_bytes} for number in range(3_000_000 // {value_bytes})}}
+for _ in range(3):
+    try:
+        put_all(engine, batch)
+    except StorageFull as full:
+        assert "no space left for" in str(full), full
+    else:
+        raise AssertionError("the limit did not hold")
+    with engine.snapshot() as view:
+        assert list(view.scan(Space.ITEMS, b"", None)) == [(b"before", b"v")]
+put_all(engine, {{b"small": b"v"}})
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+put_all(engine, batch)
+with engine.snapshot() as view:
+    assert sum(1 for _ in view.scan(Space.ITEMS, b"", None)) == len(batch) + 2
+engine.close()
+"""
+    subprocess.run([sys.executable, "-c", child], check=True, timeout=60, env=environment())
+
+
+# Two processes on one directory would destroy it.
+def test_second_process_is_turned_away(folder: Path) -> None:
+    engine = LmdbEngine(folder, IDENTITY)
+    child = f"""
+from pathlib import Path
+from node.storage.errors import StorageLocked
+from node.storage.lmdb_engine import LmdbEngine
+from tests.support.storage import IDENTITY
+
+try:
+    LmdbEngine(Path({str(folder)!r}), IDENTITY)
+except StorageLocked as error:
+    print(error)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", child], check=True, timeout=60, env=environment(), capture_output=True, text=True
+    )
+    assert ran.stdout == (
+        f"data directory {folder} is in use by process {os.getpid()}; stop it, or give this node its own directory\n"
+    )
+    engine.close()
+
+
+# Inside one process the same holds, and closing frees the directory.
+def test_directory_is_free_after_closing(folder: Path) -> None:
+    engine = LmdbEngine(folder, IDENTITY)
+    with pytest.raises(StorageLocked):
+        LmdbEngine(folder, IDENTITY)
+    engine.close()
+    engine.close()
+    LmdbEngine(folder, IDENTITY).close()
+
+
+# A start that failed must not keep the directory locked.
+def test_failed_start_frees_the_directory(folder: Path) -> None:
+    filled(folder)
+    with pytest.raises(IdentityMismatch):
+        LmdbEngine(folder, Identity(cluster="other", region="eu-west-1", node="n1"))
+    LmdbEngine(folder, IDENTITY).close()
+
+
+# Swapped directories are the classic mistake; starting would put one node's votes into another's mouth.
+@pytest.mark.parametrize(
+    ("identity", "wrong"),
+    [
+        (Identity(cluster="other", region="eu-west-1", node="n1"), "cluster is 'test-cluster', expected 'other'"),
+        (
+            Identity(cluster="test-cluster", region="us-east-1", node="n1"),
+            "region is 'eu-west-1', expected 'us-east-1'",
+        ),
+        (Identity(cluster="test-cluster", region="eu-west-1", node="n2"), "node is 'n1', expected 'n2'"),
+    ],
+)
+def test_directory_of_another_node_is_refused(folder: Path, identity: Identity, wrong: str) -> None:
+    filled(folder)
+    with pytest.raises(IdentityMismatch) as raised:
+        LmdbEngine(folder, identity)
+    assert str(raised.value) == (
+        f"data directory {folder} belongs to another node: {wrong}; "
+        f"correct the configuration or choose another data directory"
+    )
+
+
+# An identity that cannot be read is not guessed.
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 1, "cluster": "x", "more": 1}'])
+def test_damaged_identity_is_refused(folder: Path, text: str) -> None:
+    filled(folder)
+    (folder / IDENTITY_NAME).write_text(text)
+    with pytest.raises(DamagedStorage, match=IDENTITY_NAME):
+        LmdbEngine(folder, IDENTITY)
+
+
+# Data of a newer release must not be touched by an older one.
+def test_identity_of_another_format_is_refused(folder: Path) -> None:
+    filled(folder)
+    fields = json.loads((folder / IDENTITY_NAME).read_text())
+    (folder / IDENTITY_NAME).write_text(json.dumps({**fields, "format": 2}))
+    with pytest.raises(StorageError, match="format 2, expected 1"):
+        LmdbEngine(folder, IDENTITY)
+
+
+# Without its identity, data could be anybody's; but a first start that was interrupted just starts again.
+def test_data_without_identity_is_refused_unless_empty(folder: Path) -> None:
+    LmdbEngine(folder, IDENTITY).close()
+    (folder / IDENTITY_NAME).unlink()
+    LmdbEngine(folder, IDENTITY).close()
+    filled(folder)
+    (folder / IDENTITY_NAME).unlink()
+    with pytest.raises(DamagedStorage, match="its identity file is missing"):
+        LmdbEngine(folder, IDENTITY)
+
+
+# A node whose data vanished must not come back with an empty memory: it would break its promises.
+@pytest.mark.parametrize("how", ["missing", "empty"])
+def test_vanished_data_is_refused(folder: Path, how: str) -> None:
+    filled(folder)
+    if how == "missing":
+        (folder / "data.mdb").unlink()
+    else:
+        os.truncate(folder / "data.mdb", 0)
+    with pytest.raises(DamagedStorage, match="is missing or empty though this node was started before"):
+        LmdbEngine(folder, IDENTITY)
+
+
+# A data file full of anything else stops with one line that says what to do.
+@pytest.mark.parametrize("garbage", [b"x", bytes(8_192), b"\xff" * 100_000])
+def test_garbage_is_refused(folder: Path, garbage: bytes) -> None:
+    filled(folder)
+    (folder / "data.mdb").write_bytes(garbage)
+    with pytest.raises(
+        DamagedStorage, match=r"data\.mdb cannot be opened .*rejoins and copies from its peers"
+    ) as raised:
+        LmdbEngine(folder, IDENTITY)
+    assert "\n" not in str(raised.value)
+
+
+# A file that was cut off would kill the process at the first read beyond its end.
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.95])
+def test_file_that_was_cut_off_is_refused(folder: Path, share: float) -> None:
+    filled(folder)
+    data = folder / "data.mdb"
+    os.truncate(data, int(data.stat().st_size * share))
+    with pytest.raises(DamagedStorage, match=r"data\.mdb was cut off") as raised:
+        LmdbEngine(folder, IDENTITY)
+    assert "\n" not in str(raised.value)
+
+
+# Pages past the last one in use may never have been written; that is no damage. Found by trying: this sequence leaves
+# the file shorter than LMDB counts, and an overflow page that a strict walk complains of.
+def test_file_without_its_last_unused_pages_opens(folder: Path) -> None:
+    engine = LmdbEngine(folder, IDENTITY)
+    put_all(engine, {b"shrinking": b"v" * 5_000})
+    with engine.transaction() as transaction:
+        transaction.put(Space.ITEMS, b"shrinking", b"v" * 2_500)
+        transaction.put(Space.ITEMS, b"passing", b"v" * 50_000)
+        transaction.delete(Space.ITEMS, b"passing")
+    whole_bytes = engine.usage().used_bytes
+    engine.close()
+    assert (folder / "data.mdb").stat().st_size < whole_bytes
+    engine = LmdbEngine(folder, IDENTITY)
+    assert (folder / "data.mdb").stat().st_size == whole_bytes
+    with engine.snapshot() as view:
+        assert dict(view.scan(Space.ITEMS, b"", None)) == {b"shrinking": b"v" * 2_500}
+    engine.close()
+
+
+# A directory that cannot be made is reported like everything else, in one line.
+def test_path_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match=r"data directory .* cannot be used"):
+        LmdbEngine(tmp_path / "file", IDENTITY)
+
+
+# Keys sort the same on disk after a restart, and everything comes back.
+def test_data_survives_a_restart(folder: Path) -> None:
+    filled(folder)
+    engine = LmdbEngine(folder, IDENTITY)
+    with engine.snapshot() as view:
+        assert [key for key, _ in view.scan(Space.ITEMS, b"", None)] == [b"%06d" % number for number in range(1_000)]
+    engine.close()
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'proto'}"}
