@@ -7,6 +7,7 @@ to know clocks, disks and networks. The algorithm is in the modules named after 
 from collections.abc import Sequence
 
 from node.consensus import elections, following, reads, reconfiguration, replication
+from node.consensus.bootstrap import is_fresh
 from node.consensus.config import ConsensusConfig
 from node.consensus.log import LogReader, LogView
 from node.consensus.replica import Randomness, Replica
@@ -67,7 +68,7 @@ class ConsensusCore:
         """
         hard_state, membership = log.initial_state()
         view = LogView(log, hard_state.commit, applied, config.tail_entries_max, config.tail_bytes_max)
-        self._replica = Replica(config, view, random, hard_state, membership)
+        self._replica = Replica(config, view, random, hard_state, membership, is_fresh=is_fresh(hard_state, log))
         self._term = hard_state.term
         self._vote = hard_state.vote
         self._commit = hard_state.commit

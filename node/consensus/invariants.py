@@ -60,12 +60,12 @@ def _check_role(replica: Replica) -> None:
             assert replica.leader == replica.id == replica.vote, f"expected a leader to follow itself: {shown}"
             return
         case Role.CANDIDATE:
-            assert replica.leader == NO_REPLICA and replica.vote == replica.id, f"expected its own vote: {shown}"
+            assert (replica.leader, replica.vote) == (NO_REPLICA, replica.id), f"expected its own vote: {shown}"
         case Role.PRE_CANDIDATE:
             assert replica.leader == NO_REPLICA, f"expected no leader: {shown}"
         case Role.FOLLOWER:
             assert replica.leader != replica.id, f"expected not to follow itself: {shown}"
-    assert not replica.reads_waiting and not replica.reads_confirming, f"expected no reads at {shown}"
+    assert not (*replica.reads_waiting, *replica.reads_confirming), f"expected no reads at {shown}"
     assert replica.transferee == NO_REPLICA, f"expected no transfer to {replica.transferee} at {shown}"
 
 

@@ -71,7 +71,14 @@ class Replica:
     )
 
     def __init__(
-        self, config: ConsensusConfig, log: LogView, random: Randomness, hard_state: HardState, membership: Membership
+        self,
+        config: ConsensusConfig,
+        log: LogView,
+        random: Randomness,
+        hard_state: HardState,
+        membership: Membership,
+        *,
+        is_fresh: bool,
     ):
         self.config = config
         self.id = config.id
@@ -81,7 +88,7 @@ class Replica:
         self.vote = hard_state.vote
         # While positive no vote is given to a newer term: the leader whose heartbeat was answered counts on it for its
         # lease, whatever this replica learns meanwhile. One that has been here before may have forgotten a promise.
-        self.promise_ticks = config.election_ticks if config.lease and hard_state.term > 0 else 0
+        self.promise_ticks = config.election_ticks if config.lease and not is_fresh else 0
         # Of a leader: appends and heartbeats, which may leave before the Ready they belong to is persisted.
         self.messages_early: list[Message] = []
         self.messages: list[Message] = []

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from node.consensus.bootstrap import bootstrap_state
 from node.consensus.types import NO_INDEX, Entry, HardState, Index, Membership, Ready, ReplicaId, SnapshotMetadata, Term
 
 
@@ -16,12 +17,19 @@ class MemoryLog:
     entries_by_position: list[Entry] = field(default_factory=list)
     base_index: Index = NO_INDEX
     base_term: Term = field(default=Term(0))
-    sendable: SnapshotMetadata | None = None
 
     @classmethod
     def of_voters(cls, *voters: int) -> "MemoryLog":
         """Return the empty log of a replica of a new group."""
         return cls(membership=Membership(voters=tuple(ReplicaId(voter) for voter in voters)))
+
+    @classmethod
+    def bootstrapped(cls, membership: Membership) -> "MemoryLog":
+        """Return what a first member of a group has on its disk before its first start."""
+        hard_state, snapshot = bootstrap_state(membership)
+        log = cls(hard_state=hard_state)
+        log.install(snapshot)
+        return log
 
     def initial_state(self) -> tuple[HardState, Membership]:
         return self.hard_state, self.membership
@@ -52,7 +60,9 @@ class MemoryLog:
         return wanted
 
     def snapshot(self) -> SnapshotMetadata | None:
-        return self.sendable
+        if self.applied == 0:
+            return None
+        return SnapshotMetadata(self.applied, self.term(self.applied), self.membership)
 
     def persist(self, ready: Ready) -> None:
         """Do step 2 of a Ready."""
