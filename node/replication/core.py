@@ -1,0 +1,471 @@
+"""The shipper of one partition to one region, as a pure core: events in, effects out.
+
+Knows order, windows, back-off, cursors and scans. Refuses to know clocks, tasks, storage and networks: `step` gets the time, and the
+driver carries the effects out and answers them with events.
+
+What it keeps to:
+- A cursor never passes a change that is not acknowledged, though acknowledgements may come in any order.
+- A batch that was refused or lost is not kept: its table goes back to the cursor and reads again, later and newer.
+- Memory is bounded by the window: a cut link costs nothing, what waits stays in the change log.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import islice
+from typing import Final, NamedTuple, TypeVar, assert_never
+
+from node.replication import events as e
+from node.replication.cursors import BatchId
+from node.replication.lanes import Flight, Lane
+from node.replication.shipping import TableShipping
+from wire.limits import SHIPMENT_CHANGES_MAX
+
+WINDOW_BATCHES_MAX: Final = 64  # in flight; when full nothing is read until an acknowledgement comes
+WINDOW_BYTES_MAX: Final = 4 << 20  # in flight; passed by at most one batch
+SCAN_BATCHES_MAX: Final = 2  # of a table's scan in flight, so that a copy never crowds out the stream
+SMALL_BATCHES_MAX: Final = 4  # beyond these in flight, a batch that may not fill up waits
+LINGER_SECONDS: Final = 0.02  # at most so long
+CURSOR_SECONDS: Final = 0.2  # a moving cursor is stored this often
+IDLE_CURSOR_SECONDS: Final = 60.0  # one that only moved past what need not be sent
+REFRESH_SECONDS: Final = 600.0  # idle tables move their cursors this often, ahead of retention
+ACKNOWLEDGED_WITHIN_SECONDS: Final = 20.0  # else the connection is given up
+AGAIN_SECONDS: Final = 1.0  # until a cursor or a report that may be lost is tried again
+
+Place = TypeVar("Place")
+
+
+class Kind(IntEnum):
+    """Tell a table's two lanes apart."""
+
+    STREAM = 0
+    SCAN = 1
+
+
+class Work(NamedTuple):
+    """A lane that has something to read."""
+
+    table: int
+    kind: Kind
+
+
+class Sent(NamedTuple):
+    """Where a batch in flight belongs."""
+
+    table: int
+    kind: Kind
+    changes: int
+    bytes: int
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipperReport:
+    """What a shipper has done and has yet to do, for operators."""
+
+    lag_seconds: float
+    pending_records: int
+    shipped: int
+    superseded: int
+    errors: int
+    last_error: str
+    backfilling_tables: int
+
+
+class ShipperCore:
+    """Decide what one partition leader sends to one region, and when.
+
+    `catalog_version` is what the leader knew when it began to evaluate: a membership newer than that may have writes without change
+    records behind it, so its table is scanned whatever its cursor says. Batch ids come from the link, which several cores share.
+    """
+
+    def __init__(self, *, catalog_version: int, backoff_seconds_max: float, batch_ids: Iterator[int]) -> None:
+        self._catalog_version = catalog_version
+        self._backoff_seconds_max = backoff_seconds_max
+        self._batch_ids = batch_ids
+        self._tables: dict[int, TableShipping] = {}
+        self._work: dict[Work, None] = {}  # in turn: what was read goes to the end
+        self._sent: dict[BatchId, Sent] = {}
+        self._bytes = 0
+        self._is_reading = False
+        self._link = e.LinkChanged(is_connected=False)
+        self._latest = 0
+        self._last_sent = 0.0
+        self._cursors_due: dict[int, float] = {}
+        self._reports_due: dict[int, float] = {}
+        self._refresh_due = 0.0
+        self._wake: float | None = None
+        self._shipped = self._superseded = self._errors = 0
+        self._last_error = ""
+        self._effects: list[e.Effect] = []
+
+    def step(self, event: e.Event, now: float) -> list[e.Effect]:
+        """Take one event; return what to do, in order."""
+        self._handle(event, now)
+        self._store_cursors(now)
+        self._report_backfills(now)
+        self._read_next(now)
+        self._ask_to_wake(now)
+        effects, self._effects = self._effects, []
+        return effects
+
+    def report(self, wall_ms: int) -> ShipperReport:
+        """Return what happened so far and what is outstanding."""
+        behind = [table.stream for table in self._tables.values() if table.stream.is_behind]
+        since = min((lane.behind_since_ms() or wall_ms for lane in behind), default=wall_ms)
+        return ShipperReport(
+            lag_seconds=max(0, wall_ms - since) / 1000,
+            pending_records=max((self._latest - lane.acknowledged for lane in behind), default=0),
+            shipped=self._shipped,
+            superseded=self._superseded,
+            errors=self._errors,
+            last_error=self._last_error,
+            backfilling_tables=sum(
+                1 for table in self._tables.values() if table.scan is not None or not table.is_running
+            ),
+        )
+
+    def is_settled(self, table: int, sequence: int) -> bool:
+        """Tell whether everything of a table, up to a sequence number, is acknowledged and no scan is under way."""
+        shipping = self._tables.get(table)
+        if shipping is None or not shipping.is_running or shipping.scan is not None:
+            return False
+        is_idle = Work(table, Kind.STREAM) not in self._work and not shipping.stream.flights
+        return is_idle or shipping.stream.acknowledged >= sequence
+
+    def _handle(self, event: e.Event, now: float) -> None:  # noqa: PLR0912  # one branch per event
+        match event:
+            case e.TablesChanged():
+                self._change_tables(event, now)
+            case e.CursorLoaded():
+                self._begin_or_resume(event, now)
+            case e.BarrierPassed():
+                self._begin(event, now)
+            case e.LinkChanged():
+                self._change_link(event)
+            case e.ChangesApplied():
+                self._note_changes(event)
+            case e.ChangesRead():
+                self._take_changes(event, now)
+            case e.ItemsRead():
+                self._take_items(event, now)
+            case e.Acknowledged():
+                self._settle(event, now)
+            case e.Refused():
+                self._back_off(event, now)
+            case e.CursorStored():
+                self._note_stored(event, now)
+            case e.BackfillRecorded():
+                self._note_recorded(event, now)
+            case e.Ticked():
+                self._tick(now)
+            case _:
+                assert_never(event)
+
+    # Which tables
+
+    def _change_tables(self, event: e.TablesChanged, now: float) -> None:
+        present = {membership.table: membership for membership in event.memberships}
+        for number, shipping in list(self._tables.items()):
+            membership = present.get(number)
+            if membership is None or membership.generation != shipping.membership.generation:
+                self._remove_table(number, shipping)
+            else:
+                self._change_table(shipping, membership, now)
+        for number, membership in present.items():
+            if number not in self._tables:
+                self._tables[number] = TableShipping(membership, self._backoff_seconds_max)
+                self._effects.append(e.LoadCursor(table=number))
+
+    def _change_table(self, shipping: TableShipping, membership: e.Membership, now: float) -> None:
+        shipping.change_membership(membership)
+        if not shipping.is_running:
+            return
+        if shipping.has_orphans():
+            self._rescan(shipping, now)
+        elif shipping.stored is not None and shipping.stored.members != membership.members:
+            self._cursor_moved(shipping, now + CURSOR_SECONDS)
+        self._want_report(shipping, now)
+
+    def _remove_table(self, number: int, shipping: TableShipping) -> None:
+        self._forget(shipping.reset())
+        for kind in Kind:
+            self._work.pop(Work(number, kind), None)
+        self._cursors_due.pop(number, None)
+        self._reports_due.pop(number, None)
+        del self._tables[number]
+        if shipping.stored is not None:
+            self._effects.append(e.StoreCursor(table=number, cursor=None))
+
+    # Where each begins
+
+    def _begin_or_resume(self, event: e.CursorLoaded, now: float) -> None:
+        shipping = self._tables.get(event.table)
+        if shipping is None or shipping.is_running:
+            return
+        membership, cursor = shipping.membership, event.cursor
+        if (
+            cursor is None
+            or cursor.generation != membership.generation
+            or membership.generation > self._catalog_version
+        ):
+            self._effects.append(e.AwaitBarrier(table=event.table, generation=membership.generation))
+            return
+        shipping.resume(cursor)
+        self._work[Work(event.table, Kind.STREAM)] = None
+        if shipping.has_orphans():
+            self._rescan(shipping, now)
+        elif shipping.scan is not None:
+            self._work[Work(event.table, Kind.SCAN)] = None
+        self._want_report(shipping, now)
+
+    def _begin(self, event: e.BarrierPassed, now: float) -> None:
+        shipping = self._tables.get(event.table)
+        if shipping is None or shipping.is_running or shipping.membership.generation != event.generation:
+            return
+        self._latest = max(self._latest, event.latest)
+        shipping.begin(event.latest)
+        self._work[Work(event.table, Kind.STREAM)] = None
+        self._work[Work(event.table, Kind.SCAN)] = None
+        self._cursor_moved(shipping, now)
+
+    def _rescan(self, shipping: TableShipping, now: float) -> None:
+        self._forget(shipping.restart_scan())
+        self._work[Work(shipping.membership.table, Kind.SCAN)] = None
+        self._cursor_moved(shipping, now)
+
+    # The link
+
+    def _change_link(self, event: e.LinkChanged) -> None:
+        if self._link.is_connected and not event.is_connected:
+            for shipping in self._tables.values():
+                self._return_to_cursor(shipping)
+        self._link = event
+
+    def _return_to_cursor(self, shipping: TableShipping) -> None:
+        dropped = shipping.reset()
+        self._forget(dropped)
+        if any(dropped):
+            self._work[Work(shipping.membership.table, Kind.STREAM)] = None
+        if shipping.scan is not None:
+            self._work[Work(shipping.membership.table, Kind.SCAN)] = None
+
+    def _forget(self, batches: tuple[BatchId, ...]) -> None:
+        for batch in batches:
+            sent = self._sent.pop(batch, None)
+            self._bytes -= sent.bytes if sent is not None else 0
+
+    # Reading
+
+    def _note_changes(self, event: e.ChangesApplied) -> None:
+        self._latest = max(self._latest, event.latest)
+        for number in event.tables:
+            shipping = self._tables.get(number)
+            if shipping is not None and shipping.is_running:
+                self._work.setdefault(Work(number, Kind.STREAM))
+
+    def _read_next(self, now: float) -> None:
+        if self._is_reading:
+            return
+        work = next((work for work in self._work if self._may_read(work, now)), None)
+        if work is None:
+            return
+        self._is_reading = True
+        del self._work[work]
+        self._work[work] = None
+        shipping = self._tables[work.table]
+        if work.kind is Kind.STREAM:
+            self._effects.append(e.ReadRecords(table=work.table, after=shipping.stream.read))
+        elif shipping.scan is not None:
+            membership = shipping.membership
+            self._effects.append(
+                e.ReadItems(
+                    table=work.table,
+                    after=shipping.scan.read,
+                    everything=membership.sends_everything,
+                    members=membership.members,
+                )
+            )
+
+    def _may_read(self, work: Work, now: float) -> bool:
+        shipping = self._tables[work.table]
+        if shipping.blocked_until > now:
+            return False
+        if not self._is_open:
+            # One look, to know since when the table is behind, and to pass over what need not be sent.
+            return work.kind is Kind.STREAM and not shipping.stream.is_behind
+        if len(self._sent) >= WINDOW_BATCHES_MAX or self._bytes >= WINDOW_BYTES_MAX:
+            return False
+        if work.kind is Kind.SCAN:
+            return shipping.scan is not None and len(shipping.scan.flights) < SCAN_BATCHES_MAX
+        return self._is_worth_sending(shipping.stream, now)
+
+    @property
+    def _is_open(self) -> bool:
+        return self._link.is_connected and not self._link.is_paused
+
+    def _is_worth_sending(self, stream: Lane[int], now: float) -> bool:
+        """Let a batch that may not fill up wait a little while others are in flight."""
+        return (
+            len(self._sent) < SMALL_BATCHES_MAX
+            or self._latest - stream.read >= SHIPMENT_CHANGES_MAX
+            or now >= self._last_sent + LINGER_SECONDS
+        )
+
+    def _take_changes(self, event: e.ChangesRead, now: float) -> None:
+        self._is_reading = False
+        shipping = self._tables.get(event.table)
+        if shipping is None or not shipping.is_running or shipping.stream.read != event.after:
+            return
+        self._latest = max(self._latest, event.latest)
+        if event.oldest > event.after + 1:
+            self._rescan(shipping, now)  # records that were never read are gone: what they spoke of goes by scan
+        shipment, stream = event.shipment, shipping.stream
+        if shipment.changes and not self._is_open:
+            stream.oldest_ms = shipment.oldest_ms
+            return
+        if not event.has_more:
+            self._work.pop(Work(event.table, Kind.STREAM), None)
+        if shipment.changes:
+            stream.launch(self._send(Work(event.table, Kind.STREAM), shipment, event.through, now))
+        elif event.through > stream.read:
+            stream.skip(event.through)
+            self._cursor_moved(shipping, now + IDLE_CURSOR_SECONDS)
+        else:
+            stream.oldest_ms = 0
+
+    def _take_items(self, event: e.ItemsRead, now: float) -> None:
+        self._is_reading = False
+        shipping = self._tables.get(event.table)
+        if shipping is None or shipping.scan is None or shipping.scan.read != event.after or not self._is_open:
+            return
+        work = Work(event.table, Kind.SCAN)
+        if event.shipment.changes:
+            shipping.scan.launch(self._send(work, event.shipment, event.through, now))
+        else:
+            shipping.scan.skip(event.through)
+        if event.is_last:
+            shipping.scan_is_read = True
+            self._work.pop(work, None)
+        self._scan_moved(shipping, now)
+
+    # Sending and what comes of it
+
+    def _send(self, work: Work, shipment: e.Shipment, through: Place, now: float) -> Flight[Place]:
+        batch = BatchId(next(self._batch_ids))
+        due = now + self._link.delay_ms / 1000
+        deadline = due + ACKNOWLEDGED_WITHIN_SECONDS
+        self._sent[batch] = Sent(work.table, work.kind, len(shipment.changes), shipment.bytes, deadline)
+        self._bytes += shipment.bytes
+        self._last_sent = now
+        membership = self._tables[work.table].membership
+        self._effects.append(e.Send(batch=batch, membership=membership, changes=shipment.changes, due=due))
+        return Flight(batch=batch, through=through, oldest_ms=shipment.oldest_ms)
+
+    def _settle(self, event: e.Acknowledged, now: float) -> None:
+        sent = self._sent.get(event.batch)
+        if sent is None:
+            return  # of a batch that was given up: what it carried is sent again, and loses against itself
+        self._forget((event.batch,))
+        self._shipped += sent.changes
+        self._superseded += event.superseded
+        shipping = self._tables[sent.table]
+        shipping.backoff.succeeded()
+        shipping.settle(event.batch)
+        self._cursor_moved(shipping, now + CURSOR_SECONDS)
+        self._scan_moved(shipping, now)
+
+    def _back_off(self, event: e.Refused, now: float) -> None:
+        sent = self._sent.get(event.batch)
+        if sent is None:
+            return
+        self._note_error(event.reason)
+        shipping = self._tables[sent.table]
+        self._return_to_cursor(shipping)
+        shipping.blocked_until = now + shipping.backoff.failed()
+
+    def _note_error(self, reason: str) -> None:
+        self._errors += 1
+        self._last_error = reason
+
+    # Cursors and reports
+
+    def _scan_moved(self, shipping: TableShipping, now: float) -> None:
+        if shipping.finish_scan():
+            self._cursor_moved(shipping, now + CURSOR_SECONDS)
+            self._want_report(shipping, now)
+
+    def _cursor_moved(self, shipping: TableShipping, due: float) -> None:
+        number = shipping.membership.table
+        self._cursors_due[number] = min(self._cursors_due.get(number, due), due)
+
+    def _store_cursors(self, now: float) -> None:
+        for number in [number for number, due in self._cursors_due.items() if due <= now]:
+            shipping = self._tables[number]
+            if shipping.is_storing:
+                continue
+            del self._cursors_due[number]
+            cursor = shipping.cursor()
+            if cursor != shipping.stored:
+                shipping.is_storing = True
+                self._effects.append(e.StoreCursor(table=number, cursor=cursor))
+
+    def _note_stored(self, event: e.CursorStored, now: float) -> None:
+        shipping = self._tables.get(event.table)
+        if shipping is None or shipping.membership.generation != event.cursor.generation:
+            return
+        shipping.is_storing = False
+        if event.is_stored:
+            shipping.stored = event.cursor
+        else:
+            self._cursor_moved(shipping, now + AGAIN_SECONDS)
+
+    def _want_report(self, shipping: TableShipping, now: float) -> None:
+        if shipping.membership.awaits_backfill and shipping.scan is None and not shipping.is_reporting:
+            self._reports_due.setdefault(shipping.membership.table, now)
+
+    def _report_backfills(self, now: float) -> None:
+        for number in [number for number, due in self._reports_due.items() if due <= now]:
+            del self._reports_due[number]
+            shipping = self._tables[number]
+            shipping.is_reporting = True
+            self._effects.append(e.ReportBackfill(membership=shipping.membership))
+
+    def _note_recorded(self, event: e.BackfillRecorded, now: float) -> None:
+        shipping = self._tables.get(event.table)
+        if shipping is None or shipping.membership.generation != event.generation or event.is_recorded:
+            return
+        shipping.is_reporting = False
+        if shipping.membership.awaits_backfill:
+            self._reports_due[event.table] = now + AGAIN_SECONDS
+
+    # Time
+
+    def _tick(self, now: float) -> None:
+        self._wake = None
+        oldest = next(iter(self._sent.values()), None)
+        if oldest is not None and oldest.deadline <= now:
+            reason = f"no acknowledgement within {ACKNOWLEDGED_WITHIN_SECONDS:.0f} s"
+            self._note_error(reason)
+            self._change_link(e.LinkChanged(is_connected=False))
+            self._effects.append(e.ResetLink(reason=reason))
+        if self._refresh_due <= now:
+            self._refresh_due = now + REFRESH_SECONDS
+            running = (number for number, shipping in self._tables.items() if shipping.is_running)
+            self._work.update((Work(number, Kind.STREAM), None) for number in running)
+
+    def _ask_to_wake(self, now: float) -> None:
+        time = min(self._times_ahead(now), default=None)
+        if time is not None and time != self._wake:
+            self._wake = time
+            self._effects.append(e.WakeAt(time=time))
+
+    def _times_ahead(self, now: float) -> Iterator[float]:
+        yield self._refresh_due or now
+        yield from (due for number, due in self._cursors_due.items() if not self._tables[number].is_storing)
+        yield from self._reports_due.values()
+        yield from (sent.deadline for sent in islice(self._sent.values(), 1))
+        blocked = (self._tables[work.table].blocked_until for work in self._work)
+        yield from (until for until in blocked if until > now)
+        if self._work and len(self._sent) >= SMALL_BATCHES_MAX and self._last_sent + LINGER_SECONDS > now:
+            yield self._last_sent + LINGER_SECONDS
