@@ -1,0 +1,27 @@
+"""DeleteTable."""
+
+from typing import Any
+
+from router.operations.answers import encoded
+from router.operations.arns import table_name
+from router.operations.context import RequestContext
+from router.operations.store import Store
+from router.operations.table_description import table_description
+from wire import catalog
+from wire.clock import Clock
+
+
+class DeleteTable:
+    """Drop a table and all its items."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
+        """Carry the request out."""
+        name = table_name(body["TableName"], self._store.region)
+        change = catalog.DeleteTable(name=name, now_ms=self._clock.wall_ms())
+        decided = await self._store.change(change, deadline=context.deadline)
+        assert decided.table is not None, f"the catalog dropped table {name!r} and does not show it"
+        return encoded({"TableDescription": table_description(decided.table, self._store.region)})

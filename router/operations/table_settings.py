@@ -1,0 +1,52 @@
+"""Settings that CreateTable and UpdateTable share, read from requests: capacity, streams, what is not supported yet.
+
+Knows AWS's rules and words for them; refuses to know the present state of any table.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from wire.errors import StoreError, validation_error
+from wire.tables import StreamViewType, Throughput
+
+INVALID: Final = "One or more parameter values were invalid: "
+CAPACITY_WITH_ON_DEMAND: Final = (
+    f"{INVALID}Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"
+)
+
+_CAPACITY_UNITS_MAX: Final = 1_000_000_000_000
+
+
+def throughput_of(body: dict[str, Any]) -> Throughput | None:
+    """Return the provisioned capacity a request asks for, or None when it names none."""
+    given = body.get("ProvisionedThroughput")
+    if given is None:
+        return None
+    for name in ("ReadCapacityUnits", "WriteCapacityUnits"):
+        if given[name] > _CAPACITY_UNITS_MAX:
+            raise validation_error(f"Given value {given[name]} for {name} is out of bounds")
+    return Throughput(read_units=given["ReadCapacityUnits"], write_units=given["WriteCapacityUnits"])
+
+
+def view_type_of(stream: dict[str, Any]) -> StreamViewType | None:
+    """Return the view type that a StreamSpecification names."""
+    view_type = stream.get("StreamViewType")
+    return None if view_type is None else StreamViewType(view_type)
+
+
+def refuse_unsupported(body: dict[str, Any], members: Iterable[str]) -> None:
+    """Refuse what AWS would do and this version cannot, rather than pretend."""
+    for name in members:
+        if body.get(name) is not None:
+            raise unsupported(name)
+
+
+def refuse_encryption(body: dict[str, Any]) -> None:
+    """Refuse encryption with a key of the customer's; asking for none of it is asking for nothing."""
+    if body.get("SSESpecification", {}).get("Enabled"):
+        raise unsupported("SSESpecification")
+
+
+def unsupported(what: str) -> StoreError:
+    """Return the refusal of a documented parameter that is not built yet."""
+    return validation_error(f"{what} is not supported yet by this version of Globetable")

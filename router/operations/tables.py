@@ -1,0 +1,35 @@
+"""Finding the table that a request names.
+
+Knows the two ways in which AWS says that there is none; refuses to know what is done with a table.
+"""
+
+from typing import Any
+
+from router.operations.arns import table_name
+from wire.catalog import CatalogView
+from wire.errors import ErrorCode, StoreError
+from wire.tables import TableSpec, TableStatus
+
+_WITHOUT_ITEMS = frozenset({TableStatus.CREATING, TableStatus.DELETING})
+
+
+def table_of_items(view: CatalogView, given: str, region: str) -> TableSpec:
+    """Return the table whose items a request is about; one that is being made or dropped has none yet, or no more."""
+    spec = view.tables.get(given) or view.tables.get(table_name(given, region))
+    if spec is None or spec.status in _WITHOUT_ITEMS:
+        raise StoreError(ErrorCode.RESOURCE_NOT_FOUND, "Requested resource not found")
+    return spec
+
+
+def described_table(view: CatalogView, body: dict[str, Any], region: str) -> TableSpec:
+    """Return the table that a request of the control plane names, whatever its status."""
+    name = table_name(body["TableName"], region)
+    spec = view.tables.get(name)
+    if spec is None:
+        raise table_not_found(name)
+    return spec
+
+
+def table_not_found(name: str) -> StoreError:
+    """Return what requests of the control plane answer about a table that is not there."""
+    return StoreError(ErrorCode.RESOURCE_NOT_FOUND, f"Requested resource not found: Table: {name} not found")
