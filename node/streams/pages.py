@@ -1,0 +1,38 @@
+"""Pages of a change log: read in order from a sequence number on.
+
+Knows what a reader of one table sees of a partition's change log. Refuses to know shards, iterators and who reads.
+"""
+
+from node.storage.engine import Space, View
+from node.storage.layout import change_range, change_sequence_of
+from node.streams.records import decode_row
+from node.streams.retention import trimmed_up_to
+from wire.commands import ChangeRecord, Changes
+
+ROWS_EXAMINED_MAX = 4_096
+"""Rows one page looks at, those of other generations included; the page ends there and says how to go on."""
+
+
+def read_page(  # whose changes, from where, how many
+    view: View, partition: int, table: int, generation: int, after: int, limit: int, bytes_max: int, latest: int
+) -> Changes:
+    """Return the changes of one table and generation above `after`, in order, within both bounds but at least one.
+
+    `latest` is the partition's last sequence number in the same view. `oldest` of the answer is the first number from
+    which on nothing was trimmed: a reader whose `after` is below `oldest - 1` may have missed changes.
+    """
+    oldest = trimmed_up_to(view, partition, table) + 1
+    records: list[ChangeRecord] = []
+    next_after = after
+    for examined, (key, row) in enumerate(view.scan(Space.CHANGES, *change_range(partition, table, after))):
+        if examined >= ROWS_EXAMINED_MAX or len(records) >= limit > 0:
+            return Changes(tuple(records), next_after, oldest, latest)
+        record = decode_row(table, change_sequence_of(key), row)
+        if record.generation == generation:
+            bytes_max -= len(row)
+            if records and bytes_max < 0:
+                return Changes(tuple(records), next_after, oldest, latest)
+            records.append(record)
+        next_after = record.sequence
+    # Numbers are shared by all tables of the partition: what follows up to `latest` belongs to others.
+    return Changes(tuple(records), max(next_after, latest), oldest, latest)
