@@ -95,7 +95,7 @@ class ReplicaSpec(msgspec.Struct, frozen=True):
     # Generation of this membership: a replica removed and added again starts from a fresh cursor.
     generation: int = 0
     status_text: str = ""
-    acted_as_source_ms: int = 0  # wall time at which this table last acted as the source of a new replica
+    acted_as_source_ms: int = 0  # wall time at which that region was last the source of a new replica
 
 
 class Throughput(msgspec.Struct, frozen=True):
@@ -124,6 +124,7 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     deletion_protection: bool = False
     table_class: str = "STANDARD"
     version: int = 0  # catalog version of the last change of this row
+    acted_as_source_ms: int = 0  # wall time at which this region's table was last the source of a new replica
 
     @property
     def records_changes(self) -> bool:

@@ -1,0 +1,109 @@
+"""Delete what is left on this node's disk of tables that the catalog no longer has.
+
+Dropping a table removes a row; its items and change records go later, in steps small enough that nobody waits for them. A table
+number is never used again, so nothing that is deleted here can be wanted by anyone.
+"""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import structlog
+
+from node.catalog.tables import FIRST_TABLE_NUMBER, NEXT_TABLE
+from node.storage.engine import Engine, Space, View
+from node.storage.errors import StorageFull, StorageOverloaded
+from node.storage.layout import successor
+from node.storage.writer import WriteBatch
+from wire.catalog import CatalogView
+
+STEP_ENTRIES_MAX: Final = 512
+STEP_PAUSE_SECONDS: Final = 0.02
+# A lagging replica may yet apply writes to a table that is gone: look again from time to time, without being told.
+ROUND_SECONDS: Final = 600.0
+_TABLE_BYTES = 4
+_PARTITION_BYTES = 4
+
+_log = structlog.get_logger(__name__)
+
+
+class Writer(Protocol):
+    """The part of the storage writer that is needed here."""
+
+    def submit(self, batch: WriteBatch, *, lazy: bool = False) -> asyncio.Future[None]:
+        """Queue a batch; the future is done once it is durable."""
+        ...
+
+
+Remains = tuple[Space, bytes]
+"""A space and the key prefix under which everything of one dropped table is stored there."""
+
+
+class TableCollector:
+    """Look for remains whenever the catalog changes, and delete them step by step."""
+
+    def __init__(self, engine: Engine, writer: Writer, view: Callable[[], CatalogView]) -> None:
+        self._engine = engine
+        self._writer = writer
+        self._view = view
+        self._wanted = asyncio.Event()
+        self._wanted.set()
+        self._tables: frozenset[int] = frozenset()
+
+    def catalog_changed(self) -> None:
+        """Look again if a table has gone."""
+        tables = frozenset(self._view().tables_by_number)
+        if not self._tables <= tables:
+            self._wanted.set()
+        self._tables = tables
+
+    async def run(self) -> None:
+        """Collect until cancelled."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), ROUND_SECONDS)
+            self._wanted.clear()
+            await self.collect()
+
+    async def collect(self) -> int:
+        """Delete everything that remains now; return how many steps that took."""
+        for steps in itertools.count():
+            with self._engine.snapshot() as snapshot:
+                remains = find_remains(snapshot, self._view())
+            if remains is None:
+                return steps
+            await self._step(remains)
+        raise AssertionError("counting has no end")
+
+    async def _step(self, remains: Remains) -> None:
+        space, prefix = remains
+        batch = WriteBatch()
+        batch.delete_range(space, prefix, successor(prefix), STEP_ENTRIES_MAX)
+        try:
+            await self._writer.submit(batch, lazy=True)
+        except (StorageFull, StorageOverloaded) as error:
+            _log.warning("table_collection_delayed", error=str(error))
+            await asyncio.sleep(1.0)
+        await asyncio.sleep(STEP_PAUSE_SECONDS)
+
+
+def find_remains(view: View, catalog: CatalogView) -> Remains | None:
+    """Return the first remains on disk of a table that was dropped; tables not heard of yet are left alone."""
+    known_below = catalog.counters.get(NEXT_TABLE, FIRST_TABLE_NUMBER)
+    for space, head_bytes in ((Space.ITEMS, 0), (Space.CHANGES, _PARTITION_BYTES)):
+        key = _first_key(view, space, b"")
+        while key is not None:
+            prefix = key[: head_bytes + _TABLE_BYTES]
+            number = int.from_bytes(prefix[head_bytes:], "big")
+            if number < known_below and number not in catalog.tables_by_number:
+                return space, prefix
+            following = successor(prefix)
+            key = None if following is None else _first_key(view, space, following)
+    return None
+
+
+def _first_key(view: View, space: Space, lower: bytes) -> bytes | None:
+    """Return the first key that is not below `lower`; skipping from table to table costs one look-up each."""
+    return next((key for key, _ in view.scan(space, lower, None)), None)

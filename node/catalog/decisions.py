@@ -1,0 +1,33 @@
+"""Decide any change of the catalog: a pure function of the rows, the change and the rules."""
+
+from collections.abc import Callable
+from typing import Any
+
+from node.catalog import membership, tables
+from node.catalog.rules import CatalogRules, Decision
+from wire import catalog as wire_catalog
+from wire.catalog import CatalogChange, CatalogView
+
+
+def decide(view: CatalogView, change: CatalogChange, rules: CatalogRules) -> Decision:
+    """Return the rows that carry the change out.
+
+    Raises StoreError when it is refused.
+    """
+    return _decisions[type(change)](view, change, rules)
+
+
+_decisions: dict[type, Callable[[CatalogView, Any, CatalogRules], Decision]] = {
+    wire_catalog.CreateTable: tables.create_table,
+    wire_catalog.UpdateTable: tables.update_table,
+    wire_catalog.DeleteTable: tables.delete_table,
+    wire_catalog.FinishTable: tables.finish_table,
+    wire_catalog.AddReplica: membership.add_replica,
+    wire_catalog.RemoveReplica: membership.remove_replica,
+    wire_catalog.JoinGlobalTable: membership.join_global_table,
+    wire_catalog.LeaveGlobalTable: membership.leave_global_table,
+    wire_catalog.SetReplicaStatus: membership.set_replica_status,
+    wire_catalog.ForgetReplica: membership.forget_replica,
+    wire_catalog.RecordBackfill: membership.record_backfill,
+    wire_catalog.SetLink: membership.set_link,
+}

@@ -1,0 +1,138 @@
+"""What the catalog refuses, in AWS's words.
+
+Only texts live here; when each applies is decided elsewhere.
+"""
+
+from wire.errors import ErrorCode, StoreError, validation_error
+from wire.tables import TableSpec, TableStatus, Throughput
+
+_IN_USE = {
+    TableStatus.CREATING: "Table is being created",
+    TableStatus.UPDATING: "Table is being updated",
+    TableStatus.DELETING: "Table is being deleted",
+}
+
+
+def table_exists(name: str) -> StoreError:
+    """A table is created whose name is taken."""
+    return StoreError(ErrorCode.RESOURCE_IN_USE, f"Table already exists: {name}")
+
+
+def table_missing(name: str) -> StoreError:
+    """A table is changed or dropped that is not there."""
+    return StoreError(ErrorCode.RESOURCE_NOT_FOUND, f"Requested resource not found: Table: {name} not found")
+
+
+def table_in_use(table: TableSpec) -> StoreError:
+    """A table is changed while an earlier change of it goes on."""
+    why = f"{_IN_USE[table.status]}: {table.name}"
+    return StoreError(ErrorCode.RESOURCE_IN_USE, f"Attempt to change a resource which is still in use: {why}")
+
+
+def too_many_tables(tables_max: int) -> StoreError:
+    """The region is full of tables."""
+    return StoreError(
+        ErrorCode.LIMIT_EXCEEDED,
+        f"Subscriber limit exceeded: There is a limit of {tables_max} tables per subscriber",
+    )
+
+
+def protected_against_deletion() -> StoreError:
+    """A table with deletion protection is dropped."""
+    return validation_error(
+        "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first."
+    )
+
+
+def stream_already_enabled(name: str) -> StoreError:
+    """A stream is enabled while there is one, whatever its view type."""
+    return validation_error(f"Table already has an enabled stream: TableName: {name}")
+
+
+def no_stream_to_disable(name: str) -> StoreError:
+    """A stream is disabled while there is none."""
+    return validation_error(f"Table has no stream to disable: TableName: {name}")
+
+
+def stream_of_replica() -> StoreError:
+    """The stream is disabled that feeds the other regions."""
+    return validation_error("Disabling Stream is not allowed for a Global Table replica.")
+
+
+def throughput_unchanged(present: Throughput) -> StoreError:
+    """Throughput is set to what it is."""
+    read, write = present.read_units, present.write_units
+    return validation_error(
+        "The provisioned throughput for the table will not change. The requested value equals the current value. "
+        f"Current ReadCapacityUnits provisioned for the table: {read}. Requested ReadCapacityUnits: {read}. "
+        f"Current WriteCapacityUnits provisioned for the table: {write}. Requested WriteCapacityUnits: {write}. "
+        "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
+    )
+
+
+def throughput_on_demand() -> StoreError:
+    """Throughput is given to a table that is paid per request."""
+    return validation_error(
+        "One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified "
+        "when BillingMode is PAY_PER_REQUEST"
+    )
+
+
+def throughput_missing() -> StoreError:
+    """A table becomes provisioned without saying how much."""
+    return validation_error(
+        "One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be specified "
+        "when BillingMode is PROVISIONED"
+    )
+
+
+def replicas_need_capacity() -> StoreError:
+    """A replicated table would have fixed write capacity, which replicated writes may exceed."""
+    return validation_error("Table write capacity should either be Pay-Per-Request or AutoScaled.")
+
+
+def local_region() -> StoreError:
+    """A replica is added or removed in the region that is asked."""
+    return validation_error(
+        "Cannot add, delete, or update the local region through ReplicaUpdates. "
+        "Use CreateTable, DeleteTable, or UpdateTable as required."
+    )
+
+
+def region_unknown(region: str) -> StoreError:
+    """A replica is wanted in a region that the cluster does not have."""
+    return validation_error(f"One or more parameter values were invalid: Unsupported region: {region}")
+
+
+def replica_exists(name: str) -> StoreError:
+    """A replica is added where a table of that name is, replica or not."""
+    return validation_error(
+        f"Failed to create a the new replica of table with name: \u2018{name}\u2019 because one or more replicas "
+        "already existed as tables."
+    )
+
+
+def replica_missing(region: str) -> StoreError:
+    """A replica is removed that is not one."""
+    return validation_error(
+        "Update global table operation failed because one or more replicas were not part of the global table. "
+        f"Please retry the request without these replicas: [{region}]"
+    )
+
+
+def replica_was_source() -> StoreError:
+    """A replica is removed, or its table dropped, soon after it was copied from."""
+    return validation_error(
+        "Replica cannot be deleted because it has acted as a source region for new replica(s) being added to the "
+        "table in the last 24 hours."
+    )
+
+
+def other_global_table(name: str) -> StoreError:
+    """Another region speaks of a table that here is not part of the same global table."""
+    return validation_error(f"Table {name} of this region does not belong to that global table.")
+
+
+def link_to_itself(region: str) -> StoreError:
+    """A link is set to the region itself or to one that the cluster does not have."""
+    return validation_error(f"There is no replication link from this region to {region!r}.")

@@ -1,0 +1,43 @@
+"""What a decision may depend on beside the rows: the region it is made in, and the operator's settings."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from wire.catalog import CatalogView
+from wire.cluster import ClusterSpec
+from wire.tables import TableSpec
+
+# AWS's quota of tables per account and region. A further one is refused.
+TABLES_MAX: Final = 2500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogRules:
+    """The bounds within which changes are decided."""
+
+    region: str
+    regions: frozenset[str]  # every region of the cluster, this one included
+    source_hold_ms: int = 24 * 3600 * 1000  # how long a replica that was a source stays; 0 = no hold
+    tables_max: int = TABLES_MAX
+
+    @classmethod
+    def of(cls, cluster: ClusterSpec, region: str) -> "CatalogRules":
+        """Return the rules that a cluster file gives one of its regions."""
+        return cls(
+            region=region,
+            regions=frozenset(each.name for each in cluster.regions),
+            source_hold_ms=cluster.settings.replica_source_hold_seconds * 1000,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Rows to write, None as value = remove, and the table after it. No rows: everything is as asked for already."""
+
+    rows: dict[str, bytes | None] = field(default_factory=dict)
+    table: TableSpec | None = None
+
+
+def next_version(view: CatalogView) -> int:
+    """Return the version that the next change gets: versions are dense."""
+    return view.version + 1

@@ -1,0 +1,216 @@
+"""Decide what creating, changing and dropping a table does to the rows.
+
+Pure: rows and a change in, rows or a refusal out. Replication between regions is decided in `node.catalog.membership`.
+"""
+
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from node.catalog import refusals
+from node.catalog.rules import CatalogRules, Decision, next_version
+from wire.catalog import CatalogView, CreateTable, DeleteTable, FinishTable, UpdateTable, encode_row
+from wire.tables import (
+    BillingMode,
+    ReplicaStatus,
+    StreamSpec,
+    StreamViewType,
+    TableNumber,
+    TableSpec,
+    TableStatus,
+    Throughput,
+)
+
+NEXT_TABLE = "next_table"
+FIRST_TABLE_NUMBER = 1
+_UNSETTLED = (ReplicaStatus.CREATING, ReplicaStatus.DELETING)
+
+
+def create_table(view: CatalogView, change: CreateTable, rules: CatalogRules) -> Decision:
+    """Make a table, ACTIVE at once: it is nothing but a row."""
+    require_new_name(view, change.name, rules)
+    version = next_version(view)
+    table = TableSpec(
+        number=next_number(view),
+        name=change.name,
+        table_id=change.table_id,
+        status=TableStatus.ACTIVE,
+        key_schema=change.key_schema,
+        created_ms=change.now_ms,
+        billing_mode=change.billing_mode,
+        throughput=change.throughput,
+        billing_changed_ms=change.now_ms if change.billing_mode is BillingMode.PAY_PER_REQUEST else 0,
+        stream=None if change.stream_view is None else new_stream(change.stream_view, version, change.now_ms, ()),
+        deletion_protection=change.deletion_protection,
+        table_class=change.table_class,
+    )
+    return created(view, table)
+
+
+def update_table(view: CatalogView, change: UpdateTable, rules: CatalogRules) -> Decision:
+    """Change the settings that are named."""
+    table = idle_table(view, change.name)
+    table = _with_billing(table, change)
+    table = _with_stream(table, change, next_version(view))
+    if change.deletion_protection is not None:
+        table = replace(table, deletion_protection=change.deletion_protection)
+    if change.table_class is not None:
+        table = replace(table, table_class=change.table_class)
+    return changed(view, table)
+
+
+def delete_table(view: CatalogView, change: DeleteTable, rules: CatalogRules) -> Decision:
+    """Drop a table at once, or begin to if other regions have to be told first."""
+    table = view.tables.get(change.name)
+    if table is None:
+        raise refusals.table_missing(change.name)
+    if table.status is TableStatus.DELETING:
+        return Decision(table=table)
+    if table.status is not TableStatus.ACTIVE:
+        raise refusals.table_in_use(table)
+    if table.deletion_protection:
+        raise refusals.protected_against_deletion()
+    if not table.replicas:
+        return dropped(table)
+    if is_held(table.acted_as_source_ms, change.now_ms, rules):
+        raise refusals.replica_was_source()
+    return changed(view, replace(table, status=TableStatus.DELETING))
+
+
+def finish_table(view: CatalogView, change: FinishTable, rules: CatalogRules) -> Decision:
+    """Move a table on to the state it was on its way to; nothing if it is not that table any more."""
+    table = view.tables.get(change.name)
+    if table is None or table.number != change.number:
+        return Decision()
+    if table.status is TableStatus.DELETING:
+        return dropped(table)
+    return changed(view, settled(replace(table, status=TableStatus.ACTIVE)))
+
+
+# Shared with the decisions on global tables.
+
+
+def require_new_name(view: CatalogView, name: str, rules: CatalogRules) -> None:
+    """Refuse a name that is taken, and a table too many."""
+    present = view.tables.get(name)
+    if present is not None:
+        is_leaving = present.status is TableStatus.DELETING
+        raise refusals.table_in_use(present) if is_leaving else refusals.table_exists(name)
+    if len(view.tables) >= rules.tables_max:
+        raise refusals.too_many_tables(rules.tables_max)
+
+
+def next_number(view: CatalogView) -> TableNumber:
+    """Return the number of the next table: counted up for all time, because keys on disk carry it."""
+    return TableNumber(view.counters.get(NEXT_TABLE, FIRST_TABLE_NUMBER))
+
+
+def idle_table(view: CatalogView, name: str) -> TableSpec:
+    """Return a table that may be changed now, or refuse."""
+    table = view.tables.get(name)
+    if table is None:
+        raise refusals.table_missing(name)
+    if table.status is not TableStatus.ACTIVE:
+        raise refusals.table_in_use(table)
+    return table
+
+
+def settled(table: TableSpec) -> TableSpec:
+    """Return the table ACTIVE or UPDATING: it is updating while a replica comes or goes."""
+    if table.status in (TableStatus.CREATING, TableStatus.DELETING):
+        return table
+    is_moving = any(replica.status in _UNSETTLED for replica in table.replicas)
+    return replace(table, status=TableStatus.UPDATING if is_moving else TableStatus.ACTIVE)
+
+
+def is_held(acted_as_source_ms: int, now_ms: int, rules: CatalogRules) -> bool:
+    """Tell whether a replica was a source so recently that it has to stay."""
+    return acted_as_source_ms > 0 and now_ms - acted_as_source_ms < rules.source_hold_ms
+
+
+def new_stream(view_type: StreamViewType, version: int, now_ms: int, past: tuple[StreamSpec, ...]) -> StreamSpec:
+    """Return a stream that begins now, under a label that no past stream of the table has."""
+    created_ms = max([now_ms, *(stream.created_ms + 1 for stream in past)])
+    label = datetime.fromtimestamp(created_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return StreamSpec(view_type, f"{label}.{created_ms % 1000:03d}", version, created_ms)
+
+
+def created(view: CatalogView, table: TableSpec) -> Decision:
+    """Return the rows of a new table: itself, and the number that the next one gets."""
+    decision = changed(view, table)
+    decision.rows[f"counter/{NEXT_TABLE}"] = encode_row(table.number + 1)
+    return decision
+
+
+def changed(view: CatalogView, table: TableSpec) -> Decision:
+    """Return the row of a table after a change."""
+    table = replace(table, version=next_version(view))
+    return Decision(rows={f"table/{table.name}": encode_row(table)}, table=table)
+
+
+def dropped(table: TableSpec) -> Decision:
+    """Return what removes a table; the answer shows it on its way out."""
+    return Decision(rows={f"table/{table.name}": None}, table=replace(table, status=TableStatus.DELETING))
+
+
+# Settings
+
+
+def _with_billing(table: TableSpec, change: UpdateTable) -> TableSpec:
+    mode = change.billing_mode or table.billing_mode
+    if mode is BillingMode.PAY_PER_REQUEST:
+        return _on_demand(table, change)
+    if change.billing_mode is None and change.throughput is None:
+        return table
+    was_provisioned = table.billing_mode is BillingMode.PROVISIONED
+    if change.throughput is None and not was_provisioned:
+        raise refusals.throughput_missing()
+    throughput = change.throughput or table.throughput
+    if was_provisioned and throughput == table.throughput and change.throughput is not None:
+        raise refusals.throughput_unchanged(throughput)
+    if table.replicas and not was_provisioned:
+        raise refusals.replicas_need_capacity()
+    return replace(table, billing_mode=BillingMode.PROVISIONED, throughput=throughput)
+
+
+def _on_demand(table: TableSpec, change: UpdateTable) -> TableSpec:
+    if change.throughput is not None:
+        raise refusals.throughput_on_demand()
+    if table.billing_mode is BillingMode.PAY_PER_REQUEST:
+        return table
+    return replace(
+        table,
+        billing_mode=BillingMode.PAY_PER_REQUEST,
+        throughput=Throughput(),
+        billing_changed_ms=change.now_ms,
+    )
+
+
+def _with_stream(table: TableSpec, change: UpdateTable, version: int) -> TableSpec:
+    match change.stream_enabled:
+        case None:
+            return table
+        case True:
+            return _with_stream_enabled(table, change, version)
+        case False:
+            return _with_stream_disabled(table, change)
+
+
+def _with_stream_enabled(table: TableSpec, change: UpdateTable, version: int) -> TableSpec:
+    if table.stream is not None and table.stream.is_enabled:
+        raise refusals.stream_already_enabled(table.name)
+    return with_stream(table, change.stream_view or StreamViewType.NEW_AND_OLD_IMAGES, version, change.now_ms)
+
+
+def with_stream(table: TableSpec, view_type: StreamViewType, version: int, now_ms: int) -> TableSpec:
+    """Return the table with a new stream; the one before, which may still be read for a day, is kept."""
+    past = table.past_streams if table.stream is None else (*table.past_streams, table.stream)
+    return replace(table, stream=new_stream(view_type, version, now_ms, past), past_streams=past)
+
+
+def _with_stream_disabled(table: TableSpec, change: UpdateTable) -> TableSpec:
+    if table.stream is None or not table.stream.is_enabled:
+        raise refusals.no_stream_to_disable(table.name)
+    if table.replicas:
+        raise refusals.stream_of_replica()
+    return replace(table, stream=replace(table.stream, disabled_ms=change.now_ms))

@@ -1,0 +1,81 @@
+"""What dropped tables leave on disk goes, and nothing else does."""
+
+import asyncio
+
+from node.catalog.collector import STEP_ENTRIES_MAX, TableCollector
+from node.storage.engine import Space
+from node.storage.layout import change_key, item_key
+from node.storage.memory_engine import MemoryEngine
+from node.storage.writer import WriteBatch
+from tests.support.rpc_catalog import Catalog, create
+from wire.catalog import DeleteTable
+from wire.keys import key_hash
+
+
+class PlainWriter:
+    """Satisfy the collector's Writer: writes at once."""
+
+    def __init__(self, engine: MemoryEngine) -> None:
+        self.engine = engine
+        self.batches: asyncio.Queue[WriteBatch] = asyncio.Queue()
+
+    async def wrote(self, count: int) -> None:
+        for _ in range(count):
+            await self.batches.get()
+
+    def submit(self, batch: WriteBatch, *, lazy: bool = False) -> asyncio.Future[None]:
+        self.engine.write(batch.apply)
+        self.batches.put_nowait(batch)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+
+def stored(table: int, count: int) -> WriteBatch:
+    batch = WriteBatch()
+    for number in range(count):
+        key, _ = item_key(table, 0, key_hash(b"%d" % number), b"")
+        batch.put(Space.ITEMS, key, b"item")
+        batch.put(Space.CHANGES, change_key(number % 3 + 1, table, number), b"change")
+    return batch
+
+
+def tables_stored(engine: MemoryEngine) -> tuple[set[int], set[int]]:
+    with engine.snapshot() as snapshot:
+        items = {int.from_bytes(key[:4], "big") for key, _ in snapshot.scan(Space.ITEMS, b"", None)}
+        changes = {int.from_bytes(key[4:8], "big") for key, _ in snapshot.scan(Space.CHANGES, b"", None)}
+    return items, changes
+
+
+# Table 1 was dropped, 2 lives, 3 is newer than this node's catalog: only the first may go, in bounded steps.
+async def test_only_dropped_tables_are_deleted() -> None:
+    engine, catalog = MemoryEngine(), Catalog()
+    for name in ("a", "b"):
+        catalog.change(create(name))
+    catalog.change(DeleteTable(name="a", now_ms=1))
+    for table, count in ((1, STEP_ENTRIES_MAX + 5), (2, 10), (3, 10)):
+        engine.write(stored(table, count).apply)
+    collector = TableCollector(engine, PlainWriter(engine), lambda: catalog.view)
+    steps = await collector.collect()
+    assert tables_stored(engine) == ({2, 3}, {2, 3})
+    assert steps == 5
+
+
+# A dropped table wakes the collector; a new one does not make it look through the disk.
+async def test_a_drop_is_noticed() -> None:
+    engine, catalog = MemoryEngine(), Catalog()
+    writer = PlainWriter(engine)
+    collector = TableCollector(engine, writer, lambda: catalog.view)
+    task = asyncio.ensure_future(collector.run())
+    catalog.change(create("a"))
+    collector.catalog_changed()
+    engine.write(stored(1, 1).apply)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert tables_stored(engine) == ({1}, {1})
+    catalog.change(DeleteTable(name="a", now_ms=1))
+    collector.catalog_changed()
+    await writer.wrote(2)
+    assert tables_stored(engine) == (set(), set())
+    task.cancel()
+    await asyncio.wait([task])

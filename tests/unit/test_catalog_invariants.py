@@ -1,0 +1,122 @@
+"""Whatever is asked of the catalog, in whatever order, its rows keep their promises."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.rpc_catalog import ELSEWHERE, HERE, RULES, SCHEMA, THERE, Catalog, create
+from wire import catalog as w
+from wire.errors import StoreError
+from wire.tables import BillingMode, ReplicaStatus, StreamViewType, TableStatus, Throughput
+
+NAMES = st.sampled_from(["a", "b"])
+REGIONS = st.sampled_from([HERE, THERE, ELSEWHERE])
+GLOBALS = st.sampled_from(["g1", "g2"])
+TIMES = st.integers(1, 200_000_000)
+NUMBERS = st.integers(1, 4)
+
+changes = st.one_of(
+    st.builds(create, NAMES),
+    st.builds(
+        w.UpdateTable,
+        name=NAMES,
+        stream_enabled=st.none() | st.booleans(),
+        stream_view=st.none() | st.sampled_from(StreamViewType),
+        deletion_protection=st.none() | st.booleans(),
+        billing_mode=st.none() | st.sampled_from(BillingMode),
+        throughput=st.none() | st.just(Throughput(1, 1)),
+        now_ms=TIMES,
+    ),
+    st.builds(w.DeleteTable, name=NAMES, now_ms=TIMES),
+    st.builds(w.FinishTable, name=NAMES, number=NUMBERS),
+    st.builds(w.AddReplica, name=NAMES, region=REGIONS, now_ms=TIMES, global_table_id=GLOBALS),
+    st.builds(w.RemoveReplica, name=NAMES, region=REGIONS, now_ms=TIMES),
+    st.builds(
+        w.JoinGlobalTable,
+        name=NAMES,
+        global_table_id=GLOBALS,
+        key_schema=st.just(SCHEMA),
+        billing_mode=st.just(BillingMode.PAY_PER_REQUEST),
+        throughput=st.just(Throughput()),
+        stream_view=st.sampled_from(StreamViewType),
+        members=st.just((HERE, THERE, ELSEWHERE)),
+        new_region=REGIONS,
+        source=REGIONS,
+        creates=st.booleans(),
+        now_ms=TIMES,
+        table_id=st.just("id"),
+    ),
+    st.builds(
+        w.LeaveGlobalTable, name=NAMES, global_table_id=GLOBALS, region=REGIONS, drops=st.booleans(), now_ms=TIMES
+    ),
+    st.builds(
+        w.SetReplicaStatus,
+        name=NAMES,
+        global_table_id=GLOBALS,
+        region=REGIONS,
+        status=st.sampled_from(
+            [ReplicaStatus.ACTIVE, ReplicaStatus.CREATION_FAILED, ReplicaStatus.DELETING, ReplicaStatus.UPDATING]
+        ),
+    ),
+    st.builds(w.ForgetReplica, name=NAMES, global_table_id=GLOBALS, region=REGIONS),
+    st.builds(w.RecordBackfill, name=NAMES, region=REGIONS, generation=NUMBERS, partition=NUMBERS),
+)
+
+
+def check(catalog: Catalog) -> None:
+    view = catalog.view
+    for name, table in view.tables.items():
+        regions = [replica.region for replica in table.replicas]
+        assert table.number < view.counters["next_table"]
+        assert (table.name, view.tables_by_number[table.number]) == (name, table)
+        assert HERE not in regions
+        assert regions == sorted(set(regions))
+        assert bool(table.replicas) <= bool(table.global_table_id)
+        if table.replicas:
+            assert table.stream is not None
+            assert table.stream.is_enabled
+        labels = [stream.label for stream in (*table.past_streams, table.stream) if stream is not None]
+        assert len(labels) == len(set(labels))
+        if table.status is TableStatus.ACTIVE:
+            assert not any(replica.status is ReplicaStatus.CREATING for replica in table.replicas)
+    assert len(view.tables) == len(view.tables_by_number)
+
+
+# Other regions, drivers and clients interleave freely; no order of their steps may leave rows that contradict each other.
+@given(st.lists(changes, max_size=25))
+def test_rows_keep_their_promises(asked: list[w.CatalogChange]) -> None:
+    catalog = Catalog(RULES)
+    for change in asked:
+        before = catalog.view.version
+        numbers, next_number = set(catalog.view.tables_by_number), catalog.view.counters.get("next_table", 1)
+        try:
+            decision = catalog.change(change)
+        except StoreError:
+            assert catalog.view.version == before
+            continue
+        assert catalog.view.version == before + bool(decision.rows)
+        check(catalog)
+        assert all(number >= next_number for number in catalog.view.tables_by_number.keys() - numbers)
+
+
+# What this region itself begins is one at a time: the second request is refused while the first goes on.
+@given(st.lists(changes.filter(lambda change: not isinstance(change, w.JoinGlobalTable)), max_size=25))
+def test_a_region_adds_one_replica_at_a_time(asked: list[w.CatalogChange]) -> None:
+    catalog = Catalog(RULES)
+    for change in asked:
+        try:
+            catalog.change(change)
+        except StoreError:
+            continue
+        for table in catalog.view.tables.values():
+            assert sum(replica.status is ReplicaStatus.CREATING for replica in table.replicas) <= 1
+
+
+# A delta travels and is stored as bytes; a change too.
+@given(changes)
+def test_changes_and_decisions_survive_the_wire(change: w.CatalogChange) -> None:
+    assert w.decode_change(w.encode_change(change)) == change
+    catalog = Catalog(RULES)
+    decision = catalog.change(create("a"))
+    assert w.Decided.decode(w.Decided(2, decision.table).encode()) == w.Decided(2, decision.table)
+    delta = w.Delta(2, decision.rows)
+    assert w.decode_delta(w.encode_delta(delta)) == delta
