@@ -94,7 +94,8 @@ class DataDirectory:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self.path / IDENTITY_NAME)
-        self._sync_names()
+        _sync_names(self.path)
+        _sync_names(self.path.parent)
 
     def close(self) -> None:
         """Let other processes have the directory; twice is once."""
@@ -102,9 +103,11 @@ class DataDirectory:
             os.close(self._lock)
             self._lock = None
 
-    def _sync_names(self) -> None:
-        names = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(names)
-        finally:
-            os.close(names)
+
+def _sync_names(folder: Path) -> None:
+    """Make the names in a directory durable; files sync their contents only."""
+    names = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(names)
+    finally:
+        os.close(names)

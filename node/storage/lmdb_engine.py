@@ -25,6 +25,7 @@ from node.storage.errors import DamagedStorage, SnapshotLost, StorageError, Stor
 _Result = TypeVar("_Result")
 
 _DATA_NAME = "data.mdb"
+_PROBE_NAME = "space.probe"
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # LMDB reports a write cut short as EIO, whatever the reason. Where this much space cannot be had, the reason was space.
 _SPACE_PROBE_BYTES = 64 << 20
@@ -150,11 +151,15 @@ class LmdbEngine:
             raise
         self._page_bytes = self._environment.stat()["psize"]
         self._snapshots_open = 0
+        self._is_growing = False
         self._snapshots_changed = Condition()
 
     def snapshot(self) -> LmdbSnapshot:
         """Open a view of everything committed so far."""
         with self._snapshots_changed:
+            # Let growth go first where no view is open: it takes a moment, and without this it might never find one.
+            while self._is_growing and not self._snapshots_open:
+                self._snapshots_changed.wait()
             try:
                 transaction = self._environment.begin()
             except lmdb.Error as error:
@@ -218,6 +223,8 @@ class LmdbEngine:
         return StorageError(f"the engine in {path} failed: {error}")
 
     def _opened(self, *, is_new: bool) -> lmdb.Environment:
+        # A crash while probing for space leaves the probe behind.
+        (self._directory.path / _PROBE_NAME).unlink(missing_ok=True)
         path = self._directory.path / _DATA_NAME
         if not is_new and (not path.exists() or path.stat().st_size == 0):
             raise DamagedStorage(f"{path} is missing or empty though this node was started before; {_REJOIN}")
@@ -275,17 +282,21 @@ class LmdbEngine:
         if wanted <= present:
             raise StorageFull(f"{self._directory.path} has reached its bound of {present} bytes; raise the bound")
         with self._snapshots_changed:
-            self._snapshots_changed.wait_for(
-                lambda: not self._snapshots_open, timeout=self._spec.snapshot_patience_seconds
-            )
+            self._is_growing = True
             try:
+                self._snapshots_changed.wait_for(
+                    lambda: not self._snapshots_open, timeout=self._spec.snapshot_patience_seconds
+                )
                 self._environment.set_mapsize(wanted)
             except lmdb.Error as error:
                 raise StorageFull(f"{self._directory.path} cannot map {wanted} bytes: {error}") from error
+            finally:
+                self._is_growing = False
+                self._snapshots_changed.notify_all()
 
     def _lacks_space(self) -> bool:
         """Try whether the data file could grow, without touching it."""
-        probe = self._directory.path / "space.probe"
+        probe = self._directory.path / _PROBE_NAME
         try:
             with probe.open("wb") as file:
                 os.posix_fallocate(file.fileno(), self._size_bytes(), _SPACE_PROBE_BYTES)

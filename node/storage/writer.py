@@ -242,11 +242,18 @@ class StorageWriter:
 
     def _succeed(self, waiting: list[_Waiting]) -> None:
         self._queued -= len(waiting)
-        for each in waiting:
-            for notice in each.batch.on_commit:
-                notice()
-            if not each.future.done():
-                each.future.set_result(None)
+        try:
+            for each in waiting:
+                for notice in each.batch.on_commit:
+                    notice()
+                if not each.future.done():
+                    each.future.set_result(None)
+        except BaseException as error:
+            # A notice that fails leaves its owner's memory behind the disk: nobody may go on from there.
+            self._queued += len(waiting)
+            self._fail(waiting, error)
+            self._fail_for_good(error)
+            raise
 
     def _refuse(self, waiting: list[_Waiting], full: StorageFull) -> None:
         self._generation = waiting[-1].generation + 1

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,26 @@ def test_view_in_the_way_of_growth_is_taken_away(tiny: LmdbEngine) -> None:
     view.close()
     with tiny.snapshot() as fresh:
         assert fresh.get(Space.ITEMS, b"a") == b"1"
+
+
+# Under a steady stream of reads there is no quiet moment; growth has to get its turn all the same, and no view is lost.
+def test_growth_gets_its_turn_between_views(folder: Path) -> None:
+    engine = LmdbEngine(folder, IDENTITY, LmdbSpec(map_bytes=1 << 16, snapshot_patience_seconds=60))
+    put_all(engine, {b"a": b"1"})
+    with ThreadPoolExecutor(1) as writing:
+        grown = writing.submit(put_all, engine, {b"large": b"v" * 4_000_000})
+        while not grown.done():
+            with engine.snapshot() as view:
+                assert view.get(Space.ITEMS, b"a") == b"1"
+        grown.result()
+    assert engine.usage().map_bytes > 4_000_000
+    engine.close()
+
+
+# A commit that does not reach the platter is no commit: nobody may switch the syncs off.
+def test_every_commit_is_synced(tiny: LmdbEngine) -> None:
+    flags = tiny._environment.flags()
+    assert (flags["sync"], flags["metasync"], flags["writemap"]) == (True, True, False)
 
 
 # `transaction` cannot run its block twice; it says so, and the second attempt fits.

@@ -203,6 +203,23 @@ async def test_commit_notices_run_before_the_future_and_only_on_success() -> Non
     assert seen == ["answered", "durable", "answered"]
 
 
+# Memory that could not follow the disk is no memory to go on from.
+async def test_failing_notice_is_final() -> None:
+    def failing() -> None:
+        raise LookupError("no such partition")
+
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, _context: None)
+    async with writing(MemoryEngine()) as (writer, fatal):
+        batch = putting(b"a")
+        batch.after_commit(failing)
+        with pytest.raises(LookupError):
+            await writer.submit(batch)
+        assert isinstance(await fatal.get(), LookupError)
+        with pytest.raises(StorageStopped, match="no such partition"):
+            writer.submit(putting(b"b"))
+
+
 # Any failure but a full disk is the end: retrying a failed fsync would lie.
 async def test_other_failures_are_final() -> None:
     def failing(_: object) -> None:
