@@ -10,9 +10,6 @@ from typing import Any, Final
 
 import orjson
 import structlog
-from wire.clock import Clock
-from wire.errors import ErrorCode, StoreError
-from wire.limits import REQUEST_TIMEOUT_MS
 
 from router.http.encoding import (
     GZIP_BODY_BYTES_MIN,
@@ -26,7 +23,11 @@ from router.http.identifiers import new_request_id
 from router.http.messages import HttpRequest, HttpResponse
 from router.http.sigv4 import Identity
 from router.http.target import operation_of
+from router.http.timestamps import HttpDates
 from router.operations.context import Operation, OperationRegistry, RequestContext
+from wire.clock import Clock
+from wire.errors import ErrorCode, StoreError
+from wire.limits import REQUEST_TIMEOUT_MS
 
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +35,10 @@ _JSON: Final = "application/json"
 _JSON_TYPES: Final = frozenset({"application/x-amz-json-1.0", "application/x-amz-json-1.1", _JSON})
 _NOT_AN_OPERATION: Final = b"<UnknownOperationException/>\n"
 _PREFLIGHT_SECONDS: Final = "172800"
+_PREFLIGHT: Final = (
+    ("access-control-allow-headers", "Access-Control-Request-Headers"),
+    ("access-control-allow-methods", "Access-Control-Request-Method"),
+)
 
 Authenticator = Callable[[HttpRequest], Identity]
 
@@ -59,11 +64,12 @@ class Dispatcher:
         self._local_region = local_region
         self._regions = regions
         self._timeout_seconds = timeout_ms / 1000
+        self._dates = HttpDates()
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer `request`; whatever happens, there is an answer."""
         request_id = new_request_id(self._randomness)
-        headers = {"x-amzn-requestid": request_id}
+        headers = {"x-amzn-requestid": request_id, "date": self._dates.text(self._clock.wall())}
         if request.headers.get("Origin") is not None:
             _allow_origin(request, headers)
             if request.method == "OPTIONS":
@@ -125,12 +131,9 @@ def _allow_origin(request: HttpRequest, headers: dict[str, str]) -> None:
     headers["access-control-allow-origin"] = "*"
     headers["access-control-expose-headers"] = "x-amzn-requestid, x-amz-crc32"
     if request.method == "OPTIONS":
-        for answer, question in (
-            ("access-control-allow-headers", "Access-Control-Request-Headers"),
-            ("access-control-allow-methods", "Access-Control-Request-Method"),
-        ):
+        for answer, question in _PREFLIGHT:
             asked = request.headers.get(question)
-            if asked is not None:
+            if asked is not None and asked.isprintable():
                 headers[answer] = asked
         headers["access-control-max-age"] = _PREFLIGHT_SECONDS
 

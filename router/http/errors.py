@@ -8,6 +8,7 @@ import zlib
 from typing import Final
 
 import orjson
+
 from wire.errors import ErrorCode, StoreError
 
 _SERVICE: Final = "com.amazon.coral.service#"

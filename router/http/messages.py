@@ -11,6 +11,10 @@ from typing import Protocol
 class Headers(Protocol):
     """Header fields by name, in any case; a field may stand more than once."""
 
+    def __getitem__(self, name: str, /) -> str:
+        """Return the first value of the field `name`; raises KeyError when there is none."""
+        ...
+
     def get(self, name: str, /) -> str | None:
         """Return the first value of the field `name`, or None."""
         ...

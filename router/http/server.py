@@ -8,7 +8,8 @@ import asyncio
 import errno
 import ssl
 from dataclasses import dataclass
-from typing import Final
+from http import HTTPStatus
+from typing import Final, cast
 
 from aiohttp import web
 
@@ -96,22 +97,24 @@ class HttpServer:
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await _whole_body(request, self._settings.body_bytes_max)
         if body is None:
-            return _too_large()
-        message = request._message
-        answer = await self._handler(HttpRequest(message.method, message.path, request.headers, body))
-        return _response(answer)
+            return _answer(request, HttpResponse(413, b"", {}), keep_alive=False)
+        target = request.raw_path
+        if target[:1] != "/":  # a proxy's form of it: the whole URL
+            target = request.path_qs
+        response = await self._handler(HttpRequest(request.method, target, request.headers, body))
+        return _answer(request, response, keep_alive=request.keep_alive)
 
 
 async def _whole_body(request: web.BaseRequest, bytes_max: int) -> bytes | None:
     """Return the body of `request`, or None as soon as it is known to be larger than `bytes_max`."""
+    content = request.content
+    if content.is_eof():  # nearly always: a small body arrives with its head
+        body = content.read_nowait()
+        return body if len(body) <= bytes_max else None
     if (request.content_length or 0) > bytes_max:
         return None
-    content = request.content
-    first = await content.readany()
-    if content.at_eof():
-        return first if len(first) <= bytes_max else None
-    chunks = [first]
-    size = len(first)
+    chunks: list[bytes] = []
+    size = 0
     while not content.at_eof():
         chunk = await content.readany()
         chunks.append(chunk)
@@ -121,13 +124,41 @@ async def _whole_body(request: web.BaseRequest, bytes_max: int) -> bytes | None:
     return b"".join(chunks)
 
 
-def _response(answer: HttpResponse) -> web.Response:
-    headers = answer.headers
-    headers["server"] = "Server"
-    return web.Response(status=answer.status, body=answer.body, headers=headers)
+class _Answer:
+    """A response as bytes, with the three members by which aiohttp's server sends one.
+
+    Its own response class builds, checks and renders a multidict of fields, which takes longer than everything else the
+    edge does to a request together.
+    """
+
+    __slots__ = ("_data", "keep_alive")
+
+    def __init__(self, data: bytes, keep_alive: bool) -> None:
+        self._data = data
+        self.keep_alive = keep_alive
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Write everything; wait when the client does not read what it is sent."""
+        protocol = request.protocol
+        if protocol.transport is None or protocol.transport.is_closing():
+            raise ConnectionResetError("the client has gone")
+        protocol.transport.write(self._data)
+        if protocol.writing_paused:
+            await request.writer.drain()
+
+    async def write_eof(self) -> None:
+        """Do nothing: the end has been written."""
 
 
-def _too_large() -> web.Response:
-    response = web.Response(status=413, headers={"server": "Server"})
-    response.force_close()
-    return response
+def _answer(request: web.BaseRequest, response: HttpResponse, *, keep_alive: bool) -> web.StreamResponse:
+    fields = [f"{name}: {value}\r\n" for name, value in response.headers.items()]
+    connection = "keep-alive" if keep_alive else "close"
+    head = (
+        f"{_STATUS_LINES[response.status]}{''.join(fields)}content-length: {len(response.body)}\r\n"
+        f"connection: {connection}\r\nserver: Server\r\n\r\n"
+    )
+    body = response.body if request.method != "HEAD" else b""
+    return cast(web.StreamResponse, _Answer(head.encode("utf-8", "surrogateescape") + body, keep_alive))
+
+
+_STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}

@@ -6,32 +6,34 @@ AWS's, so that a request with several faults is refused for the same one.
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 from urllib.parse import unquote
 
+from router.http.canonical import canonical_headers, canonical_path, canonical_query, canonical_request, payload_hash
+from router.http.messages import Headers, HttpRequest
+from router.http.signing_key import TERMINATOR, SigningKey, derived_key
+from router.http.timestamps import basic_text, normalized, parsed_ms
 from wire.clock import Clock
 from wire.errors import ErrorCode, StoreError
 
-from router.http.canonical import canonical_headers, canonical_path, canonical_query, canonical_request, payload_hash
-from router.http.messages import HttpRequest
-from router.http.timestamps import basic_text, normalized, parsed_ms
-
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
 SERVICE: Final = "dynamodb"
-TERMINATOR: Final = "aws4_request"
 CLOCK_SKEW_SECONDS: Final = 15 * 60
 PRESIGNED_SECONDS_MAX: Final = 7 * 24 * 3600
 
-# Verified credentials remembered with their derived keys. A client has one per day and set of signed fields; when this
-# many are known, all are forgotten and derived again.
-CLAIMS_MAX: Final = 4096
+# Clients remembered with their derived keys: one per access key, day, region and set of signed fields. When this many
+# are known, all are forgotten and derived again.
+KNOWN_CLIENTS_MAX: Final = 4096
 
 _MISMATCH: Final = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
     "and signing method. Consult the service documentation for details."
 )
+_SECONDS: Final = re.compile(r"[0-9]{1,6}")
 _HEADER_PARAMETERS: Final = ("Credential", "Signature", "SignedHeaders")
 _QUERY_PARAMETERS: Final = (
     "X-Amz-Algorithm",
@@ -58,12 +60,35 @@ class _Claim:
     """What one client signs with: its scope, the fields it signs, and the key derived for them."""
 
     identity: Identity
+    access_key_id: str
     secret: str
     date: str
     scope: str
     names: str
     signed_headers: tuple[str, ...]
-    key: bytes
+    key: SigningKey
+
+
+class _KnownClient:
+    """A claim that has been verified once, prepared for the plain case of its next request."""
+
+    __slots__ = ("canonical", "claim", "fields", "to_sign")
+
+    def __init__(self, claim: _Claim) -> None:
+        names = claim.signed_headers
+        lines = "".join(f"{_escaped(name)}:%s\n" for name in names)
+        self.claim = claim
+        self.fields: Callable[[Headers], tuple[str, ...]] = _fields_of(names)
+        self.canonical = f"%s\n/\n\n{lines}\n{_escaped(claim.names)}\n%s"
+        self.to_sign = f"{ALGORITHM}\n%s\n{_escaped(claim.scope)}\n%s"
+
+
+def _fields_of(names: tuple[str, ...]) -> Callable[[Headers], tuple[str, ...]]:
+    return itemgetter(*names) if len(names) > 1 else lambda headers: (headers[names[0]],)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
 
 
 def claimed_identity(request: HttpRequest) -> Identity:
@@ -101,7 +126,7 @@ class SignatureVerifier:
         self._credentials = credentials
         self._clock = clock
         self._skew_seconds = skew_seconds
-        self._claims: dict[str, _Claim] = {}
+        self._known: dict[str, _KnownClient] = {}
         self._date = ""  # the last date seen and what it meant: clients of one second share it
         self._date_ms = 0
 
@@ -127,27 +152,43 @@ class SignatureVerifier:
 
     def _verify_header(self, request: HttpRequest, authorization: str) -> Identity:
         text, _, tail = authorization.rpartition("Signature=")
-        signature = tail
-        date = request.headers.get("X-Amz-Date")
-        claim = self._claims.get(text)
-        if claim is None or date is None or self._credentials.get(claim.identity.access_key_id or "") != claim.secret:
-            claim, signature, date = self._claim_of(request, authorization)
-        else:
-            self._require_current(date)
-            if not date.startswith(claim.date):
-                claim, signature, date = self._claim_of(request, authorization)
+        known = self._known.get(text)
+        if known is not None and self._is_plainly_signed(request, known, tail):
+            return known.claim.identity
+        claim, signature, date = self._claim_of(request, authorization)
         payload = payload_hash(request, request.headers.get("X-Amz-Content-SHA256"))
         canonical = canonical_request(request, claim.signed_headers, claim.names, payload)
         _require_signature(claim, date, canonical, signature)
         # Only where the signature comes last does the text before it say everything else.
-        if signature == tail and text not in self._claims:
+        if signature == tail:
             self._remember(text, claim)
         return claim.identity
 
+    def _is_plainly_signed(self, request: HttpRequest, known: _KnownClient, signature: str) -> bool:
+        """Return whether `request` is a client's plain next one: path "/", nothing to squeeze or join, rightly signed.
+
+        False decides nothing: the exact way has the last word. A field sent twice counts with its first value here, and
+        so it does for everybody who reads it.
+        """
+        claim, headers = known.claim, request.headers
+        date = headers.get("X-Amz-Date")
+        if date is None or request.target != "/" or self._credentials.get(claim.access_key_id) != claim.secret:
+            return False
+        self._require_current(date)
+        if date[:8] != claim.date:
+            return False
+        try:
+            fields = known.fields(headers)
+            canonical = (known.canonical % (request.method, *fields, hashlib.sha256(request.body).hexdigest())).encode()
+        except (KeyError, UnicodeEncodeError):
+            return False
+        to_sign = (known.to_sign % (date, hashlib.sha256(canonical).hexdigest())).encode()
+        return hmac.compare_digest(claim.key.signature(to_sign).encode(), signature.encode("utf-8", "surrogateescape"))
+
     def _remember(self, text: str, claim: _Claim) -> None:
-        if len(self._claims) >= CLAIMS_MAX:
-            self._claims.clear()
-        self._claims[text] = claim
+        if len(self._known) >= KNOWN_CLIENTS_MAX:
+            self._known.clear()
+        self._known[text] = _KnownClient(claim)
 
     def _claim_of(self, request: HttpRequest, authorization: str) -> tuple[_Claim, str, str]:
         """Return claim, signature and date of a request not seen before, all checked but the signature."""
@@ -228,12 +269,13 @@ class SignatureVerifier:
             raise StoreError(ErrorCode.UNRECOGNIZED_CLIENT, "The security token included in the request is invalid.")
         return _Claim(
             identity=Identity(access_key_id=access_key_id, region=region),
+            access_key_id=access_key_id,
             secret=secret,
             date=day,
             scope=f"{day}/{region}/{service}/{terminator}",
             names=names.lower(),
             signed_headers=signed_headers,
-            key=_derived_key(secret, day, region),
+            key=derived_key(secret, day, region, SERVICE),
         )
 
 
@@ -253,7 +295,7 @@ def _header_parameters(authorization: str) -> dict[str, str]:
 def _lifetime_seconds(expires: str | None, default: int) -> int:
     if expires is None:
         return default
-    if not expires.isdecimal() or int(expires) > PRESIGNED_SECONDS_MAX:
+    if not _SECONDS.fullmatch(expires) or int(expires) > PRESIGNED_SECONDS_MAX:
         raise _incomplete(
             f"X-Amz-Expires must be a number of seconds between 0 and {PRESIGNED_SECONDS_MAX}, got '{expires}'"
         )
@@ -275,16 +317,9 @@ def _require_scope(day: str, service: str, terminator: str, date: str) -> None:
         raise _invalid("".join(faults).rstrip())
 
 
-def _derived_key(secret: str, day: str, region: str) -> bytes:
-    key = ("AWS4" + secret).encode()
-    for piece in (day, region, SERVICE, TERMINATOR):
-        key = hmac.digest(key, piece.encode("utf-8", "surrogateescape"), "sha256")
-    return key
-
-
 def _require_signature(claim: _Claim, date: str, canonical: bytes, signature: str) -> None:
     to_sign = f"{ALGORITHM}\n{date}\n{claim.scope}\n{hashlib.sha256(canonical).hexdigest()}"
-    expected = hmac.digest(claim.key, to_sign.encode("utf-8", "surrogateescape"), "sha256").hex()
+    expected = claim.key.signature(to_sign.encode("utf-8", "surrogateescape"))
     if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "surrogateescape")):
         raise _invalid(_MISMATCH)
 

@@ -1,11 +1,11 @@
-"""The dates that stand in signatures: ISO 8601 in its basic form, in UTC.
+"""Dates in HTTP fields: those of signatures, in ISO 8601's basic form, and those of answers, in RFC 9110's.
 
-Knows the two forms a signed date may have on the wire; reads no clock.
+All in UTC. Reads no clock.
 """
 
 import re
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from email.utils import formatdate, parsedate_to_datetime
 from typing import Final
 
 from wire.errors import ErrorCode, StoreError
@@ -51,6 +51,21 @@ def parsed_ms(date: str) -> int:
 def basic_text(moment_ms: int) -> str:
     """Return the basic form of `moment_ms`, milliseconds since 1970."""
     return datetime.fromtimestamp(moment_ms // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+class HttpDates:
+    """Make the Date field of answers, once a second; SDKs correct their clocks by it."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._text = ""
+
+    def text(self, moment: float) -> str:
+        """Return `moment`, in seconds since 1970, in the form of RFC 9110."""
+        second = int(moment)
+        if second != self._second:
+            self._second, self._text = second, formatdate(second, usegmt=True)
+        return self._text
 
 
 def _malformed(date: str) -> StoreError:

@@ -72,7 +72,7 @@ def _bodies(shape: Structure) -> st.SearchStrategy[tuple[Structure, Any]]:
 # The quick way saves the slow one its work on nearly every request; if it said yes to a body that the slow one would
 # refuse or change, nobody would ever notice but the user.
 @given(case=st.sampled_from(INPUTS).flatmap(_bodies))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_what_is_accepted_has_nothing_wrong_with_it(case: tuple[Structure, dict[str, Any]]) -> None:
     shape, body = case
     if COMPILER.compiled(shape)(body):

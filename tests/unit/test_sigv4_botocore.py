@@ -1,0 +1,207 @@
+"""Our verifier against botocore's signer: whatever one signs, the other must verify, and nothing else."""
+
+import hashlib
+import string
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+from botocore.auth import SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from hypothesis import given
+from hypothesis import strategies as st
+from multidict import CIMultiDict
+
+from router.http.messages import HttpRequest
+from router.http.sigv4 import Identity, SignatureVerifier
+from router.http.timestamps import parsed_ms
+from tests.support.clock import ManualClock
+from wire.errors import ErrorCode, StoreError
+
+KEY_ID, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+
+
+def _arrived(request: AWSRequest) -> HttpRequest:
+    """Return `request` as it stands after its way over a wire."""
+    parts = urlsplit(request.url)
+    headers = CIMultiDict({"Host": parts.netloc})
+    for name, value in request.headers.items():
+        headers.add(name, value.strip(" \t"))
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return HttpRequest(request.method, target, headers, request.data or b"")
+
+
+def _signed(
+    body: bytes = b"{}", *, url: str = "http://localhost:8000/", region: str = "eu-west-1", **headers: str
+) -> HttpRequest:
+    fields = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "DynamoDB_20120810.ListTables"}
+    fields.update({name.replace("_", "-"): value for name, value in headers.items()})
+    request = AWSRequest("POST", url, headers=fields, data=body)
+    SigV4Auth(Credentials(KEY_ID, SECRET), "dynamodb", region).add_auth(request)
+    return _arrived(request)
+
+
+class _WholeBody(SigV4QueryAuth):
+    """Presign the body as it is; botocore's own would move a JSON body's members into the query."""
+
+    def _modify_request_before_signing(self, request: Any) -> None:
+        body, request.data = request.data, b""
+        super()._modify_request_before_signing(request)
+        request.data = body
+
+
+def _presigned(body: bytes = b"", *, url: str = "http://localhost:8000/", expires: int = 60) -> HttpRequest:
+    request = AWSRequest("POST", url, headers={}, data=body)
+    _WholeBody(Credentials(KEY_ID, SECRET), "dynamodb", "eu-west-1", expires=expires).add_auth(request)
+    return _arrived(request)
+
+
+def _date_of(request: HttpRequest) -> str:
+    return request.headers.get("X-Amz-Date") or request.target.partition("X-Amz-Date=")[2].partition("&")[0]
+
+
+def _verifier(request: HttpRequest) -> SignatureVerifier:
+    """Return a verifier whose clock stands at the moment of `request`'s signature."""
+    clock = ManualClock(wall_ms=parsed_ms(_date_of(request)))
+    return SignatureVerifier(credentials={KEY_ID: SECRET}, clock=clock)
+
+
+def _verified(request: HttpRequest) -> Identity:
+    return _verifier(request).verify(request)
+
+
+def _code_of(request: HttpRequest) -> ErrorCode:
+    with pytest.raises(StoreError) as caught:
+        _verified(request)
+    return caught.value.code
+
+
+# The plain case, and the two things the caller wants to know.
+def test_what_botocore_signs_is_verified() -> None:
+    assert _verified(_signed(region="ap-southeast-2")) == Identity(access_key_id=KEY_ID, region="ap-southeast-2")
+
+
+# The second request of a client takes the short way; it must come to the same result.
+def test_a_remembered_client_is_verified_again() -> None:
+    first, second = _signed(b"{}"), _signed(b'{"Limit":1}')
+    verifier = _verifier(first)
+    assert verifier.verify(first) == verifier.verify(first) == verifier.verify(second)
+
+
+# The short way must look at the signature as closely as the long one.
+def test_a_remembered_client_cannot_be_imitated() -> None:
+    request = _signed(b"{}")
+    verifier = _verifier(request)
+    verifier.verify(request)
+    for forged in (
+        replace(request, body=b'{"Limit":1}'),
+        replace(request, target="/?a=b"),
+        replace(request, method="PUT"),
+    ):
+        with pytest.raises(StoreError, match="does not match the signature"):
+            verifier.verify(forged)
+
+
+# A key taken away, or given a new secret, is gone at once, remembered or not.
+def test_credentials_are_looked_up_every_time() -> None:
+    request = _signed()
+    credentials = {KEY_ID: SECRET}
+    verifier = SignatureVerifier(credentials=credentials, clock=ManualClock(wall_ms=parsed_ms(_date_of(request))))
+    verifier.verify(request)
+    credentials[KEY_ID] = "another"
+    with pytest.raises(StoreError) as caught:
+        verifier.verify(request)
+    assert caught.value.code is ErrorCode.INVALID_SIGNATURE
+    del credentials[KEY_ID]
+    with pytest.raises(StoreError) as caught:
+        verifier.verify(request)
+    assert caught.value.code is ErrorCode.UNRECOGNIZED_CLIENT
+
+
+_VISIBLE = st.characters(
+    min_codepoint=0x20, max_codepoint=0x2FFF, exclude_characters="\x7f", exclude_categories=("Cs", "Cc", "Z")
+)
+_VALUES = st.text(st.one_of(st.sampled_from(" \t\"'=;,/%+~"), _VISIBLE), min_size=1, max_size=30)
+_SEGMENTS = st.text(string.ascii_letters + string.digits + "-_.~%20+ ", max_size=8)
+
+
+# Header values with blanks in a row, tabs, quotes, letters of any script.
+@given(value=_VALUES, body=st.binary(max_size=50))
+def test_any_header_value_and_body(value: str, body: bytes) -> None:
+    request = _signed(body, X_Amz_Meta=value)
+    assert "x-amz-meta" in (request.headers.get("Authorization") or "")
+    assert _verified(request).access_key_id == KEY_ID
+
+
+# Paths and queries are not used by DynamoDB, but proxies add them, and they are signed.
+@given(
+    names=st.lists(st.text(string.ascii_letters + "-_.~", min_size=1, max_size=5), max_size=4),
+    value=st.text(max_size=8),
+)
+def test_any_query(names: list[str], value: str) -> None:
+    request = AWSRequest("POST", "http://localhost:8000/", headers={}, data=b"{}", params=dict.fromkeys(names, value))
+    SigV4Auth(Credentials(KEY_ID, SECRET), "dynamodb", "eu-west-1").add_auth(request)
+    prepared = request.prepare()
+    arrived = _arrived(request)
+    arrived.target = urlsplit(prepared.url).path + "?" + urlsplit(prepared.url).query
+    assert _verified(arrived).access_key_id == KEY_ID
+
+
+# Dots and doubled slashes are taken out of a path before it is signed.
+@pytest.mark.parametrize("path", ["/", "/a/b", "/a//b", "/./a/../b/", "/a b", "/%20", "/ü", "//", "/a/."])
+def test_any_path(path: str) -> None:
+    assert _verified(_signed(url=f"http://localhost:8000{path}")).access_key_id == KEY_ID
+
+
+# A presigned URL carries everything in its query.
+@given(body=st.binary(max_size=50), value=st.text("ab c+&=%ü", max_size=6))
+def test_presigned_urls(body: bytes, value: str) -> None:
+    request = _presigned(body, url=f"http://localhost:8000/?extra={quote(value)}")
+    assert _verified(request) == Identity(access_key_id=KEY_ID, region="eu-west-1")
+    assert _code_of(replace(request, body=body + b"x")) is ErrorCode.INVALID_SIGNATURE
+
+
+# A presigned URL is good for as long as it says, not for as long as clocks may differ.
+def test_a_presigned_url_expires_when_it_says() -> None:
+    request = _presigned(expires=60)
+    moment = parsed_ms(_date_of(request))
+    for passed_ms, good in ((59_000, True), (60_000, True), (61_000, False)):
+        verifier = SignatureVerifier(credentials={KEY_ID: SECRET}, clock=ManualClock(wall_ms=moment + passed_ms))
+        if good:
+            verifier.verify(request)
+        else:
+            with pytest.raises(StoreError, match="Signature expired"):
+                verifier.verify(request)
+
+
+# Clients that stream sign a placeholder in place of the body's hash, and say so.
+def test_an_unsigned_payload_is_verified_without_its_body() -> None:
+    request = _signed(b"{}", X_Amz_Content_SHA256="UNSIGNED-PAYLOAD")
+    assert _verified(replace(request, body=b"anything")).access_key_id == KEY_ID
+
+
+# A hash in a header is no substitute for the body that came.
+def test_a_declared_hash_is_not_taken_on_trust() -> None:
+    body = b'{"Limit":1}'
+    request = _signed(body, X_Amz_Content_SHA256=hashlib.sha256(body).hexdigest())
+    assert _verified(request).access_key_id == KEY_ID
+    assert _code_of(replace(request, body=b"{}")) is ErrorCode.INVALID_SIGNATURE
+
+
+# Temporary credentials bring a token in a signed header; it is signed like any other.
+def test_a_session_token_is_signed_along() -> None:
+    request = AWSRequest("POST", "http://localhost:8000/", headers={}, data=b"{}")
+    SigV4Auth(Credentials(KEY_ID, SECRET, token="token"), "dynamodb", "eu-west-1").add_auth(request)
+    assert _verified(_arrived(request)).access_key_id == KEY_ID
+
+
+# Fields sent twice are signed as one, joined by a comma.
+def test_a_field_sent_twice() -> None:
+    request = _signed(X_Amz_Meta="one,two")
+    twice = CIMultiDict(request.headers)
+    del twice["X-Amz-Meta"]
+    twice.add("X-Amz-Meta", "one")
+    twice.add("X-Amz-Meta", "two")
+    assert _verified(replace(request, headers=twice)).access_key_id == KEY_ID
