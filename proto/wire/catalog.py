@@ -290,7 +290,8 @@ def encode_change(change: CatalogChange) -> bytes:
 
 def decode_change(payload: bytes) -> CatalogChange:
     """Read what `encode_change` wrote. Raises msgspec.ValidationError on anything else."""
-    return _change_decoder.decode(payload)
+    change: CatalogChange = _change_decoder.decode(payload)
+    return change
 
 
 def encode_row(row: TableSpec | Placement | NodeSpec | LinkSpec | int) -> bytes:
