@@ -1,0 +1,58 @@
+"""Which attributes an expression tree reads, held against a table's key.
+
+Knows AWS's rules about key attributes in expressions; refuses to know what the expressions do.
+"""
+
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from wire.errors import validation_error
+from wire.expressions import Tree, unpacked
+from wire.tables import KeySchema
+
+_TREES_MAX: Final = 1024  # distinct trees remembered; the least used is forgotten
+
+
+class ReadAttributes(NamedTuple):
+    """Top-level attributes a tree reads at all, and those it reads inside."""
+
+    names: frozenset[str]
+    nested: frozenset[str]
+
+
+@lru_cache(maxsize=_TREES_MAX)
+def attributes_read(data: bytes) -> ReadAttributes:
+    """Return what the tree with these bytes reads."""
+    paths = list(_paths(unpacked(data)))
+    return ReadAttributes(frozenset(path[1] for path in paths), frozenset(path[1] for path in paths if len(path) > 2))
+
+
+def require_scalar_keys(schema: KeySchema, data: bytes) -> None:
+    """Refuse a tree that looks inside a key attribute."""
+    if not data:
+        return
+    nested = attributes_read(data).nested
+    for name in schema.names():
+        if name in nested:
+            raise validation_error(
+                "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: "
+                f"Key: {name}"
+            )
+
+
+def require_no_keys(schema: KeySchema, data: bytes) -> None:
+    """Refuse a query's filter that reads a key attribute."""
+    if not data:
+        return
+    names = attributes_read(data).names
+    for name in schema.names():
+        if name in names:
+            raise validation_error(
+                f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}"
+            )
+
+
+def _paths(tree: Tree) -> list[Tree]:
+    if tree[0] == "p":
+        return [tree]
+    return [found for part in tree if isinstance(part, list) for found in _paths(part)]

@@ -1,0 +1,59 @@
+"""PutItem."""
+
+from typing import Any, Final
+
+import orjson
+
+from router.operations.context import RequestContext
+from router.operations.expression_parameters import ExpressionParameters
+from router.operations.expression_paths import require_scalar_keys
+from router.operations.item_keys import key_of_item, token_of_key
+from router.operations.item_writes import (
+    PreparedWrite,
+    render,
+    returned_of_old,
+    wants_item_on_failure,
+    write_expressions,
+)
+from router.operations.store import Store
+from router.operations.tables import table_of_items
+from wire.commands import Write, WriteKind
+from wire.items import normalized_item
+
+_PARAMETERS: Final = ExpressionParameters(("ConditionExpression",), ("Expected", "ConditionalOperator"))
+
+
+class PutItem:
+    """Write a whole item, in place of the one with its key."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
+        """Carry the request out."""
+        token, write = parse(self._store, body)
+        outcome = await self._store.execute(token, write, deadline=context.deadline)
+        return render(body, outcome)
+
+
+def parse(store: Store, body: dict[str, Any]) -> PreparedWrite:
+    """Return the write that a request asks for; the order of the checks is AWS's."""
+    _PARAMETERS.require_consistent(body)
+    item, size = normalized_item(body["Item"])
+    wanted = returned_of_old(body)
+    expressions = write_expressions(body, _PARAMETERS)
+    spec = table_of_items(store.view, body["TableName"], store.region)
+    key = key_of_item(spec.key_schema, item)
+    require_scalar_keys(spec.key_schema, expressions.condition)
+    write = Write(
+        WriteKind.PUT,
+        spec.number,
+        key,
+        orjson.dumps(item),
+        size,
+        condition=expressions.condition,
+        values=expressions.values,
+        returned=wanted,
+        return_on_failure=wants_item_on_failure(body),
+    )
+    return PreparedWrite(token_of_key(key), write)

@@ -1,0 +1,73 @@
+"""UpdateItem."""
+
+from typing import Any, Final
+
+import orjson
+
+from router.operations.context import RequestContext
+from router.operations.expression_parameters import ExpressionParameters
+from router.operations.expression_paths import require_scalar_keys
+from router.operations.item_keys import key_of_members, token_of_key
+from router.operations.item_writes import (
+    PreparedWrite,
+    render,
+    returned,
+    wants_item_on_failure,
+    write_expressions,
+)
+from router.operations.store import Store
+from router.operations.tables import table_of_items
+from wire.commands import Write, WriteKind
+from wire.errors import validation_error
+from wire.items import normalized_item
+from wire.tables import KeySchema
+
+_PARAMETERS: Final = ExpressionParameters(
+    ("UpdateExpression", "ConditionExpression"), ("AttributeUpdates", "Expected", "ConditionalOperator")
+)
+
+
+class UpdateItem:
+    """Edit an item, or make it from its key when there is none."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
+        """Carry the request out."""
+        token, write = parse(self._store, body)
+        outcome = await self._store.execute(token, write, deadline=context.deadline)
+        return render(body, outcome)
+
+
+def parse(store: Store, body: dict[str, Any]) -> PreparedWrite:
+    """Return the write that a request asks for; the order of the checks is AWS's."""
+    _PARAMETERS.require_consistent(body)
+    members, size = normalized_item(body["Key"])
+    expressions = write_expressions(body, _PARAMETERS)
+    spec = table_of_items(store.view, body["TableName"], store.region)
+    key = key_of_members(spec.key_schema, members)
+    _require_key_untouched(spec.key_schema, expressions.attributes)
+    require_scalar_keys(spec.key_schema, expressions.condition)
+    write = Write(
+        WriteKind.UPDATE,
+        spec.number,
+        key,
+        orjson.dumps(members),
+        size,
+        expressions.condition,
+        expressions.update,
+        expressions.values,
+        returned(body),
+        wants_item_on_failure(body),
+    )
+    return PreparedWrite(token_of_key(key), write)
+
+
+def _require_key_untouched(schema: KeySchema, attributes: tuple[str, ...]) -> None:
+    for name in schema.names():
+        if name in attributes:
+            raise validation_error(
+                f"One or more parameter values were invalid: Cannot update attribute {name}. "
+                "This attribute is part of the key"
+            )
