@@ -1,0 +1,90 @@
+"""Effects on items: what a write comes to, as bytes that every replica applies without thinking.
+
+Layouts, big endian; a record is a stored record of `node.storage.records`, a change is one of `node.streams.records`
+(which ends with the record):
+
+    STORE, REMOVE                   operation u8 | table u32 | record
+    STORE_LOGGED, REMOVE_LOGGED     operation u8 | table u32 | change
+    SEVERAL                         operation u8 | (length u32 | effect)...
+
+The record of a REMOVE is a tombstone that only names key and version: what is stored under the key goes away. Knows how
+effects are written; refuses to know why.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+
+from node.storage.engine import Space, Transaction
+from node.storage.items import remove, store
+from node.storage.layout import change_key
+from node.storage.records import key_in
+from node.streams.records import encode_row, record_start
+from wire.keys import key_hash
+
+_HEAD = struct.Struct(">BI")
+_LENGTH = struct.Struct(">I")
+_TABLE_INDEX = 0
+
+
+class Operation(IntEnum):
+    """What an effect does. The numbers are in people's logs: only add."""
+
+    STORE = 1
+    REMOVE = 2
+    STORE_LOGGED = 3
+    REMOVE_LOGGED = 4
+    SEVERAL = 5
+
+
+_LOGGED = frozenset({Operation.STORE_LOGGED, Operation.REMOVE_LOGGED})
+_STORING = frozenset({Operation.STORE, Operation.STORE_LOGGED})
+
+
+def plain_effect(table: int, record: bytes, *, removes: bool) -> bytes:
+    """Return the effect that stores a record, or removes its key, and leaves no change record."""
+    return _HEAD.pack(Operation.REMOVE if removes else Operation.STORE, table) + record
+
+
+def logged_effect(table: int, change: bytes, *, removes: bool) -> bytes:
+    """Return the effect that stores the record inside a change, or removes its key, and logs the change."""
+    return _HEAD.pack(Operation.REMOVE_LOGGED if removes else Operation.STORE_LOGGED, table) + change
+
+
+def combined_effect(effects: Sequence[bytes]) -> bytes:
+    """Return one effect that is several in order."""
+    if len(effects) == 1:
+        return effects[0]
+    return bytes((Operation.SEVERAL,)) + b"".join(_LENGTH.pack(len(effect)) + effect for effect in effects)
+
+
+def apply_effect(effect: bytes, partition: int, sequence: int, transaction: Transaction) -> int:
+    """Write an effect; return the last change sequence number in use, `sequence` being the last one before."""
+    operation = effect[0]
+    if operation == Operation.SEVERAL:
+        for part in _parts(effect):
+            sequence = apply_effect(part, partition, sequence, transaction)
+        return sequence
+    _, table = _HEAD.unpack_from(effect)
+    start = _HEAD.size
+    if operation in _LOGGED:
+        sequence += 1
+        change = effect[start:]
+        transaction.put(Space.CHANGES, change_key(partition, table, sequence), encode_row(change, sequence))
+        start = record_start(effect, start)
+    record = effect[start:]
+    key = key_in(record)
+    if operation in _STORING:
+        store(transaction, table, _TABLE_INDEX, key, key_hash(key.partition), record)
+    else:
+        remove(transaction, table, _TABLE_INDEX, key, key_hash(key.partition))
+    return sequence
+
+
+def _parts(effect: bytes) -> Iterator[bytes]:
+    position = 1
+    while position < len(effect):
+        (length,) = _LENGTH.unpack_from(effect, position)
+        start = position + _LENGTH.size
+        position = start + length
+        yield effect[start:position]

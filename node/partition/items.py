@@ -1,0 +1,118 @@
+"""The state machine of data partitions: items of all tables, under what is evaluated and not yet applied.
+
+Knows which state a command is judged on and which state a read may see. Refuses to know consensus, and how one write is
+decided (`writes`, `merges`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from node.partition.effects import apply_effect
+from node.partition.machine import Evaluation
+from node.partition.merges import MergeRules, decide_merge
+from node.partition.overlay import Overlay
+from node.partition.writes import decide_write, removed_or_kept
+from node.storage.engine import Transaction, View
+from node.storage.errors import DamagedRecord
+from node.storage.items import find
+from node.storage.records import Record
+from wire.commands import Command, Failed, Merge, Write
+from wire.errors import ErrorCode, StoreError
+from wire.keys import ItemKey, key_hash
+from wire.tables import TableSpec
+
+Tables = Callable[[], Mapping[int, TableSpec]]
+
+TABLE_UNKNOWN = Failed(ErrorCode.RESOURCE_NOT_FOUND, "Requested resource not found")
+
+
+class ItemMachine:
+    """Evaluate writes and merges, and apply them. `tables` returns the tables of the node's present catalog view."""
+
+    def __init__(self, partition: int, tables: Tables, rules: MergeRules) -> None:
+        self._partition = partition
+        self._tables = tables
+        self._rules = rules
+        self._overlay = Overlay()
+
+    @property
+    def pending_count(self) -> int:
+        """Return how many states are evaluated and not applied."""
+        return len(self._overlay)
+
+    def evaluate(self, command: Command, view: View, index: int) -> Evaluation:
+        """Decide a write or a merge; damage and refusals are outcomes."""
+        assert isinstance(command, (Write, Merge)), f"expected a write or a merge, found {type(command).__name__}"
+        table = self._tables().get(command.table)
+        if table is None:
+            return Evaluation(b"", TABLE_UNKNOWN)
+        try:
+            if isinstance(command, Write):
+                return self._evaluate_write(command, table, view, index)
+            return self._evaluate_merge(command, table, view, index)
+        except DamagedRecord as error:
+            return Evaluation(b"", Failed(ErrorCode.DAMAGED, str(error)))
+
+    def apply(self, effects: Sequence[bytes], sequence: int, transaction: Transaction) -> int:
+        """Write effects in order, on the writer's thread; return the last sequence number in use."""
+        partition = self._partition
+        for effect in effects:
+            sequence = apply_effect(effect, partition, sequence, transaction)
+        return sequence
+
+    def applied(self, effects: Sequence[bytes], index: int) -> None:
+        """Leave what is on disk now to the engine."""
+        self._overlay.applied(index)
+
+    def discard(self, index: int) -> None:
+        """Forget what was evaluated for entries from `index` on."""
+        self._overlay.discard(index)
+
+    def restored(self, view: View) -> None:
+        """Begin from applied state, with nothing pending."""
+        self._overlay = Overlay()
+
+    def committed(self, table: int, key: ItemKey, view: View, commit: int) -> Record | None:
+        """Return an item's newest state by an entry up to `commit`, a tombstone included. Raises DamagedRecord."""
+        pending = self._overlay.committed(table, key, commit)
+        if pending is not None:
+            return pending.record
+        return find(view, table, 0, key, key_hash(key.partition))
+
+    def last_index(self, table: int) -> int:
+        """Return the last entry that changed a table and may not be applied yet; 0 = none."""
+        return self._overlay.last_index(table)
+
+    def _evaluate_write(self, command: Write, table: TableSpec, view: View, index: int) -> Evaluation:
+        key = command.key
+        pending = self._overlay.newest(command.table, key)
+        if pending is not None:
+            rests_on, stored = pending
+        else:
+            rests_on, stored = 0, find(view, command.table, 0, key, key_hash(key.partition))
+        try:
+            decision = decide_write(command, table, stored, self._rules.clock)
+        except StoreError as error:
+            return Evaluation(b"", Failed(error.code, error.message), rests_on)
+        if decision.record is not None:
+            self._remember(table, key, decision.record, index)
+        return Evaluation(decision.effect, decision.outcome, rests_on)
+
+    def _evaluate_merge(self, command: Merge, table: TableSpec, view: View, index: int) -> Evaluation:
+        rests_on = 0
+
+        def find_newest(key: ItemKey) -> Record | None:
+            nonlocal rests_on
+            pending = self._overlay.newest(command.table, key)
+            if pending is None:
+                return find(view, command.table, 0, key, key_hash(key.partition))
+            rests_on = max(rests_on, pending.entry_index)
+            return pending.record
+
+        def remember(key: ItemKey, record: Record) -> None:
+            self._remember(table, key, record, index)
+
+        effect, outcome = decide_merge(command, table, find_newest, remember, self._rules)
+        return Evaluation(effect, outcome, rests_on)
+
+    def _remember(self, table: TableSpec, key: ItemKey, record: Record, index: int) -> None:
+        self._overlay.add(table.number, key, index, removed_or_kept(table, record))

@@ -1,0 +1,60 @@
+"""Changes of another region decided: each applied iff its version is above the stored one.
+
+Pure. Knows the rule and what it leaves in the change log; refuses to know who sent the changes.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from node.items.merging import wins
+from node.partition.effects import combined_effect
+from node.partition.writes import effect_of, version_of
+from node.storage.records import Record, encode_record
+from node.streams.records import ChangeFlag
+from wire.commands import Change, Failed, Merge, Merged, Outcome
+from wire.errors import ErrorCode
+from wire.keys import ItemKey
+from wire.tables import TableSpec
+from wire.versions import HybridClock
+
+FindNewest = Callable[[ItemKey], Record | None]
+Remember = Callable[[ItemKey, Record], None]
+
+
+class MergeRules(NamedTuple):
+    """What a merge needs to know of this node: its clock, and how far others' clocks may be ahead."""
+
+    clock: HybridClock
+    max_clock_skew_ms: int
+    now_ms: Callable[[], int]
+
+
+def decide_merge(  # what, on which state, by which rules
+    command: Merge, table: TableSpec, find: FindNewest, remember: Remember, rules: MergeRules
+) -> tuple[bytes, Outcome]:
+    """Decide a batch in order; `find` gives the newest state of a key and `remember` takes the one after a change.
+
+    A version too far ahead of this node's clock holds the whole batch back: believing it would drag every later version
+    of this region along.
+    """
+    ahead_ms = max((rules.clock.skew_ms(change.version) for change in command.changes), default=0)
+    if ahead_ms > rules.max_clock_skew_ms:
+        text = f"held back: clock of region {command.source} is {ahead_ms} ms ahead"
+        return b"", Failed(ErrorCode.NOT_READY, text)
+    effects: list[bytes] = []
+    superseded = 0
+    time_ms = rules.now_ms()
+    for change in command.changes:
+        rules.clock.observe(change.version)
+        stored = find(change.key)
+        if wins(change.version, version_of(stored)):
+            record = Record(change.key, change.version, change.size, change.tombstone, change.body)
+            effects.append(effect_of(table, stored, record, _encoded(change), time_ms, ChangeFlag.REPLICATED))
+            remember(change.key, record)
+        elif stored is not None and stored.version != change.version:
+            superseded += 1
+    return combined_effect(effects) if effects else b"", Merged(len(effects), superseded)
+
+
+def _encoded(change: Change) -> bytes:
+    return encode_record(change.key, change.version, change.size, change.body, tombstone=change.tombstone)

@@ -1,0 +1,65 @@
+"""The replicated state of a partition beside its items: the last sequence number, the catalog version, cursors.
+
+Knows these rows as bytes. Refuses to know who writes them. They travel in snapshots, unlike what one replica keeps for
+itself.
+"""
+
+import struct
+from typing import NamedTuple
+
+from node.storage.engine import Space, Transaction, View
+from node.storage.errors import DamagedRecord
+from node.storage.layout import state_key
+from node.storage.log import APPLIED
+from node.storage.sealed import sealed, unsealed
+
+_PROGRESS = struct.Struct(">QQ")
+_INDEX = struct.Struct(">Q")
+
+
+class Progress(NamedTuple):
+    """How far a partition's state has come: its last change sequence number, and the newest catalog version used."""
+
+    sequence: int = 0
+    catalog_version: int = 0
+
+
+def read_progress(view: View, partition: int) -> Progress:
+    """Return the progress in `view`, zeros for a new partition. Raises DamagedRecord."""
+    stored = _read(view, partition, "progress")
+    return Progress() if stored is None else Progress(*_PROGRESS.unpack(stored))
+
+
+def write_progress(transaction: Transaction, partition: int, progress: Progress) -> None:
+    """Store the progress."""
+    transaction.put(Space.STATE, state_key(partition, "progress"), sealed(_PROGRESS.pack(*progress)))
+
+
+def read_cursor(view: View, partition: int, name: str) -> bytes | None:
+    """Return a cursor's value, or None. Raises DamagedRecord."""
+    return _read(view, partition, f"cursor/{name}")
+
+
+def write_cursor(transaction: Transaction, partition: int, name: str, value: bytes) -> None:
+    """Store a cursor; an empty value removes it."""
+    key = state_key(partition, f"cursor/{name}")
+    if value:
+        transaction.put(Space.STATE, key, sealed(value))
+    else:
+        transaction.delete(Space.STATE, key)
+
+
+def read_applied_index(view: View, partition: int) -> int:
+    """Return the log index that the state in `view` has applied; unlike the rest this row is the replica's own."""
+    stored = _read(view, partition, APPLIED)
+    return 0 if stored is None else int(_INDEX.unpack(stored)[0])
+
+
+def _read(view: View, partition: int, name: str) -> bytes | None:
+    stored = view.get(Space.STATE, state_key(partition, name))
+    if stored is None:
+        return None
+    value = unsealed(stored)
+    if value is None:
+        raise DamagedRecord(f"partition {partition} state {name}: its checksum does not match its bytes")
+    return value

@@ -1,0 +1,159 @@
+"""One write decided: the item before, the condition, the update, and the record, effect and outcome they come to.
+
+Pure. Knows DynamoDB's rules for PutItem, UpdateItem and DeleteItem on one item; refuses to know where the item before came
+from, and when the outcome may be told.
+"""
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from node.items.conditions import compiled_condition
+from node.items.returned import returned_attributes
+from node.items.updates import Update, compiled_update
+from node.partition.effects import logged_effect, plain_effect
+from node.storage.records import Record, encode_record
+from node.streams.records import ChangeFlag, ChangeKind, encode_change
+from wire.commands import ConditionFailed, Outcome, Returned, Write, WriteKind, Written
+from wire.errors import validation_error
+from wire.items import Item, item_size
+from wire.limits import ITEM_BYTES_MAX
+from wire.tables import TableSpec
+from wire.versions import HybridClock, Version
+
+_TOO_LARGE = "Item size to update has exceeded the maximum allowed size"
+
+
+class Decision(NamedTuple):
+    """What a write comes to. Without an effect nothing changes; else `record` is the item's state afterwards."""
+
+    outcome: Outcome
+    effect: bytes = b""
+    record: Record | None = None
+
+
+class _Result(NamedTuple):
+    """What an update makes of an item: its JSON, size and the attributes to return; no body: there is still no item."""
+
+    body: bytes
+    size: int
+    attributes: bytes
+
+
+def decide_write(command: Write, table: TableSpec, stored: Record | None, clock: HybridClock) -> Decision:
+    """Decide a write against the newest state of its item. Raises StoreError when the item does not allow it."""
+    live = None if stored is None or stored.tombstone else stored
+    values: list[Any] = orjson.loads(command.values) if command.values else []
+    old: Item | None = None
+    if command.kind is WriteKind.UPDATE or command.condition:
+        old = orjson.loads(live.body) if live is not None else None
+    if command.condition and not compiled_condition(command.condition)(old or {}, values):
+        return Decision(_condition_failed(command, live))
+    if command.kind == WriteKind.PUT:
+        attributes = live.body if live is not None and command.returned == Returned.ALL_OLD else b""
+        return _put(command, table, stored, _Result(command.body, command.size, attributes), clock)
+    if command.kind == WriteKind.DELETE:
+        return _delete(command, table, stored, clock)
+    result = _updated(command, live, old, values)
+    if not result.body:
+        return Decision(Written(result.attributes, 0, 0))
+    return _put(command, table, stored, result, clock)
+
+
+def removed_or_kept(table: TableSpec, record: Record) -> Record | None:
+    """Return what stays of an item: its record, but no tombstone where no other region could send an older write."""
+    return None if record.tombstone and not table.keeps_tombstones else record
+
+
+def effect_of(  # the item before and after, and why
+    table: TableSpec, before: Record | None, after: Record, encoded: bytes, time_ms: int, flags: ChangeFlag
+) -> bytes:
+    """Return the effect that brings an item from one state to another, with its change record if the table wants one."""
+    removes = after.tombstone and not table.keeps_tombstones
+    live = None if before is None or before.tombstone else before
+    if not table.records_changes or (live is None and after.tombstone):
+        return plain_effect(table.number, encoded, removes=removes)
+    generation = table.stream.generation if table.stream is not None else 0
+    old_image = live.body if live is not None else b""
+    change = encode_change(generation, time_ms, _kind_of(live, after), flags, old_image, encoded)
+    return logged_effect(table.number, change, removes=removes)
+
+
+def _kind_of(live: Record | None, after: Record) -> ChangeKind:
+    if after.tombstone:
+        return ChangeKind.REMOVE
+    return ChangeKind.INSERT if live is None else ChangeKind.MODIFY
+
+
+def _condition_failed(command: Write, live: Record | None) -> Outcome:
+    if live is None:
+        return ConditionFailed(b"", 0)
+    return ConditionFailed(live.body if command.return_on_failure else b"", live.size)
+
+
+def _put(command: Write, table: TableSpec, stored: Record | None, result: _Result, clock: HybridClock) -> Decision:
+    live = None if stored is None or stored.tombstone else stored
+    outcome = Written(result.attributes, live.size if live is not None else 0, result.size)
+    if live is not None and _is_same_item(live, result):
+        # As in DynamoDB this is no change: no record, and no new version either, or regions could come to differ.
+        return Decision(outcome)
+    version = clock.stamp(None if stored is None else stored.version)
+    record = Record(command.key, version, result.size, False, result.body)
+    encoded = encode_record(command.key, version, result.size, result.body)
+    return Decision(outcome, effect_of(table, stored, record, encoded, version.wall_ms, ChangeFlag.NONE), record)
+
+
+def _is_same_item(live: Record, result: _Result) -> bool:
+    if live.size != result.size or len(live.body) != len(result.body):
+        return False
+    # Canonical values are equal when their forms are; only the order of members may differ.
+    return live.body == result.body or bool(orjson.loads(live.body) == orjson.loads(result.body))
+
+
+def _delete(command: Write, table: TableSpec, stored: Record | None, clock: HybridClock) -> Decision:
+    if stored is None or stored.tombstone:
+        return Decision(Written(b"", 0, 0))
+    version = clock.stamp(stored.version)
+    outcome = Written(stored.body if command.returned == Returned.ALL_OLD else b"", stored.size, 0)
+    tombstone = Record(command.key, version, 0, True, b"")
+    encoded = encode_record(command.key, version, 0, b"", tombstone=True)
+    effect = effect_of(table, stored, tombstone, encoded, version.wall_ms, ChangeFlag.NONE)
+    return Decision(outcome, effect, tombstone)
+
+
+def _updated(command: Write, live: Record | None, old: Item | None, values: list[Any]) -> _Result:
+    key: Item = orjson.loads(command.body)
+    update = compiled_update(command.update) if command.update else None
+    if update is None:
+        new: Item | None = key if old is None else old
+    else:
+        new = update.apply(old, key, values)
+    attributes = _returned(command.returned, update, old, new)
+    if new is None:
+        return _Result(b"", 0, attributes)
+    size = _size_after(update, old, live, new)
+    return _Result(orjson.dumps(new), size, attributes)
+
+
+def _size_after(update: Update | None, old: Item | None, live: Record | None, new: Item) -> int:
+    if update is not None:
+        return update.size_after(old, live.size if live is not None else 0, new)
+    size = live.size if live is not None else item_size(new)
+    if size > ITEM_BYTES_MAX:
+        raise validation_error(_TOO_LARGE)
+    return size
+
+
+def _returned(returned: Returned, update: Update | None, old: Item | None, new: Item | None) -> bytes:
+    if returned == Returned.NONE:
+        return b""
+    if update is None:
+        shown = {Returned.ALL_OLD: old, Returned.ALL_NEW: new}.get(returned)
+    else:
+        shown = returned_attributes(returned, update, old, new)
+    return orjson.dumps(shown) if shown is not None else b""
+
+
+def version_of(stored: Record | None) -> Version | None:
+    """Return the version of a stored state, a tombstone included; None = nothing is stored."""
+    return None if stored is None else stored.version

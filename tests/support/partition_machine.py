@@ -1,0 +1,74 @@
+"""An item machine on a memory engine, with the driver's half of evaluating, committing and applying."""
+
+from node.partition.items import ItemMachine
+from node.partition.machine import Evaluation
+from node.partition.merges import MergeRules
+from node.storage.engine import Space
+from node.storage.layout import change_key, change_sequence_of, partition_range
+from node.storage.memory_engine import MemoryEngine
+from node.storage.records import Record
+from node.streams.records import decode_row
+from tests.support.clock import ManualClock
+from wire.commands import ChangeRecord, Command, Merge, Write
+from wire.keys import ItemKey
+from wire.tables import TableSpec
+from wire.versions import HybridClock
+
+REGION = 1
+PARTITION = 1
+
+
+class MachineBench:
+    """Evaluate commands one entry each, and apply when the test says so."""
+
+    def __init__(self, *tables: TableSpec, max_clock_skew_ms: int = 60_000) -> None:
+        self.clock = ManualClock()
+        self.tables = {table.number: table for table in tables}
+        self.engine = MemoryEngine()
+        hybrid = HybridClock(self.clock, REGION)
+        rules = MergeRules(hybrid, max_clock_skew_ms, self.clock.wall_ms)
+        self.machine = ItemMachine(PARTITION, lambda: self.tables, rules)
+        self.index = 0
+        self.applied = 0
+        self.sequence = 0
+        self.effects: dict[int, bytes] = {}
+
+    def evaluate(self, command: Command) -> Evaluation:
+        """Evaluate a command for the next entry, which is taken if there is an effect."""
+        with self.engine.snapshot() as view:
+            evaluation = self.machine.evaluate(command, view, self.index + 1)
+        if evaluation.effect:
+            self.index += 1
+            self.effects[self.index] = evaluation.effect
+        return evaluation
+
+    def apply(self, index: int | None = None) -> None:
+        """Apply the entries up to an index, or all."""
+        upto = self.index if index is None else index
+        effects = [self.effects.pop(each) for each in range(self.applied + 1, upto + 1)]
+        with self.engine.transaction() as transaction:
+            self.sequence = self.machine.apply(effects, self.sequence, transaction)
+        self.applied = upto
+        self.machine.applied(effects, upto)
+
+    def run(self, command: Write | Merge) -> Evaluation:
+        """Evaluate and apply."""
+        evaluation = self.evaluate(command)
+        self.apply()
+        return evaluation
+
+    def record(self, key: ItemKey, table: int = 1, commit: int | None = None) -> Record | None:
+        """Return what a read may see."""
+        with self.engine.snapshot() as view:
+            return self.machine.committed(table, key, view, self.index if commit is None else commit)
+
+    def changes(self) -> list[ChangeRecord]:
+        """Return the change log of all tables, in order of sequence numbers."""
+        with self.engine.snapshot() as view:
+            rows = list(view.scan(Space.CHANGES, *partition_range(PARTITION)))
+        table_start = len(change_key(0, 0, 0)) - 12
+        found = [
+            decode_row(int.from_bytes(key[table_start : table_start + 4], "big"), change_sequence_of(key), row)
+            for key, row in rows
+        ]
+        return sorted(found, key=lambda record: record.sequence)
