@@ -1,0 +1,194 @@
+"""A node in another process, over gRPC.
+
+One Exchange stream, opened again whenever it breaks. While a node is known to be unreachable, requests to it are refused at once, so
+that another replica can be asked.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import grpc
+import structlog
+
+from router.nodes.inflight import InFlight
+from wire.catalog import Delta, NodeId, PartitionId, decode_delta
+from wire.clock import Clock
+from wire.commands import Command, Failed, Outcome
+from wire.convert import UnreadableMessage, response_from_proto
+from wire.errors import ErrorCode, StoreError
+from wire.limits import EXCHANGE_INFLIGHT_REQUESTS_MAX, GRPC_MESSAGE_BYTES_MAX
+from wire.v1 import catalog_pb2, catalog_pb2_grpc, storage_pb2_grpc
+
+RECONNECT_SECONDS_MIN: Final = 0.02
+RECONNECT_SECONDS_MAX: Final = 0.5
+EXPIRY_SECONDS: Final = 0.2
+# Nodes send a heartbeat every two seconds when the catalog is quiet.
+WATCH_SILENCE_SECONDS_MAX: Final = 7.0
+_TIMEOUT_MS_MAX: Final = (1 << 32) - 1
+
+# A stopped process keeps its connections: only the lack of answers to pings tells it from a quiet one.
+CHANNEL_OPTIONS: Final = (
+    ("grpc.max_send_message_length", GRPC_MESSAGE_BYTES_MAX),
+    ("grpc.max_receive_message_length", GRPC_MESSAGE_BYTES_MAX),
+    ("grpc.keepalive_time_ms", 2_000),
+    ("grpc.keepalive_timeout_ms", 2_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.initial_reconnect_backoff_ms", 20),
+    ("grpc.min_reconnect_backoff_ms", 20),
+    ("grpc.max_reconnect_backoff_ms", 500),
+)
+
+# The type stubs of grpc.aio know no read and no write.
+_ExchangeCall = Any
+
+_log = structlog.get_logger(__name__)
+
+
+class NodeClient:
+    """Satisfy NodeChannel over the network."""
+
+    def __init__(self, node: NodeId, address: str, clock: Clock, randomness: random.Random) -> None:
+        self._node = node
+        self._address = address
+        self._clock = clock
+        self._randomness = randomness
+        self._inflight = InFlight(node)
+        self._wake = asyncio.Event()
+        self._is_down = False
+        self._catalog_version = 0
+        self._channel: grpc.aio.Channel | None = None
+
+    def send(
+        self, partition: PartitionId, epoch: int, command: Command, *, catalog_version: int, deadline: float
+    ) -> asyncio.Future[Outcome]:
+        """Queue a command; what is queued in one turn of the event loop leaves as one batch."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        refusal = self._refusal()
+        if refusal is not None:
+            future.set_result(refusal)
+            return future
+        timeout_ms = min(max(1, int((deadline - self._clock.monotonic()) * 1000)), _TIMEOUT_MS_MAX)
+        self._inflight.add(future, partition, epoch, command, timeout_ms, deadline)
+        self._catalog_version = catalog_version
+        self._wake.set()
+        return future
+
+    async def watch(self, known_version: int) -> AsyncIterator[Delta]:
+        """Yield catalog deltas; a node that is silent for too long counts as gone."""
+        stub: Any = catalog_pb2_grpc.CatalogServiceStub(self._opened())
+        call = stub.Watch(catalog_pb2.WatchRequest(known_version=known_version))
+        try:
+            while True:
+                message = await asyncio.wait_for(call.read(), WATCH_SILENCE_SECONDS_MAX)
+                if message is grpc.aio.EOF:
+                    raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, f"node {self._node} ended the catalog stream")
+                if message.delta:
+                    yield decode_delta(message.delta)
+        except TimeoutError:
+            raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, f"node {self._node} is silent about the catalog") from None
+        except grpc.aio.AioRpcError as error:
+            raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, _reason(error)) from None
+        finally:
+            call.cancel()
+
+    async def run(self) -> None:
+        """Keep the stream up until cancelled."""
+        wait_seconds = RECONNECT_SECONDS_MIN
+        expiry = asyncio.ensure_future(self._expire())
+        try:
+            while True:
+                was_connected = await self._exchange()
+                wait_seconds = RECONNECT_SECONDS_MIN if was_connected else min(2 * wait_seconds, RECONNECT_SECONDS_MAX)
+                await asyncio.sleep(wait_seconds * self._randomness.uniform(0.5, 1.0))
+        finally:
+            expiry.cancel()
+            self._break("stopped")
+            if self._channel is not None:
+                await self._channel.close()
+                self._channel = None
+
+    def _refusal(self) -> Failed | None:
+        if self._is_down:
+            return Failed(ErrorCode.NOT_READY, f"node {self._node} at {self._address} cannot be reached")
+        if len(self._inflight) >= EXCHANGE_INFLIGHT_REQUESTS_MAX:
+            return Failed(ErrorCode.OVERLOADED, f"{len(self._inflight)} requests wait for node {self._node}")
+        return None
+
+    def _opened(self) -> grpc.aio.Channel:
+        if self._channel is None:
+            self._channel = grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS)
+        return self._channel
+
+    async def _exchange(self) -> bool:
+        """Serve one stream until it breaks; tell whether it was ever connected."""
+        stub: Any = storage_pb2_grpc.StorageServiceStub(self._opened())
+        call: _ExchangeCall = stub.Exchange()
+        was_connected = False
+        writing: asyncio.Future[None] | None = None
+        reason = "the node ended the stream"
+        try:
+            await call.wait_for_connection()
+            was_connected = True
+            self._connected()
+            writing = asyncio.ensure_future(self._write(call))
+            await self._read(call)
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
+            reason = _reason(error)
+        finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.wait([writing])
+            call.cancel()
+            self._break(reason)
+        return was_connected
+
+    async def _read(self, call: _ExchangeCall) -> None:
+        answer = self._inflight.answer
+        while (batch := await call.read()) is not grpc.aio.EOF:
+            for message in batch.responses:
+                try:
+                    response = response_from_proto(message)
+                except UnreadableMessage as error:
+                    answer(error.request_id, Failed(ErrorCode.INTERNAL, str(error)))
+                else:
+                    answer(response.id, response.outcome)
+
+    async def _write(self, call: _ExchangeCall) -> None:
+        """Send batches as they come. When a write fails, reading fails too, and says why."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._inflight.has_batches:
+                batch = self._inflight.next_batch()
+                batch.catalog_version = self._catalog_version
+                try:
+                    await call.write(batch)
+                except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                    return
+
+    def _connected(self) -> None:
+        if self._is_down:
+            _log.info("node_reachable", node=self._node, address=self._address)
+        self._is_down = False
+
+    def _break(self, reason: str) -> None:
+        if not self._is_down:
+            _log.warning(
+                "node_unreachable", node=self._node, address=self._address, reason=reason, lost=len(self._inflight)
+            )
+        self._is_down = True
+        self._inflight.fail_all()
+
+    async def _expire(self) -> None:
+        while True:
+            await asyncio.sleep(EXPIRY_SECONDS)
+            self._inflight.expire(self._clock.monotonic())
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, grpc.aio.AioRpcError):
+        return f"{error.code().name}: {error.details()}"
+    return str(error)

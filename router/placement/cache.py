@@ -1,0 +1,62 @@
+"""The catalog as the router knows it, kept by watching any node of the region."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from router.nodes.channel import NodeChannel
+from wire.catalog import CatalogView, Delta, NodeId
+from wire.errors import ErrorCode, StoreError
+
+RETRY_SECONDS_MIN: Final = 0.02
+RETRY_SECONDS_MAX: Final = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class CatalogCache:
+    """Hold the view and bring it forward; whoever needs a newer one waits."""
+
+    def __init__(self, randomness: random.Random, on_change: Callable[[CatalogView], None]) -> None:
+        self._randomness = randomness
+        self._on_change = on_change
+        self._changed = asyncio.Event()
+        self.view = CatalogView()
+
+    async def run(self, channels: dict[NodeId, NodeChannel]) -> None:
+        """Watch one node after the other until cancelled."""
+        wait_seconds = RETRY_SECONDS_MIN
+        for turn in itertools.count():
+            node = list(channels)[turn % len(channels)]
+            before = self.view.version
+            try:
+                async for delta in channels[node].watch(before):
+                    self._take(delta)
+            except StoreError as error:
+                _log.warning("catalog_watch_broken", node=node, reason=error.message)
+            has_progress = self.view.version > before
+            wait_seconds = RETRY_SECONDS_MIN if has_progress else min(2 * wait_seconds, RETRY_SECONDS_MAX)
+            await asyncio.sleep(wait_seconds * self._randomness.uniform(0.5, 1.0))
+
+    async def wait_beyond(self, version: int, timeout_seconds: float | None = None) -> None:
+        """Return when the view is newer than `version`. Raises StoreError when that takes too long."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while self.view.version <= version:
+                    await self._changed.wait()
+        except TimeoutError:
+            text = f"the catalog is at version {self.view.version}, waited for {version + 1}"
+            raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, text) from None
+
+    def _take(self, delta: Delta) -> None:
+        """Apply a delta. A node that is behind has nothing to tell."""
+        if delta.version < self.view.version or (delta.version == self.view.version and not delta.full):
+            return
+        self.view.apply(delta)
+        self._on_change(self.view)
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

@@ -1,0 +1,188 @@
+"""Commands reach the right replica, and are sent again exactly when that is safe."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+
+from router.operations.store import Store
+from router.placement.store import RegionStore
+from tests.support.rpc_catalog import HERE, create
+from tests.support.rpc_channels import FakeRegion
+from wire.catalog import CATALOG_PARTITION, Decided, Delta, PartitionId
+from wire.clock import SystemClock
+from wire.commands import (
+    CatalogDecided,
+    Command,
+    ConditionFailed,
+    Failed,
+    Get,
+    Got,
+    Merge,
+    NotLeader,
+    Outcome,
+    Range,
+    Write,
+    WriteKind,
+    Written,
+)
+from wire.errors import ErrorCode, StoreError
+from wire.keys import ItemKey
+
+KEY = ItemKey(b"k")
+STRONG, EVENTUAL = Get(1, KEY, consistent=True), Get(1, KEY, consistent=False)
+WRITE = Write(WriteKind.PUT, 1, KEY, body=b"{}", size=1)
+GOT, WRITTEN = Got(b"{}", 1), Written(b"", 0, 1)
+FAR = 1e12
+LOST = Failed(ErrorCode.UNKNOWN_OUTCOME, "lost")
+P1 = PartitionId(1)
+
+
+@pytest.fixture
+def region() -> FakeRegion:
+    return FakeRegion()
+
+
+@pytest.fixture
+async def store(region: FakeRegion) -> AsyncIterator[RegionStore]:
+    store = RegionStore(
+        region=HERE,
+        nodes=[entry.spec() for entry in region.entry.nodes],
+        connect=lambda node: region.channels[node.id],
+        clock=SystemClock(),
+        randomness=random.Random(1),
+    )
+    await store.start()
+    await store.wait_ready()
+    yield store
+    await store.stop()
+
+
+def led_by(region: FakeRegion, leader: str, outcome: Outcome, hint: bool = True) -> None:
+    """Let one node answer and the others point to it."""
+    region.answer_all(lambda partition, command: NotLeader(leader if hint else ""))
+    region.channels[leader].answer = lambda partition, command: outcome  # type: ignore[index]
+
+
+def once(first: Outcome, then: Outcome) -> "object":
+    answers = iter([first])
+    return lambda partition, command: next(answers, then)
+
+
+# The seam that operations are written against; a signature that drifts would only show in a running router.
+async def test_it_is_a_store(store: RegionStore) -> None:
+    seam: Store = store
+    assert (seam.region, seam.view.version) == (HERE, 1)
+
+
+# A token decides the partition, and a strong read goes to whoever leads it.
+async def test_a_command_finds_its_partition_and_leader(store: RegionStore, region: FakeRegion) -> None:
+    region.answer_all(lambda partition, command: GOT)
+    for placement in store.partitions(0, 1 << 64):
+        assert await store.execute(placement.lower, STRONG, deadline=FAR) == GOT
+        assert region.channels[placement.nodes()[0]].asked[-1] == (placement.partition, STRONG)
+
+
+# Guessing wrong costs one hop, once.
+async def test_a_hint_is_followed_and_remembered(store: RegionStore, region: FakeRegion) -> None:
+    leader = store.view.placements[P1].nodes()[2]
+    led_by(region, leader, WRITTEN)
+    for _ in range(2):
+        assert await store.execute_on(P1, WRITE, deadline=FAR) == WRITTEN
+    assert len(region.asked()) == 3
+    assert len(region.channels[leader].asked) == 2
+
+
+# During an election nobody knows: every replica is asked in turn.
+async def test_without_a_hint_the_others_are_asked(store: RegionStore, region: FakeRegion) -> None:
+    leader = store.view.placements[P1].nodes()[2]
+    led_by(region, leader, WRITTEN, hint=False)
+    assert await store.execute_on(P1, WRITE, deadline=FAR) == WRITTEN
+
+
+# Reads that may be a little old do not load the leader only.
+async def test_eventual_reads_are_spread(store: RegionStore, region: FakeRegion) -> None:
+    region.answer_all(lambda partition, command: GOT)
+    for _ in range(6):
+        await store.execute_on(P1, EVENTUAL, deadline=FAR)
+        await store.execute_on(P1, Range(1), deadline=FAR)
+    assert {node: len(channel.asked) for node, channel in region.channels.items()} == dict.fromkeys(region.channels, 4)
+
+
+# A promise that nothing was applied makes any command safe to send again.
+@pytest.mark.parametrize(
+    "code", [ErrorCode.OVERLOADED, ErrorCode.NOT_READY, ErrorCode.NOT_LEADER, ErrorCode.STALE_EPOCH]
+)
+async def test_what_was_not_applied_is_sent_again(store: RegionStore, region: FakeRegion, code: ErrorCode) -> None:
+    region.answer_all(once(Failed(code, "not now"), WRITTEN))  # type: ignore[arg-type]
+    assert await store.execute_on(P1, WRITE, deadline=FAR) == WRITTEN
+
+
+# A write whose fate is unknown may have been applied: sending it again could apply it twice.
+async def test_a_lost_write_is_not_sent_again(store: RegionStore, region: FakeRegion) -> None:
+    region.answer_all(lambda partition, command: LOST)
+    with pytest.raises(StoreError) as caught:
+        await store.execute_on(P1, WRITE, deadline=FAR)
+    assert caught.value.code is ErrorCode.UNKNOWN_OUTCOME
+    assert len(region.asked()) == 1
+
+
+# Reads and merges come to the same whether done once or twice.
+@pytest.mark.parametrize("command", [STRONG, EVENTUAL, Range(1, consistent=True), Merge(1, "r", ())])
+async def test_a_lost_read_or_merge_is_sent_again(store: RegionStore, region: FakeRegion, command: Command) -> None:
+    region.answer_all(once(LOST, GOT))  # type: ignore[arg-type]
+    assert await store.execute_on(P1, command, deadline=FAR) == GOT
+
+
+# A refusal is an answer; so is a condition that does not hold.
+async def test_answers_are_not_sent_again(store: RegionStore, region: FakeRegion) -> None:
+    region.answer_all(lambda partition, command: ConditionFailed(b"", 0))
+    assert await store.execute_on(P1, WRITE, deadline=FAR) == ConditionFailed(b"", 0)
+    for code in (ErrorCode.VALIDATION, ErrorCode.RESOURCE_NOT_FOUND, ErrorCode.STORAGE_FULL):
+        region.answer_all(lambda partition, command, code=code: Failed(code, "no"))  # type: ignore[misc]
+        with pytest.raises(StoreError, match="no") as caught:
+            await store.execute_on(P1, WRITE, deadline=FAR)
+        assert caught.value.code is code
+    assert len(region.asked()) == 4
+
+
+# A partition without a leader must not hold a client longer than it is willing to wait.
+async def test_trying_ends_with_the_deadline(store: RegionStore, region: FakeRegion) -> None:
+    region.answer_all(lambda partition, command: NotLeader(""))
+    with pytest.raises(StoreError) as caught:
+        await store.execute_on(P1, WRITE, deadline=SystemClock().monotonic() + 0.05)
+    assert caught.value.code is ErrorCode.NOT_LEADER
+    assert len(region.asked()) < 50
+
+
+# Two nodes that name each other as leader must not be asked in a spin.
+async def test_nodes_that_name_each_other_are_asked_slowly(store: RegionStore, region: FakeRegion) -> None:
+    first, second, _ = store.view.placements[P1].nodes()
+    region.answer_all(lambda partition, command: NotLeader(first))
+    region.channels[first].answer = lambda partition, command: NotLeader(second)
+    with pytest.raises(StoreError):
+        await store.execute_on(P1, WRITE, deadline=SystemClock().monotonic() + 0.05)
+    assert len(region.asked()) < 20
+
+
+# Whoever creates a table through this router finds it there right after.
+async def test_a_change_returns_when_the_view_has_it(store: RegionStore, region: FakeRegion) -> None:
+    region.answer_all(lambda partition, command: CatalogDecided(Decided(2).encode()))
+    changing = asyncio.ensure_future(store.change(create("t"), deadline=FAR))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not changing.done()
+    region.publish(Delta(2, {}))
+    assert (await changing).version == 2
+    assert store.view.version == 2
+    assert [partition for channel in region.channels.values() for partition, _ in channel.asked] == [CATALOG_PARTITION]
+
+
+# The ring follows the catalog; a token without a home is refused, not sent anywhere.
+async def test_a_stale_ring_is_replaced(store: RegionStore, region: FakeRegion) -> None:
+    region.publish(Delta(2, {"placement/2": None}))
+    await store._cache.wait_beyond(1, 5)
+    assert [placement.partition for placement in store.partitions(0, 1 << 64)] == [1, 3]
+    with pytest.raises(StoreError, match="no partition is known"):
+        await store.execute(1 << 63, STRONG, deadline=FAR)
