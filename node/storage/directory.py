@@ -89,13 +89,16 @@ class DataDirectory:
     def claim(self, identity: Identity) -> None:
         """Write down whose data this is; durable, and all or nothing."""
         fresh = self.path / f"{IDENTITY_NAME}.new"
-        with fresh.open("w", encoding="utf-8") as file:
-            json.dump({"format": _FORMAT, **asdict(identity)}, file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path / IDENTITY_NAME)
-        _sync_names(self.path)
-        _sync_names(self.path.parent)
+        try:
+            with fresh.open("w", encoding="utf-8") as file:
+                json.dump({"format": _FORMAT, **asdict(identity)}, file, indent=2)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self.path / IDENTITY_NAME)
+            _sync_names(self.path)
+            _sync_names(self.path.parent)
+        except OSError as error:
+            raise StorageError(f"data directory {self.path} cannot be written: {error.strerror or error}") from error
 
     def close(self) -> None:
         """Let other processes have the directory; twice is once."""

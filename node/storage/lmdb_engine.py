@@ -27,6 +27,13 @@ _Result = TypeVar("_Result")
 _DATA_NAME = "data.mdb"
 _PROBE_NAME = "space.probe"
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_DAMAGE = (
+    lmdb.CorruptedError,
+    lmdb.InvalidError,
+    lmdb.PageNotFoundError,
+    lmdb.PanicError,
+    lmdb.VersionMismatchError,
+)
 # LMDB reports a write cut short as EIO, whatever the reason. Where this much space cannot be had, the reason was space.
 _SPACE_PROBE_BYTES = 64 << 20
 # Every step doubles the map, so this many steps pass any address space.
@@ -218,7 +225,7 @@ class LmdbEngine:
         path = self._directory.path
         if error.code in _NO_SPACE or (error.code == errno.EIO and self._lacks_space()):
             return StorageFull(f"no space left for {path}: {error}; free space there, writes resume by themselves")
-        if isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError | lmdb.PanicError | lmdb.InvalidError):
+        if isinstance(error, _DAMAGE):
             return DamagedStorage(f"{path / _DATA_NAME} is damaged ({error}); {_REJOIN}")
         return StorageError(f"the engine in {path} failed: {error}")
 
@@ -232,8 +239,10 @@ class LmdbEngine:
             environment = self._environment_of(path)
             self._require_whole(environment, path)
             self.databases = [environment.open_db(space.name.lower().encode("ascii")) for space in Space]
-        except lmdb.Error as error:
+        except _DAMAGE as error:
             raise DamagedStorage(f"{path} cannot be opened ({error}); {_REJOIN}") from error
+        except lmdb.Error as error:
+            raise self.translated(error) from error
         if is_new:
             self._require_empty(environment, path)
         environment.reader_check()
@@ -296,18 +305,15 @@ class LmdbEngine:
 
     def _lacks_space(self) -> bool:
         """Try whether the data file could grow, without touching it."""
-        probe = self._directory.path / _PROBE_NAME
+        data, probe = self._directory.path / _DATA_NAME, self._directory.path / _PROBE_NAME
         try:
             with probe.open("wb") as file:
-                os.posix_fallocate(file.fileno(), self._size_bytes(), _SPACE_PROBE_BYTES)
+                os.posix_fallocate(file.fileno(), data.stat().st_size, _SPACE_PROBE_BYTES)
         except OSError as error:
             return error.errno in _NO_SPACE
         finally:
             probe.unlink(missing_ok=True)
         return False
-
-    def _size_bytes(self) -> int:
-        return (self._directory.path / _DATA_NAME).stat().st_size
 
 
 def _scanned(

@@ -182,6 +182,28 @@ engine.close()
     subprocess.run([sys.executable, "-c", child], check=True, timeout=60, env=environment())
 
 
+# A disk that is full from the start is no damage; the message must not send anybody to rejoin a node.
+def test_full_disk_at_the_first_start_is_said_to_be_full(folder: Path) -> None:
+    child = f"""
+import resource
+from pathlib import Path
+from node.storage.errors import StorageFull
+from node.storage.lmdb_engine import LmdbEngine
+from tests.support.storage import IDENTITY
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, resource.RLIM_INFINITY))
+try:
+    LmdbEngine(Path({str(folder)!r}), IDENTITY)
+except StorageFull as full:
+    assert "no space left for" in str(full), full
+else:
+    raise AssertionError("the limit did not hold")
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+LmdbEngine(Path({str(folder)!r}), IDENTITY).close()
+"""
+    subprocess.run([sys.executable, "-c", child], check=True, timeout=60, env=environment())
+
+
 # Two processes on one directory would destroy it.
 def test_second_process_is_turned_away(folder: Path) -> None:
     engine = LmdbEngine(folder, IDENTITY)
