@@ -125,13 +125,12 @@ class ShipperCore:
             ),
         )
 
-    def is_settled(self, table: int, sequence: int) -> bool:
-        """Tell whether everything of a table, up to a sequence number, is acknowledged and no scan is under way."""
+    def is_settled(self, table: int) -> bool:
+        """Tell whether everything of a table that was ever noted is acknowledged and no scan is under way."""
         shipping = self._tables.get(table)
         if shipping is None or not shipping.is_running or shipping.scan is not None:
             return False
-        is_idle = Work(table, Kind.STREAM) not in self._work and not shipping.stream.flights
-        return is_idle or shipping.stream.acknowledged >= sequence
+        return Work(table, Kind.STREAM) not in self._work and not shipping.stream.is_behind
 
     def _handle(self, event: e.Event, now: float) -> None:  # noqa: PLR0912  # one branch per event
         match event:
@@ -237,10 +236,10 @@ class ShipperCore:
     # The link
 
     def _change_link(self, event: e.LinkChanged) -> None:
-        if self._link.is_connected and not event.is_connected:
+        was_open, self._link = self._is_open, event
+        if was_open and not self._is_open:
             for shipping in self._tables.values():
                 self._return_to_cursor(shipping)
-        self._link = event
 
     def _return_to_cursor(self, shipping: TableShipping) -> None:
         dropped = shipping.reset()

@@ -240,7 +240,7 @@ class World:
             for shipper in region.shippers.values():
                 region.tell_tables(shipper)
 
-    def _membership(  # noqa: PLR0917
+    def _membership(
         self,
         region: ModelRegion,
         other: str,

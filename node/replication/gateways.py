@@ -1,0 +1,63 @@
+"""The seam to other regions: how batches and membership steps leave this node.
+
+Knows what a shipper expects of a connection. Refuses to know any network: `node.rpc` implements it over gRPC, tests in memory.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple, Protocol
+
+from node.replication.cursors import BatchId
+from wire.catalog import CatalogChange, Decided
+from wire.commands import Change
+
+
+class LinkBrokenError(Exception):
+    """A region cannot be reached, or the connection to it ended; the message says how."""
+
+
+class OutgoingBatch(NamedTuple):
+    """Changes of one table from one partition. `id` is unique per connection."""
+
+    id: BatchId
+    partition: int
+    table_name: str
+    global_table_id: str
+    changes: tuple[Change, ...]
+
+
+class BatchAnswer(NamedTuple):
+    """What became of a batch. An empty `code`: committed there by a quorum of every partition concerned."""
+
+    id: BatchId
+    applied: int
+    superseded: int
+    code: str
+    message: str
+
+
+class GatewayConnection(Protocol):
+    """An open stream to one region's gateway."""
+
+    async def send(self, batch: OutgoingBatch) -> None:
+        """Send a batch; wait while the other side does not read. Raises LinkBrokenError."""
+        ...
+
+    def answers(self) -> AsyncIterator[BatchAnswer]:
+        """Yield answers as they come, in any order, until the stream ends. Raises LinkBrokenError."""
+        ...
+
+
+class Gateways(Protocol):
+    """All other regions' gateways."""
+
+    def connect(self, destination: str) -> AbstractAsyncContextManager[GatewayConnection]:
+        """Open a stream and close it when the block ends. Raises LinkBrokenError when there is no answer soon."""
+        ...
+
+    async def control(self, destination: str, change: CatalogChange, *, timeout_seconds: float) -> Decided:
+        """Have another region's catalog decide a change.
+
+        Raises LinkBrokenError when its answer is unknown, StoreError when it refused.
+        """
+        ...

@@ -1,0 +1,75 @@
+"""Receives batches and membership changes: decides what each comes to, and answers once it is committed.
+
+Knows the store's seam and counts what arrives. Refuses to know streams and connections.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from router.gateway.fanout import member_table, merges
+from router.operations.store import Store
+from wire.catalog import CatalogChange, Decided
+from wire.clock import Clock
+from wire.commands import Change, Merged
+from wire.keys import RING_TOKENS
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Changes of one table from one partition of another region."""
+
+    source: str
+    partition: int
+    table_name: str
+    global_table_id: str
+    changes: Sequence[Change]
+
+
+class Receiver:
+    """Apply other regions' changes through the local store."""
+
+    def __init__(self, store: Store, clock: Clock, *, timeout_ms: int) -> None:
+        self._store = store
+        self._clock = clock
+        self._timeout_seconds = timeout_ms / 1000
+        self.counts: Counter[str] = Counter()
+
+    async def merge(self, batch: Batch) -> Merged:
+        """Bring a batch to the local leaders; return when a quorum of each has all of it.
+
+        Raises StoreError when any part may be missing, perhaps because its versions are too far ahead of the clocks here. Merging is
+        idempotent, so the sender just sends the batch again.
+        """
+        table = member_table(self._store.view, batch.table_name, batch.global_table_id, batch.source)
+        placements = self._store.partitions(0, RING_TOKENS)
+        deadline = self._clock.monotonic() + self._timeout_seconds
+        commands = merges(batch.changes, table.number, batch.source, placements)
+        outcomes = await asyncio.gather(
+            *(self._store.execute_on(partition, merge, deadline=deadline) for partition, merge in commands),
+            return_exceptions=True,
+        )
+        return self._summed(outcomes)
+
+    async def change(self, source: str, change: CatalogChange) -> Decided:
+        """Have the local catalog decide a step of a global table's life. Raises StoreError."""
+        self.counts["control"] += 1
+        _log.info("membership_step_received", source=source, step=type(change).__name__)
+        return await self._store.change(change, deadline=self._clock.monotonic() + self._timeout_seconds)
+
+    def _summed(self, outcomes: Sequence[object]) -> Merged:
+        applied = superseded = 0
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            assert isinstance(outcome, Merged), f"a merge comes to Merged, found {outcome!r}"
+            applied += outcome.applied
+            superseded += outcome.superseded
+        self.counts["applied"] += applied
+        self.counts["superseded"] += superseded
+        return Merged(applied, superseded)

@@ -1,0 +1,129 @@
+"""The gateway's network edge: streams of batches in, acknowledgements out.
+
+Knows gRPC and the gateway's messages. Refuses to know tables and partitions.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+import structlog
+from msgspec import MsgspecError
+
+from router.gateway.receiver import Batch, Receiver
+from wire.catalog import decode_change
+from wire.convert import change_from_proto
+from wire.errors import ErrorCode, StoreError
+from wire.limits import GRPC_MESSAGE_BYTES_MAX
+from wire.v1 import gateway_pb2, gateway_pb2_grpc
+
+STREAM_BATCHES_MAX: Final = (
+    64  # under way per stream; when full the stream is not read, and flow control holds the sender back
+)
+STOP_SECONDS: Final = 1.0
+
+_log = structlog.get_logger(__name__)
+
+_Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class GatewayService(gateway_pb2_grpc.GatewayServiceServicer):
+    """Receive other regions' RPCs."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    async def Replicate(  # type: ignore[override]
+        self, request_iterator: AsyncIterator[gateway_pb2.ChangeBatch], context: _Context
+    ) -> None:
+        """Merge batches as they come, several at a time; acknowledge each when it is done, in any order."""
+        acks: asyncio.Queue[gateway_pb2.Ack | None] = asyncio.Queue(STREAM_BATCHES_MAX)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_write(context, acks))
+            await self._merge_all(request_iterator, acks)
+
+    async def Control(self, request: gateway_pb2.ControlRequest, context: _Context) -> gateway_pb2.ControlAnswer:
+        """Take a step of a global table's life to the local catalog."""
+        try:
+            decided = await self._receiver.change(request.source, decode_change(request.change))
+        except StoreError as error:
+            return gateway_pb2.ControlAnswer(code=error.code.value, message=error.message)
+        except MsgspecError as error:
+            return gateway_pb2.ControlAnswer(code=ErrorCode.SERIALIZATION.value, message=str(error))
+        return gateway_pb2.ControlAnswer(decided=decided.encode())
+
+    async def _merge_all(
+        self, batches: AsyncIterator[gateway_pb2.ChangeBatch], acks: "asyncio.Queue[gateway_pb2.Ack | None]"
+    ) -> None:
+        slots = asyncio.Semaphore(STREAM_BATCHES_MAX)
+
+        async def merge(message: gateway_pb2.ChangeBatch) -> None:
+            try:
+                await acks.put(await self._acknowledged(message))
+            finally:
+                slots.release()
+
+        async with asyncio.TaskGroup() as tasks:
+            async for message in batches:
+                await slots.acquire()
+                tasks.create_task(merge(message))
+        await acks.put(None)
+
+    async def _acknowledged(self, message: gateway_pb2.ChangeBatch) -> gateway_pb2.Ack:
+        try:
+            merged = await self._receiver.merge(_batch(message))
+        except StoreError as error:
+            _log.debug("batch_refused", source=message.source, table=message.table_name, reason=str(error))
+            return gateway_pb2.Ack(id=message.id, code=error.code.value, message=error.message)
+        return gateway_pb2.Ack(id=message.id, applied=merged.applied, superseded=merged.superseded)
+
+
+class GatewayServer:
+    """Listen for other regions' shippers at one address."""
+
+    def __init__(self, receiver: Receiver, address: str) -> None:
+        self._receiver = receiver
+        self._address = address
+        self._server: grpc.aio.Server | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen; port 0 takes a free one, which `port` then tells."""
+        self._server = grpc.aio.server(options=_OPTIONS)
+        gateway_pb2_grpc.add_GatewayServiceServicer_to_server(GatewayService(self._receiver), self._server)
+        self.port = self._server.add_insecure_port(self._address)
+        await self._server.start()
+        _log.info("gateway_listening", address=self._address, port=self.port)
+
+    async def stop(self) -> None:
+        """Stop taking batches, give those under way a moment, and close."""
+        if self._server is not None:
+            await self._server.stop(STOP_SECONDS)
+            self._server = None
+
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", GRPC_MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", GRPC_MESSAGE_BYTES_MAX),
+    ("grpc.so_reuseport", 0),
+    # Shippers ask now and then whether we are alive, also when they have nothing to send.
+    ("grpc.http2.min_ping_interval_without_data_ms", 4_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+
+async def _write(context: _Context, acks: "asyncio.Queue[gateway_pb2.Ack | None]") -> None:
+    while (ack := await acks.get()) is not None:
+        await context.write(ack)
+
+
+def _batch(message: gateway_pb2.ChangeBatch) -> Batch:
+    return Batch(
+        source=message.source,
+        partition=message.partition,
+        table_name=message.table_name,
+        global_table_id=message.global_table_id,
+        changes=tuple(map(change_from_proto, message.changes)),
+    )

@@ -1,0 +1,126 @@
+"""The gateway over a real loopback connection: node's client on one side, a fake store behind the other."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from node.replication.cursors import BatchId
+from node.replication.gateways import BatchAnswer, LinkBrokenError, OutgoingBatch
+from node.rpc.gateway_client import GrpcGateways
+from router.gateway.receiver import Receiver
+from router.gateway.server import GatewayServer
+from tests.support.clock import ManualClock
+from tests.support.replication_store import FakeStore, change_of, table_spec
+from wire.catalog import ForgetReplica
+from wire.commands import Change
+from wire.errors import ErrorCode, StoreError
+
+
+@asynccontextmanager
+async def serving(store: FakeStore) -> AsyncIterator[tuple[GatewayServer, GrpcGateways]]:
+    server = GatewayServer(Receiver(store, ManualClock(), timeout_ms=1_000), "127.0.0.1:0")
+    await server.start()
+    try:
+        yield server, GrpcGateways("region-b", {"region-a": f"127.0.0.1:{server.port}"})
+    finally:
+        await server.stop()
+
+
+def batch_of(number: int, *changes: Change, table: str = "orders", global_table_id: str = "global-1") -> OutgoingBatch:
+    return OutgoingBatch(BatchId(number), 5, table, global_table_id, changes)
+
+
+async def answers_to(gateways: GrpcGateways, *batches: OutgoingBatch) -> dict[int, BatchAnswer]:
+    answers: dict[int, BatchAnswer] = {}
+    async with asyncio.timeout(10), gateways.connect("region-a") as connection:
+        for batch in batches:
+            await connection.send(batch)
+        async for answer in connection.answers():
+            answers[answer.id] = answer
+            if len(answers) == len(batches):
+                break
+    return answers
+
+
+# The heart of the gateway: every change reaches the partition that holds its key (the fake store checks), and the answer counts them.
+async def test_gateway_spreads_a_batch_over_partitions() -> None:
+    store = FakeStore(table_spec())
+    changes = [change_of(f"key{number}") for number in range(50)]
+    async with serving(store) as (_, gateways):
+        answers = await answers_to(gateways, batch_of(1, *changes))
+    assert answers[1] == BatchAnswer(BatchId(1), 50, 0, "", "")
+    assert len(store.merged) == 4
+    assert {merge.source for merges in store.merged.values() for merge in merges} == {"region-b"}
+
+
+# Shippers send what may have arrived before: repeating is neither an error nor a conflict.
+async def test_gateway_takes_a_repeated_batch() -> None:
+    async with serving(FakeStore(table_spec())) as (_, gateways):
+        answers = await answers_to(gateways, batch_of(1, change_of("k", time=5)))
+        again = await answers_to(gateways, batch_of(2, change_of("k", time=5)), batch_of(3, change_of("k", time=4)))
+    assert (answers[1].applied, again[2].applied, again[2].superseded, again[3].superseded) == (1, 0, 0, 1)
+
+
+# A catalog that has not heard of the table, of this global table, or of the sender must not take changes, and must say so.
+@pytest.mark.parametrize(
+    "batch",
+    [
+        batch_of(1, change_of("k"), table="unknown"),
+        batch_of(1, change_of("k"), global_table_id="another"),
+    ],
+    ids=["table", "global table"],
+)
+async def test_gateway_refuses_a_table_it_does_not_share(batch: OutgoingBatch) -> None:
+    store = FakeStore(table_spec())
+    async with serving(store) as (_, gateways):
+        answers = await answers_to(gateways, batch)
+    assert answers[1].code == ErrorCode.RESOURCE_NOT_FOUND
+    assert not store.merged
+
+
+# What a region sends after it has left would reach some members only: nobody forwards it, so nobody may take it.
+async def test_gateway_refuses_a_source_that_is_no_member() -> None:
+    store = FakeStore(table_spec())
+    async with serving(store) as (server, _):
+        gateways = GrpcGateways("region-c", {"region-a": f"127.0.0.1:{server.port}"})
+        answers = await answers_to(gateways, batch_of(1, change_of("k")))
+    assert answers[1].code == ErrorCode.RESOURCE_NOT_FOUND
+
+
+# One partition without a leader fails the batch, with the reason, and leaves the stream and other batches alone.
+async def test_gateway_answers_a_failed_batch_and_goes_on() -> None:
+    store = FakeStore(table_spec())
+    store.failures.append(StoreError(ErrorCode.DEADLINE_EXCEEDED, "no leader"))
+    async with serving(store) as (_, gateways), asyncio.timeout(10), gateways.connect("region-a") as connection:
+        await connection.send(batch_of(1, change_of("k")))
+        stream = connection.answers()
+        failed = await anext(stream)
+        await connection.send(batch_of(2, change_of("k")))
+        passed = await anext(stream)
+    assert (failed.code, failed.message) == (ErrorCode.DEADLINE_EXCEEDED, "no leader")
+    assert (passed.id, passed.applied) == (2, 1)
+
+
+# Membership steps travel beside the changes and come back decided, or with the catalog's own refusal.
+async def test_gateway_takes_membership_steps() -> None:
+    store = FakeStore()
+    step = ForgetReplica(name="orders", global_table_id="global-1", region="region-c")
+    async with serving(store) as (_, gateways):
+        decided = await gateways.control("region-a", step, timeout_seconds=5)
+        store.failures.append(StoreError(ErrorCode.VALIDATION, "no"))
+        with pytest.raises(StoreError, match="no") as refused:
+            await gateways.control("region-a", step, timeout_seconds=5)
+    assert (decided.version, store.changes, refused.value.code) == (7, [step], ErrorCode.VALIDATION)
+
+
+# A gateway that stops must be noticed by its clients at once, as a broken link and nothing else.
+async def test_a_stopped_gateway_breaks_the_link() -> None:
+    async with serving(FakeStore(table_spec())) as (server, gateways), asyncio.timeout(10):
+        with pytest.raises(LinkBrokenError):
+            async with gateways.connect("region-a") as connection:
+                await connection.send(batch_of(1, change_of("k")))
+                async for _ in connection.answers():
+                    await server.stop()
+                raise LinkBrokenError("the stream just ended")
