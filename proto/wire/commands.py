@@ -77,7 +77,7 @@ class Range(NamedTuple):
     """
 
     table: int
-    index: int = 0  # 0 = the table itself
+    index: int = 0  # type: ignore[assignment]  # 0 = the table itself; hides a tuple method nobody calls
     partition_key: bytes | None = None
     lower: bytes = NO_BYTES
     lower_included: bool = True
@@ -160,7 +160,7 @@ class Page(NamedTuple):
     """A page of a Range. `last` is None when the range ends here. `scanned_bytes` is the size of all evaluated items."""
 
     items: tuple[bytes, ...]
-    count: int
+    count: int  # type: ignore[assignment]  # hides a tuple method nobody calls
     scanned_count: int
     scanned_bytes: int
     last: Position | None
