@@ -1,7 +1,7 @@
 """A log kept in memory that a consensus core can start from, with the driver's half of persisting a Ready."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from node.consensus.bootstrap import bootstrap_state
 from node.consensus.types import NO_INDEX, Entry, HardState, Index, Membership, Ready, ReplicaId, SnapshotMetadata, Term
@@ -63,6 +63,10 @@ class MemoryLog:
         if self.applied == 0:
             return None
         return SnapshotMetadata(self.applied, self.term(self.applied), self.membership)
+
+    def copy(self) -> "MemoryLog":
+        """Return a log with the same content that changes on its own."""
+        return replace(self, entries_by_position=list(self.entries_by_position))
 
     def persist(self, ready: Ready) -> None:
         """Do step 2 of a Ready."""
