@@ -1,7 +1,7 @@
 """The HTTP server: sockets in, whole requests out, answers back.
 
-The only import of aiohttp in the data path, and only of its low-level server: no routes, no middlewares, no access log.
-Knows sizes, keep-alive and stopping; refuses to know what a request means.
+Built on aiohttp's low-level server: no routes, no middlewares, no access log. Knows sizes, keep-alive and stopping;
+refuses to know what a request means.
 """
 
 import asyncio
@@ -9,17 +9,19 @@ import errno
 import ssl
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Final
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 
+from router.http.connections import Connections, answer, invite_body, refused
 from router.http.encoding import BODY_BYTES_MAX
-from router.http.messages import Handler, HttpRequest, HttpResponse
+from router.http.messages import Handler, HttpRequest
 
 BACKLOG_CONNECTIONS: Final = 1024
 HEADER_LINE_BYTES_MAX: Final = 16 << 10
 HEADERS_MAX: Final = 128
 KEEPALIVE_SECONDS: Final = 75.0
+BODY_SECONDS_MAX: Final = 60.0
 STOP_GRACE_SECONDS: Final = 10.0
 
 
@@ -44,7 +46,8 @@ class HttpServer:
     def __init__(self, handler: Handler, settings: HttpSettings) -> None:
         self._handler = handler
         self._settings = settings
-        self._connections: web.Server | None = None
+        self._connections: Connections | None = None
+        self._stopping = False
         self._listener: asyncio.Server | None = None
         self._port: int | None = None
 
@@ -60,7 +63,7 @@ class HttpServer:
         Raises ListenError when the address is taken or not ours.
         """
         assert self._listener is None, "the server has been started already"
-        self._connections = web.Server(
+        self._connections = Connections(
             self._serve,
             access_log=None,
             keepalive_timeout=KEEPALIVE_SECONDS,
@@ -88,31 +91,47 @@ class HttpServer:
         """Stop accepting, let the requests in flight finish for `grace_seconds`, close every connection."""
         if self._listener is None or self._connections is None:
             return
+        self._stopping = True
         self._listener.close()
         self._connections.pre_shutdown()
         await self._connections.shutdown(grace_seconds)
         await self._listener.wait_closed()
         self._listener = self._connections = None
+        self._stopping = False
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = await _whole_body(request, self._settings.body_bytes_max)
+        try:
+            body = await _whole_body(request, self._settings.body_bytes_max)
+        except TimeoutError:
+            return refused(request, HTTPStatus.REQUEST_TIMEOUT)
+        except (web.RequestPayloadError, ConnectionError):
+            return refused(request, HTTPStatus.BAD_REQUEST)
         if body is None:
-            return _answer(request, HttpResponse(413, b"", {}), keep_alive=False)
+            return refused(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         target = request.raw_path
         if target[:1] != "/":  # a proxy's form of it: the whole URL
             target = request.path_qs
         response = await self._handler(HttpRequest(request.method, target, request.headers, body))
-        return _answer(request, response, keep_alive=request.keep_alive)
+        return answer(request, response, keep_alive=request.keep_alive and not self._stopping)
 
 
 async def _whole_body(request: web.BaseRequest, bytes_max: int) -> bytes | None:
-    """Return the body of `request`, or None as soon as it is known to be larger than `bytes_max`."""
+    """Return the body of `request`, or None as soon as it is known to be larger than `bytes_max`.
+
+    Raises TimeoutError when it does not come.
+    """
     content = request.content
     if content.is_eof():  # nearly always: a small body arrives with its head
         body = content.read_nowait()
         return body if len(body) <= bytes_max else None
     if (request.content_length or 0) > bytes_max:
         return None
+    async with asyncio.timeout(BODY_SECONDS_MAX):
+        invite_body(request)
+        return await _collected(content, bytes_max)
+
+
+async def _collected(content: StreamReader, bytes_max: int) -> bytes | None:
     chunks: list[bytes] = []
     size = 0
     while not content.at_eof():
@@ -122,43 +141,3 @@ async def _whole_body(request: web.BaseRequest, bytes_max: int) -> bytes | None:
         if size > bytes_max:
             return None
     return b"".join(chunks)
-
-
-class _Answer:
-    """A response as bytes, with the three members by which aiohttp's server sends one.
-
-    Its own response class builds, checks and renders a multidict of fields, which takes longer than everything else the
-    edge does to a request together.
-    """
-
-    __slots__ = ("_data", "keep_alive")
-
-    def __init__(self, data: bytes, keep_alive: bool) -> None:
-        self._data = data
-        self.keep_alive = keep_alive
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        """Write everything; wait when the client does not read what it is sent."""
-        protocol = request.protocol
-        if protocol.transport is None or protocol.transport.is_closing():
-            raise ConnectionResetError("the client has gone")
-        protocol.transport.write(self._data)
-        if protocol.writing_paused:
-            await request.writer.drain()
-
-    async def write_eof(self) -> None:
-        """Do nothing: the end has been written."""
-
-
-def _answer(request: web.BaseRequest, response: HttpResponse, *, keep_alive: bool) -> web.StreamResponse:
-    fields = [f"{name}: {value}\r\n" for name, value in response.headers.items()]
-    connection = "keep-alive" if keep_alive else "close"
-    head = (
-        f"{_STATUS_LINES[response.status]}{''.join(fields)}content-length: {len(response.body)}\r\n"
-        f"connection: {connection}\r\nserver: Server\r\n\r\n"
-    )
-    body = response.body if request.method != "HEAD" else b""
-    return cast(web.StreamResponse, _Answer(head.encode("utf-8", "surrogateescape") + body, keep_alive))
-
-
-_STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from multidict import CIMultiDict
-from wire.clock import SystemClock
 
 from router.http.dispatcher import Dispatcher
 from router.http.messages import Handler, HttpRequest
 from router.http.server import HttpServer, HttpSettings
 from router.http.sigv4 import SignatureVerifier, claimed_identity
 from router.operations.context import OperationRegistry, RequestContext
+from wire.clock import SystemClock
 
 CREDENTIALS = {"AKIDEXAMPLE": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "other": "secret"}
 
