@@ -6,6 +6,7 @@ first. Refuses to know what any operation does.
 
 import random
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
@@ -74,7 +75,7 @@ class Dispatcher:
             _allow_origin(request, headers)
             if request.method == "OPTIONS":
                 return HttpResponse(200, b"", headers)
-        if request.method == "GET":
+        if request.method in {"GET", "HEAD"}:
             return _plain(200, f"healthy: {request.headers.get('Host') or ''} ".encode(), headers)
         content_type = _content_type(request)
         if request.method != "POST" or (request.body and content_type not in _JSON_TYPES):
@@ -93,7 +94,7 @@ class Dispatcher:
                 _log.warning("request_failed", request_id=request_id, code=error.code.value, message=error.message)
             return status_of(code), body_of(error)
         except BodyTooLargeError:
-            return 413, b"{}"
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value, b""
         except Exception:  # noqa: BLE001 - the end of the line: a bug must become an answer, and one line in the log
             _log.exception("request_crashed", request_id=request_id, target=request.headers.get("X-Amz-Target"))
             return 500, body_of(

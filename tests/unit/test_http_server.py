@@ -47,7 +47,6 @@ async def test_a_body_in_pieces() -> None:
     async with running(_mirror) as server, raw_client(server.port) as client:
         data = _post(b"abcdef")
         await client.send(data[:-4])
-        await asyncio.sleep(0)
         assert await _roundtrip(client, data[-4:]) == b"abcdef"
         chunked = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
         assert await _roundtrip(client, chunked) == b"abcde"
