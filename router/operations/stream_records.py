@@ -25,7 +25,7 @@ def stream_record(record: ChangeRecord, found: TableStream, partition: Partition
     """Return one Record of a GetRecords answer."""
     identity = f"{found.table.table_id}/{found.stream.label}/{partition}/{record.sequence}"
     answer: dict[str, Any] = {
-        "eventID": xxhash.xxh3_128_hexdigest(identity),
+        "eventID": xxhash.xxh3_128_hexdigest(identity.encode()),
         "eventName": _EVENT_NAMES[record.kind],
         "eventVersion": "1.1",
         "eventSource": "aws:dynamodb",

@@ -1,0 +1,326 @@
+"""Requests of the control plane: what they ask the catalog for, AWS's words for what is wrong, and how a table looks."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.store_fake import HASH_SCHEMA, RANGE_SCHEMA, Api, FakeStore, table_spec
+from wire import catalog
+from wire.errors import ErrorCode, StoreError
+from wire.tables import (
+    BillingMode,
+    KeyAttribute,
+    KeySchema,
+    RegionName,
+    ReplicaSpec,
+    ReplicaStatus,
+    StreamSpec,
+    StreamViewType,
+    TableStatus,
+    Throughput,
+)
+
+INVALID = "One or more parameter values were invalid: "
+UNITS = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}
+ON_DEMAND = {"BillingMode": "PAY_PER_REQUEST"}
+HASH = {"AttributeName": "pk", "KeyType": "HASH"}
+PK = {"AttributeName": "pk", "AttributeType": "S"}
+
+
+def _create(**changes: Any) -> dict[str, Any]:
+    body = {"TableName": "things", "KeySchema": [HASH], "AttributeDefinitions": [PK], **ON_DEMAND, **changes}
+    return {name: value for name, value in body.items() if value is not None}
+
+
+async def _refused_create(**changes: Any) -> str:
+    return (await Api(FakeStore()).refused("CreateTable", **_create(**changes))).message
+
+
+async def _changed(**body: Any) -> catalog.CatalogChange:
+    """Return the change that an UpdateTable asks the catalog for."""
+    api = Api(FakeStore(table_spec()))
+    api.store.decisions.append(table_spec())
+    await api("UpdateTable", TableName="things", **body)
+    return api.store.changes[-1]
+
+
+# Everything a request says reaches the catalog.
+async def test_a_table_is_asked_for() -> None:
+    api = Api(FakeStore())
+    api.store.decisions.append(table_spec())
+    await api(
+        "CreateTable",
+        **_create(
+            KeySchema=[HASH, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": "sk", "AttributeType": "N"}, PK],
+            BillingMode=None,
+            ProvisionedThroughput=UNITS,
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
+            DeletionProtectionEnabled=True,
+            TableClass="STANDARD_INFREQUENT_ACCESS",
+        ),
+    )
+    change = api.store.changes[-1]
+    assert isinstance(change, catalog.CreateTable)
+    assert len(change.table_id) == 36
+    assert change == catalog.CreateTable(
+        name="things",
+        key_schema=RANGE_SCHEMA,
+        billing_mode=BillingMode.PROVISIONED,
+        throughput=Throughput(read_units=5, write_units=6),
+        stream_view=StreamViewType.KEYS_ONLY,
+        deletion_protection=True,
+        table_class="STANDARD_INFREQUENT_ACCESS",
+        now_ms=api.clock.wall_ms(),
+        table_id=change.table_id,
+    )
+
+
+# AWS's words for capacity that contradicts the billing mode.
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        (
+            {"ProvisionedThroughput": UNITS},
+            INVALID
+            + "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST",
+        ),
+        (
+            {"BillingMode": None},
+            INVALID + "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED",
+        ),
+        (
+            {"BillingMode": None, "ProvisionedThroughput": {**UNITS, "ReadCapacityUnits": 1_000_000_000_001}},
+            "Given value 1000000000001 for ReadCapacityUnits is out of bounds",
+        ),
+    ],
+)
+async def test_capacity_is_checked(changes: dict[str, Any], text: str) -> None:
+    assert await _refused_create(**changes) == text
+
+
+# AWS's words for key schemas.
+@pytest.mark.parametrize(
+    ("keys", "definitions", "text"),
+    [
+        (
+            [("pk", "HASH")],
+            ["x"],
+            INVALID + "Some index key attributes are not defined in AttributeDefinitions. "
+            "Keys: [pk], AttributeDefinitions: [x]",
+        ),
+        ([("pk", "HASH"), ("sk", "RANGE")], ["pk"], "Invalid KeySchema: Some index key attribute have no definition"),
+        (
+            [("pk", "HASH")],
+            ["pk", "x"],
+            INVALID + "Number of attributes in KeySchema does not exactly match number of attributes defined in "
+            "AttributeDefinitions",
+        ),
+        ([("pk", "RANGE")], ["pk"], "Invalid KeySchema: The first KeySchemaElement is not a HASH key type"),
+        (
+            [("pk", "HASH"), ("sk", "HASH")],
+            ["pk", "sk"],
+            "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type",
+        ),
+        (
+            [("pk", "HASH"), ("pk", "RANGE")],
+            ["pk"],
+            "Both the Hash Key and the Range Key element in the KeySchema have the same name",
+        ),
+        ([("pk", "HASH")], ["pk", "pk"], "Attribute Name is duplicated: pk"),
+    ],
+)
+async def test_key_schemas_are_checked(keys: list[tuple[str, str]], definitions: list[str], text: str) -> None:
+    refusal = await _refused_create(
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in definitions],
+    )
+    assert refusal == text
+
+
+# The view type belongs to a stream that is on.
+@pytest.mark.parametrize(
+    ("stream", "text"),
+    [
+        ({"StreamEnabled": True}, "Table is being created with a stream enabled, UpdateViewType is required"),
+        (
+            {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"},
+            "Table is being created with a stream disabled, UpdateViewType should not be specified",
+        ),
+    ],
+)
+async def test_streams_of_new_tables_are_checked(stream: dict[str, Any], text: str) -> None:
+    assert await _refused_create(StreamSpecification=stream) == INVALID + text
+
+
+# What is not built yet is refused, not forgotten.
+async def test_indexes_are_refused_for_now() -> None:
+    index = {"IndexName": "byX", "KeySchema": [HASH], "Projection": {"ProjectionType": "ALL"}}
+    text = await _refused_create(GlobalSecondaryIndexes=[index])
+    assert text == "GlobalSecondaryIndexes is not supported yet by this version of Globetable"
+
+
+# Settings that are left out stay as they are.
+async def test_an_update_names_only_what_changes() -> None:
+    change = await _changed(BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
+    assert isinstance(change, catalog.UpdateTable)
+    assert (change.billing_mode, change.throughput) == (BillingMode.PROVISIONED, Throughput(5, 6))
+    assert (change.stream_enabled, change.deletion_protection, change.table_class) == (None, None, None)
+
+
+# Switching a stream on and off.
+async def test_a_stream_is_switched() -> None:
+    change = await _changed(StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"})
+    assert isinstance(change, catalog.UpdateTable)
+    assert (change.stream_enabled, change.stream_view) == (True, StreamViewType.NEW_IMAGE)
+    change = await _changed(StreamSpecification={"StreamEnabled": False})
+    assert isinstance(change, catalog.UpdateTable)
+    assert (change.stream_enabled, change.stream_view) == (False, None)
+
+
+# Replicas come and go one at a time.
+async def test_replicas_are_added_and_removed() -> None:
+    change = await _changed(ReplicaUpdates=[{"Create": {"RegionName": "eu-west-1"}}])
+    assert isinstance(change, catalog.AddReplica)
+    assert (change.name, change.region, len(change.global_table_id)) == ("things", "eu-west-1", 32)
+    change = await _changed(ReplicaUpdates=[{"Delete": {"RegionName": "eu-west-1"}}])
+    assert isinstance(change, catalog.RemoveReplica)
+
+
+_CREATE = {"Create": {"RegionName": "eu-west-1"}}
+
+
+# AWS's words for updates that ask for nothing, or for too much at once.
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({}, "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates"),
+        (
+            {"ReplicaUpdates": [_CREATE], "TableClass": "STANDARD"},
+            INVALID + "Requests that modify replicas or witnesses must not also modify other fields",
+        ),
+        (
+            {"ReplicaUpdates": [_CREATE, {"Create": {"RegionName": "x-1"}}]},
+            "Update table operation with more than one create or delete replica actions not allowed",
+        ),
+        ({"ReplicaUpdates": [{}]}, "There are no actions specified in the Replica Update Action of the request."),
+        (
+            {"TableClass": "STANDARD", "DeletionProtectionEnabled": True},
+            INVALID + "TableClass modification must be the only operation in the request",
+        ),
+        (
+            {"ProvisionedThroughput": UNITS, **ON_DEMAND},
+            INVALID
+            + "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST",
+        ),
+        (
+            {"StreamSpecification": {"StreamEnabled": True}},
+            INVALID + "If stream is being enabled then UpdateViewType is required",
+        ),
+        (
+            {"StreamSpecification": {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"}},
+            INVALID + "If stream is being disabled, then UpdateViewType must not be specified",
+        ),
+        ({"WarmThroughput": {"ReadUnitsPerSecond": 1}}, "WarmThroughput is not supported yet"),
+    ],
+)
+async def test_updates_are_checked(body: dict[str, Any], text: str) -> None:
+    refusal = await Api(FakeStore(table_spec())).refused("UpdateTable", TableName="things", **body)
+    assert refusal.message.startswith(text)
+
+
+# What the catalog refuses reaches the client as it is.
+async def test_refusals_of_the_catalog_are_passed_on() -> None:
+    api = Api(FakeStore())
+    api.store.decisions.append(StoreError(ErrorCode.RESOURCE_IN_USE, "Table already exists: things"))
+    assert (await api.refused("CreateTable", **_create())).message == "Table already exists: things"
+
+
+# The answer to DeleteTable shows the table on its way out.
+async def test_a_table_is_dropped() -> None:
+    api = Api(FakeStore(table_spec()))
+    api.store.decisions.append(table_spec(status=TableStatus.DELETING))
+    answer = await api("DeleteTable", TableName="things")
+    assert api.store.changes == [catalog.DeleteTable(name="things", now_ms=api.clock.wall_ms())]
+    assert answer["TableDescription"]["TableStatus"] == "DELETING"
+
+
+# A plain provisioned table shows what AWS shows of one, and nothing more.
+async def test_how_a_plain_table_looks() -> None:
+    spec = table_spec(billing_mode=BillingMode.PROVISIONED, throughput=Throughput(5, 6), schema=RANGE_SCHEMA)
+    answer = await Api(FakeStore(spec))("DescribeTable", TableName="things")
+    assert answer["Table"] == {
+        "AttributeDefinitions": [PK, {"AttributeName": "sk", "AttributeType": "N"}],
+        "TableName": "things",
+        "KeySchema": [HASH, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        "TableStatus": "ACTIVE",
+        "CreationDateTime": 1_700_000_000.5,
+        "ProvisionedThroughput": {"NumberOfDecreasesToday": 0, **UNITS},
+        "TableSizeBytes": 0,
+        "ItemCount": 0,
+        "TableArn": "arn:aws:dynamodb:us-east-1:000000000000:table/things",
+        "TableId": spec.table_id,
+        "DeletionProtectionEnabled": False,
+        "WarmThroughput": {"ReadUnitsPerSecond": 5, "WriteUnitsPerSecond": 6, "Status": "ACTIVE"},
+    }
+
+
+# The stream's label and ARN outlive it; the specification does not.
+async def test_how_a_stream_shows() -> None:
+    stream = StreamSpec(StreamViewType.NEW_IMAGE, "2026-01-02T03:04:05.006", 3, 1_700_000_000_000)
+    arn = "arn:aws:dynamodb:us-east-1:000000000000:table/things/stream/2026-01-02T03:04:05.006"
+    table = (await Api(FakeStore(table_spec(stream=stream)))("DescribeTable", TableName="things"))["Table"]
+    assert table["LatestStreamArn"] == arn
+    assert table["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+    ended = StreamSpec(stream.view_type, stream.label, 3, stream.created_ms, disabled_ms=1_700_000_001_000)
+    table = (await Api(FakeStore(table_spec(stream=ended)))("DescribeTable", TableName="things"))["Table"]
+    assert table["LatestStreamArn"] == arn
+    assert "StreamSpecification" not in table
+
+
+# Replicas: the version appears with the first of them, and the own region is never listed.
+async def test_how_a_global_table_shows() -> None:
+    replica = ReplicaSpec(RegionName("eu-west-1"), ReplicaStatus.CREATING)
+    table = (await Api(FakeStore(table_spec(replicas=(replica,))))("DescribeTable", TableName="things"))["Table"]
+    assert table["GlobalTableVersion"] == "2019.11.21"
+    (shown,) = table["Replicas"]
+    assert (shown["RegionName"], shown["ReplicaStatus"]) == ("eu-west-1", "CREATING")
+    assert shown["GlobalTableSettingsReplicationMode"] == "ENABLED_WITH_OVERRIDES"
+
+
+# Unlike requests for items, requests about tables name the one that is missing.
+@pytest.mark.parametrize("name", ["nope", "arn:aws:dynamodb:us-east-1:000000000000:table/nope"])
+async def test_a_missing_table_is_named(name: str) -> None:
+    refusal = await Api(FakeStore()).refused("DescribeTable", TableName=name)
+    assert (refusal.code, refusal.message) == (
+        ErrorCode.RESOURCE_NOT_FOUND,
+        "Requested resource not found: Table: nope not found",
+    )
+
+
+# Names come in order, in pages, and the last page says nothing of going on.
+async def test_tables_are_listed_in_pages() -> None:
+    api = Api(FakeStore(*(table_spec(name) for name in ("bbb", "aaa", "ccc"))))
+    assert await api("ListTables") == {"TableNames": ["aaa", "bbb", "ccc"]}
+    assert await api("ListTables", Limit=2) == {"TableNames": ["aaa", "bbb"], "LastEvaluatedTableName": "bbb"}
+    assert await api("ListTables", Limit=2, ExclusiveStartTableName="bbb") == {"TableNames": ["ccc"]}
+    assert await Api(FakeStore())("ListTables") == {"TableNames": []}
+
+
+# Binary and numeric keys keep their types.
+async def test_key_types_are_kept() -> None:
+    schema = KeySchema(KeyAttribute("b", "B"))
+    table = (await Api(FakeStore(table_spec(schema=schema)))("DescribeTable", TableName="things"))["Table"]
+    assert table["AttributeDefinitions"] == [{"AttributeName": "b", "AttributeType": "B"}]
+    assert HASH_SCHEMA.partition.type == "S"
+
+
+# SDKs connect to what this names, so it has to be where the request came in.
+async def test_the_endpoint_is_the_one_that_was_asked() -> None:
+    answer = await Api(FakeStore())("DescribeEndpoints")
+    assert answer == {"Endpoints": [{"Address": "here:8000", "CachePeriodInMinutes": 1440}]}
+
+
+# Tools read their bounds from here.
+async def test_limits_are_told() -> None:
+    assert (await Api(FakeStore())("DescribeLimits"))["TableMaxReadCapacityUnits"] == 40_000
