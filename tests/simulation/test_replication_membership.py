@@ -1,0 +1,100 @@
+"""Membership of global tables on one seed: catalogs that decide for real, steps that are lost, repeated and interrupted."""
+
+import pytest
+
+from tests.support.replication_catalogs import NOW_MS, ModelCatalogs
+from wire.catalog import AddReplica, DeleteTable, RemoveReplica
+from wire.tables import ReplicaStatus, TableStatus
+
+SEEDS = range(100)
+STEPS = 60
+
+
+def add(region: str) -> AddReplica:
+    return AddReplica(name="orders", region=region, now_ms=NOW_MS, global_table_id="global-1")
+
+
+def remove(region: str) -> RemoveReplica:
+    return RemoveReplica(name="orders", region=region, now_ms=NOW_MS)
+
+
+def formed(seed: int, *regions: str) -> ModelCatalogs:
+    """Return catalogs in which `a` holds the table and replicated it to `regions`."""
+    world = ModelCatalogs(seed, "a", "b", "c", "d")
+    world.create("a")
+    for region in regions:
+        assert world.ask("a", add(region))
+        world.settle()
+    return world
+
+
+# Growing must come out the same whoever crashed and whatever was lost on the way: all members know all others, all ACTIVE.
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_table_grows_through_any_interruption(seed: int) -> None:
+    world = formed(seed)
+    for region in ("b", "c"):
+        assert world.ask("a", add(region))
+        for _ in range(STEPS):
+            world.disturb()
+        world.settle()
+    world.assert_agreed("orders", "a", "b", "c")
+
+
+# Two members may add a region each at the same time: the two newcomers have to learn of each other.
+@pytest.mark.parametrize("seed", SEEDS)
+def test_two_members_add_regions_at_once(seed: int) -> None:
+    world = formed(seed, "b")
+    assert world.ask("a", add("c"))
+    for _ in range(world.random.randrange(20)):
+        world.disturb()
+    while not world.ask("b", add("d")):
+        world.disturb()
+    for _ in range(STEPS):
+        world.disturb()
+    world.settle()
+    world.assert_agreed("orders", "a", "b", "c", "d")
+
+
+# Removing, too; and the table of the region that stays goes on as a regional one.
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_table_shrinks_through_any_interruption(seed: int) -> None:
+    world = formed(seed, "b", "c")
+    for region in ("c", "b"):
+        assert world.ask("a", remove(region))
+        for _ in range(STEPS):
+            world.disturb()
+        world.settle()
+    world.assert_agreed("orders", "a")
+    table = world.catalogs["a"].table("orders")
+    assert table is not None
+    assert (table.global_table_id, table.replicas) == ("", ())
+
+
+# DeleteTable in one region takes only that replica away.
+@pytest.mark.parametrize("seed", SEEDS)
+def test_dropping_one_replica_leaves_the_others(seed: int) -> None:
+    world = formed(seed, "b", "c")
+    assert world.ask("b", DeleteTable(name="orders", now_ms=NOW_MS))
+    for _ in range(STEPS):
+        world.disturb()
+    world.settle()
+    world.assert_agreed("orders", "a", "c")
+
+
+# A name that is taken in the new region fails the replica with AWS's words, harms nobody's table, and can be taken back.
+def test_a_taken_name_fails_the_replica_and_can_be_removed() -> None:
+    world = formed(1, "b")
+    world.create("c")
+    before = world.catalogs["c"].table("orders")
+    assert world.ask("a", add("c"))
+    world.settle()
+    table = world.catalogs["a"].table("orders")
+    assert table is not None
+    replica = table.replica("c")
+    assert replica is not None
+    assert (replica.status, table.status) == (ReplicaStatus.CREATION_FAILED, TableStatus.ACTIVE)
+    assert "because one or more replicas already existed as tables." in replica.status_text
+    assert world.ask("a", remove("c"))
+    world.settle()
+    assert world.catalogs["c"].table("orders") == before
+    assert {each.region for each in world.catalogs["a"].view.tables["orders"].replicas} == {"b"}
