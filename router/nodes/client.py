@@ -58,6 +58,7 @@ class NodeClient:
         self._inflight = InFlight(node)
         self._wake = asyncio.Event()
         self._is_down = False
+        self._reachable = asyncio.Event()
         self._catalog_version = 0
         self._channel: grpc.aio.Channel | None = None
 
@@ -93,6 +94,10 @@ class NodeClient:
             raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, _reason(error)) from None
         finally:
             call.cancel()
+
+    async def wait_reachable(self) -> None:
+        """Return when the node takes requests."""
+        await self._reachable.wait()
 
     async def run(self) -> None:
         """Keep the stream up until cancelled."""
@@ -173,6 +178,7 @@ class NodeClient:
         if self._is_down:
             _log.info("node_reachable", node=self._node, address=self._address)
         self._is_down = False
+        self._reachable.set()
 
     def _break(self, reason: str) -> None:
         if not self._is_down:
@@ -180,6 +186,7 @@ class NodeClient:
                 "node_unreachable", node=self._node, address=self._address, reason=reason, lost=len(self._inflight)
             )
         self._is_down = True
+        self._reachable.clear()
         self._inflight.fail_all()
 
     async def _expire(self) -> None:

@@ -1,0 +1,104 @@
+"""What operators, tools and tests may ask of a node."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+
+from node.catalog.feed import CatalogFeed
+from node.partition.access import NodeAccess, ReplicaAccess, ReplicaStatus, StoredItem
+from node.storage.engine import EngineUsage
+from wire.v1 import admin_pb2, admin_pb2_grpc
+
+DUMP_ITEMS_MAX: Final = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminParts:
+    """Where the answers come from."""
+
+    node_id: str
+    region: str
+    zone: str
+    node: NodeAccess
+    feed: CatalogFeed
+    usage: Callable[[], EngineUsage]
+    links: Callable[[], Sequence[admin_pb2.LinkStatus]]
+    state: Callable[[], str]
+
+
+class AdminService(admin_pb2_grpc.AdminServiceServicer):
+    """Answer operators."""
+
+    def __init__(self, parts: AdminParts) -> None:
+        self._parts = parts
+
+    async def Status(self, request: admin_pb2.StatusRequest, context: Any) -> admin_pb2.NodeStatus:
+        """Tell what the node is doing."""
+        parts = self._parts
+        usage = parts.usage()
+        return admin_pb2.NodeStatus(
+            node=parts.node_id,
+            region=parts.region,
+            zone=parts.zone,
+            state=parts.state(),
+            catalog_version=parts.feed.view.version,
+            partitions=[_partition_status(each) for each in parts.node.status()],
+            links=parts.links(),
+            storage_bytes=usage.used_bytes,
+            storage_map_bytes=usage.map_bytes,
+            pid=os.getpid(),
+        )
+
+    async def HandOver(self, request: admin_pb2.HandOverRequest, context: Any) -> admin_pb2.HandOverAnswer:
+        """Hand every leadership over."""
+        return admin_pb2.HandOverAnswer(remaining=await self._parts.node.hand_over(request.timeout_ms / 1000))
+
+    # The stubs know generators only; grpc.aio also takes a coroutine that writes.
+    async def Dump(self, request: admin_pb2.DumpRequest, context: Any) -> None:  # type: ignore[override]
+        """Send every item and tombstone of a table that this node holds."""
+        table = self._parts.feed.view.tables.get(request.table_name)
+        if table is None:
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"table {request.table_name} is not in the catalog")
+            return
+        for partition, replica in sorted(self._parts.node.replicas().items()):
+            if request.leaders_only and not replica.is_ready:
+                continue
+            for page in _pages(replica, table.number):
+                items = [_dumped(partition, each) for each in page]
+                await context.write(admin_pb2.DumpChunk(items=items))
+
+
+def _pages(replica: ReplicaAccess, table: int) -> Iterable[Sequence[StoredItem]]:
+    after = None
+    while page := replica.scan_records(table, after, DUMP_ITEMS_MAX):
+        yield page
+        after = page[-1].position
+
+
+def _partition_status(status: ReplicaStatus) -> admin_pb2.PartitionStatus:
+    return admin_pb2.PartitionStatus(
+        partition=status.partition,
+        term=status.term,
+        role=status.role,
+        leader=status.leader or "",
+        commit=status.commit,
+        applied=status.applied,
+        first_index=status.first_index,
+        last_index=status.last_index,
+        ready=status.is_ready,
+    )
+
+
+def _dumped(partition: int, item: StoredItem) -> admin_pb2.DumpedItem:
+    return admin_pb2.DumpedItem(
+        partition=partition,
+        partition_key=item.position.key.partition,
+        sort_key=item.position.key.sort,
+        time=item.version.time,
+        region=item.version.region,
+        tombstone=item.tombstone,
+        body=item.body,
+    )

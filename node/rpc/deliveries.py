@@ -1,0 +1,81 @@
+"""Consensus messages and snapshots from other nodes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final, Protocol
+
+import grpc
+import structlog
+
+from node.consensus.types import Message
+from node.partition.transport import SnapshotRefusedError
+from node.rpc.convert import message_from
+from wire.catalog import PartitionId
+from wire.v1 import peer_pb2, peer_pb2_grpc
+
+# A sender that is silent this long in the middle of a snapshot is given up.
+SNAPSHOT_STALL_SECONDS: Final = 20.0
+
+_log = structlog.get_logger(__name__)
+
+
+class MessageTaker(Protocol):
+    """The part of a node that takes messages; `node.partition.access.NodeAccess` has it."""
+
+    def deliver(self, partition: PartitionId, message: Message) -> None:
+        """Take a consensus message; one for a partition that is not here is dropped."""
+        ...
+
+    async def install_snapshot(self, partition: PartitionId, message: Message, chunks: AsyncIterator[bytes]) -> None:
+        """Replace a replica's state by a snapshot's; return when it is durable. Raises SnapshotRefusedError."""
+        ...
+
+
+class PeerService(peer_pb2_grpc.PeerServiceServicer):
+    """Receive other nodes' streams."""
+
+    def __init__(self, node: MessageTaker) -> None:
+        self._node = node
+
+    async def Deliver(self, request_iterator: object, context: Any) -> peer_pb2.DeliverEnd:
+        """Take messages as they come."""
+        deliver = self._node.deliver
+        while (batch := await context.read()) is not grpc.aio.EOF:
+            for message in batch.messages:
+                try:
+                    deliver(PartitionId(message.partition), message_from(message))
+                except ValueError as error:
+                    _log.warning("message_unreadable", peer=batch.sender, partition=message.partition, error=str(error))
+        return peer_pb2.DeliverEnd()
+
+    async def SendSnapshot(self, request_iterator: object, context: Any) -> peer_pb2.SnapshotOutcome:
+        """Take one snapshot and say what became of it."""
+        try:
+            first = await _next_chunk(context)
+            partition = PartitionId(first.partition)
+            await self._node.install_snapshot(partition, message_from(first.message), _rows(context))
+        except (SnapshotRefusedError, ValueError) as error:
+            return peer_pb2.SnapshotOutcome(installed=False, reason=str(error))
+        return peer_pb2.SnapshotOutcome(installed=True)
+
+
+async def _rows(context: Any) -> AsyncIterator[bytes]:
+    """Yield the data of every chunk up to the one that is marked as the last."""
+    expected = 1
+    while not (chunk := await _next_chunk(context)).last:
+        if chunk.number != expected:
+            raise SnapshotRefusedError(f"expected chunk {expected} of a snapshot, found {chunk.number}")
+        expected += 1
+        yield chunk.rows
+
+
+async def _next_chunk(context: Any) -> peer_pb2.SnapshotChunk:
+    try:
+        async with asyncio.timeout(SNAPSHOT_STALL_SECONDS):
+            chunk = await context.read()
+    except TimeoutError:
+        raise SnapshotRefusedError("the sender of a snapshot fell silent") from None
+    if chunk is grpc.aio.EOF:
+        raise SnapshotRefusedError("a snapshot ended before its last chunk")
+    assert isinstance(chunk, peer_pb2.SnapshotChunk)
+    return chunk

@@ -1,0 +1,212 @@
+"""Consensus messages and snapshots to other nodes: one stream per node for the messages of all partitions.
+
+Delivery is best effort. A queue that is full drops its oldest messages, and while a node cannot be reached everything to it is
+dropped at once: consensus sends again, and what it sends then is newer.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+import grpc
+import structlog
+
+from node.consensus.types import Message
+from node.partition.transport import SnapshotRefusedError
+from node.rpc.convert import message_into
+from node.rpc.options import CHANNEL_OPTIONS
+from wire.catalog import NodeId, PartitionId
+from wire.limits import PEER_QUEUE_MESSAGES_MAX
+from wire.v1 import peer_pb2, peer_pb2_grpc
+
+QUEUE_BYTES_MAX: Final = 32 << 20
+BATCH_BYTES_MAX: Final = 4 << 20
+RECONNECT_SECONDS_MIN: Final = 0.02
+RECONNECT_SECONDS_MAX: Final = 0.5
+# A receiver that takes no chunk for this long is given up; installing may take longer than receiving.
+SNAPSHOT_STALL_SECONDS: Final = 20.0
+SNAPSHOT_INSTALL_SECONDS: Final = 120.0
+
+_log = structlog.get_logger(__name__)
+
+
+class PeerConnections:
+    """Satisfy PeerTransport and SnapshotTransport over gRPC; connections are opened when they are first needed."""
+
+    def __init__(self, sender: NodeId, address_of: Callable[[NodeId], str | None], randomness: random.Random) -> None:
+        self._sender = sender
+        self._address_of = address_of
+        self._randomness = randomness
+        self._connections: dict[NodeId, PeerConnection] = {}
+        self._tasks: dict[NodeId, asyncio.Task[None]] = {}
+
+    def send(self, node: NodeId, partition: PartitionId, message: Message) -> None:
+        """Queue a message; what is queued in one event-loop turn for one node leaves as one batch."""
+        connection = self._connections.get(node) or self._opened(node)
+        if connection is not None:
+            connection.send(partition, message)
+
+    async def send_snapshot(
+        self, node: NodeId, partition: PartitionId, message: Message, chunks: AsyncIterator[bytes]
+    ) -> None:
+        """Carry a snapshot; return when the receiver has installed it. Raises SnapshotRefusedError."""
+        connection = self._connections.get(node) or self._opened(node)
+        if connection is None:
+            raise SnapshotRefusedError(f"the address of node {node} is not known")
+        await connection.send_snapshot(partition, message, chunks)
+
+    async def stop(self) -> None:
+        """Close every connection; twice is once."""
+        tasks = list(self._tasks.values())
+        self._tasks.clear()
+        self._connections.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _opened(self, node: NodeId) -> "PeerConnection | None":
+        address = self._address_of(node)
+        if address is None:
+            return None
+        connection = PeerConnection(self._sender, node, address, self._randomness)
+        self._connections[node] = connection
+        self._tasks[node] = asyncio.get_running_loop().create_task(connection.run())
+        return connection
+
+
+class PeerConnection:
+    """The stream to one node."""
+
+    def __init__(self, sender: NodeId, node: NodeId, address: str, randomness: random.Random) -> None:
+        self._sender = sender
+        self._node = node
+        self._randomness = randomness
+        self._address = address
+        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._queue: deque[tuple[PartitionId, Message]] = deque()
+        self._queue_bytes = 0
+        self._wake = asyncio.Event()
+        self._is_down = False
+        self.dropped = 0
+
+    def send(self, partition: PartitionId, message: Message) -> None:
+        """Queue a message, dropping the oldest when there are too many."""
+        if self._is_down:
+            self.dropped += 1
+            return
+        self._queue.append((partition, message))
+        self._queue_bytes += _payload_bytes(message)
+        while len(self._queue) > PEER_QUEUE_MESSAGES_MAX or self._queue_bytes > QUEUE_BYTES_MAX:
+            self._pop()
+            self.dropped += 1
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Keep the stream up until cancelled."""
+        wait_seconds = RECONNECT_SECONDS_MIN
+        try:
+            while True:
+                was_connected = await self._deliver()
+                wait_seconds = RECONNECT_SECONDS_MIN if was_connected else min(2 * wait_seconds, RECONNECT_SECONDS_MAX)
+                await asyncio.sleep(wait_seconds * self._randomness.uniform(0.5, 1.0))
+        finally:
+            await self._channel.close()
+
+    async def send_snapshot(self, partition: PartitionId, message: Message, chunks: AsyncIterator[bytes]) -> None:
+        """Carry a snapshot on a stream of its own."""
+        stub: Any = peer_pb2_grpc.PeerServiceStub(self._channel)
+        call = stub.SendSnapshot()
+        try:
+            async for chunk in _chunks(partition, message, chunks):
+                async with asyncio.timeout(SNAPSHOT_STALL_SECONDS):
+                    await call.write(chunk)
+            await call.done_writing()
+            async with asyncio.timeout(SNAPSHOT_INSTALL_SECONDS):
+                outcome = await call
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
+            raise SnapshotRefusedError(f"node {self._node} at {self._address}: {_reason(error)}") from None
+        except TimeoutError:
+            raise SnapshotRefusedError(f"node {self._node} at {self._address} takes no snapshot in time") from None
+        finally:
+            call.cancel()
+        if not outcome.installed:
+            raise SnapshotRefusedError(outcome.reason)
+
+    async def _deliver(self) -> bool:
+        """Serve one stream until it breaks; tell whether it was ever connected."""
+        stub: Any = peer_pb2_grpc.PeerServiceStub(self._channel)
+        call = stub.Deliver()
+        was_connected = False
+        reason = "the node ended the stream"
+        try:
+            await call.wait_for_connection()
+            was_connected = True
+            self._connected()
+            call.add_done_callback(lambda _: self._wake.set())
+            await self._write(call)
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
+            reason = _reason(error)
+        finally:
+            call.cancel()
+        self._break(reason)
+        return was_connected
+
+    async def _write(self, call: Any) -> None:
+        while not call.done():
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue and not call.done():
+                await call.write(self._next_batch())
+
+    def _next_batch(self) -> peer_pb2.MessageBatch:
+        batch = peer_pb2.MessageBatch(sender=self._sender)
+        batch_bytes = 0
+        while self._queue and batch_bytes < BATCH_BYTES_MAX:
+            partition, message = self._pop()
+            batch_bytes += _payload_bytes(message)
+            message_into(batch.messages.add(), partition, message)
+        return batch
+
+    def _pop(self) -> tuple[PartitionId, Message]:
+        partition, message = self._queue.popleft()
+        self._queue_bytes -= _payload_bytes(message)
+        return partition, message
+
+    def _connected(self) -> None:
+        if self._is_down:
+            _log.info("peer_reachable", peer=self._node, address=self._address)
+        self._is_down = False
+
+    def _break(self, reason: str) -> None:
+        if not self._is_down:
+            _log.warning("peer_unreachable", peer=self._node, address=self._address, reason=reason)
+        self._is_down = True
+        self.dropped += len(self._queue)
+        self._queue.clear()
+        self._queue_bytes = 0
+
+
+async def _chunks(
+    partition: PartitionId, message: Message, chunks: AsyncIterator[bytes]
+) -> AsyncIterator[peer_pb2.SnapshotChunk]:
+    """Yield the message, then the data, then an empty chunk that is marked as the last."""
+    first = peer_pb2.SnapshotChunk(partition=partition)
+    message_into(first.message, partition, message)
+    yield first
+    number = 0
+    async for rows in chunks:
+        number += 1
+        yield peer_pb2.SnapshotChunk(partition=partition, number=number, rows=rows)
+    yield peer_pb2.SnapshotChunk(partition=partition, number=number + 1, last=True)
+
+
+def _payload_bytes(message: Message) -> int:
+    return sum(len(entry.payload) for entry in message.entries) if message.entries else 0
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, grpc.aio.AioRpcError):
+        return f"{error.code().name}: {error.details()}"
+    return str(error)

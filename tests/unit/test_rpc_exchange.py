@@ -1,0 +1,193 @@
+"""A router's client against a node's server, over real streams: batches, order, limits, and what breaks."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from node.catalog.feed import CatalogFeed
+from node.rpc.server import ListenError, RpcServer
+from router.nodes.client import NodeClient
+from tests.support.rpc_nodes import FakeNode, served
+from wire.catalog import Delta, NodeId, PartitionId
+from wire.clock import SystemClock
+from wire.commands import Command, Failed, Get, Got, Outcome, Write, WriteKind
+from wire.errors import ErrorCode, StoreError
+from wire.keys import ItemKey
+from wire.limits import EXCHANGE_INFLIGHT_REQUESTS_MAX
+
+P1 = PartitionId(1)
+GET = Get(1, ItemKey(b"k"), consistent=True)
+WRITE = Write(WriteKind.PUT, 1, ItemKey(b"k"), body=b"{}", size=1)
+SECONDS_MAX = 20.0
+
+
+def feed_at(version: int) -> CatalogFeed:
+    feed = CatalogFeed()
+    feed.publish(Delta(version, {}, full=True))
+    return feed
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[NodeClient]:
+    client = NodeClient(NodeId("n1"), f"127.0.0.1:{port}", SystemClock(), random.Random(1))
+    running = asyncio.ensure_future(client.run())
+    try:
+        yield client
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def sent(
+    client: NodeClient, command: Command = GET, *, version: int = 1, seconds: float = SECONDS_MAX
+) -> Outcome:
+    deadline = SystemClock().monotonic() + seconds
+    return await client.send(P1, 1, command, catalog_version=version, deadline=deadline)
+
+
+# Each caller gets its own answer, however many share the stream.
+async def test_every_request_gets_its_own_answer() -> None:
+    node = FakeNode()
+    node.answer = lambda request: Got(request.command.key.partition, 1)  # type: ignore[union-attr]
+    async with served(node, feed_at(1)) as server, connected(server.port) as client:
+        keys = [b"%d" % number for number in range(2000)]
+        outcomes = await asyncio.gather(*(sent(client, Get(1, ItemKey(key), consistent=True)) for key in keys))
+    assert outcomes == [Got(key, 1) for key in keys]
+
+
+# A slow answer must not hold up the ones behind it.
+async def test_answers_come_in_any_order() -> None:
+    node = FakeNode()
+    async with served(node, feed_at(1)) as server, connected(server.port) as client:
+        slow, fast = asyncio.ensure_future(sent(client)), asyncio.ensure_future(sent(client))
+        await node.wait_requests(2)
+        (first, first_done), (second, second_done) = node.waiting
+        second_done(second, Got(b"fast", 1))
+        assert await fast == Got(b"fast", 1)
+        assert not slow.done()
+        first_done(first, Got(b"slow", 1))
+        assert await slow == Got(b"slow", 1)
+
+
+# A table was just created through this router; the node that has not heard of it yet must not say that it is missing.
+async def test_a_request_waits_for_the_catalog_it_was_built_with() -> None:
+    node, feed = FakeNode(), feed_at(1)
+    node.answer = lambda request: Got(b"", 0)
+    async with served(node, feed) as server, connected(server.port) as client:
+        await sent(client, version=1)
+        waiting = asyncio.ensure_future(sent(client, version=2))
+        done, _ = await asyncio.wait([waiting], timeout=0.1)
+        assert not done
+        feed.publish(Delta(2, {}))
+        assert await waiting == Got(b"", 0)
+
+
+# A node whose catalog is stuck says so, and promises that nothing was done.
+async def test_waiting_for_the_catalog_has_an_end() -> None:
+    node = FakeNode()
+    async with served(node, feed_at(1)) as server, connected(server.port) as client:
+        outcome = await sent(client, version=9)
+    assert isinstance(outcome, Failed)
+    assert outcome.code is ErrorCode.NOT_READY
+    assert node.requests == []
+
+
+# The connection breaks: what was sent may have been done, and only what never left may go elsewhere.
+async def test_a_broken_stream_leaves_unknown_outcomes() -> None:
+    node = FakeNode()
+    async with served(node, feed_at(1)) as server, connected(server.port) as client:
+        waiting = asyncio.ensure_future(sent(client, WRITE))
+        await node.wait_requests(1)
+        await server.stop()
+        outcome = await waiting
+        assert isinstance(outcome, Failed)
+        assert outcome.code is ErrorCode.UNKNOWN_OUTCOME
+        refused = await sent(client, WRITE)
+        assert isinstance(refused, Failed)
+        assert refused.code is ErrorCode.NOT_READY
+
+
+# The answer to a request of a stream that is gone goes nowhere, and harms nobody.
+async def test_a_late_answer_is_dropped() -> None:
+    node = FakeNode()
+    async with served(node, feed_at(1)) as server:
+        async with connected(server.port) as client:
+            waiting = asyncio.ensure_future(sent(client))
+            await node.wait_requests(1)
+        await waiting
+        (request_id, done) = node.waiting[0]
+        async with connected(server.port) as again:
+            node.answer = lambda request: Got(b"", 0)
+            await sent(again)
+            done(request_id, Got(b"late", 1))
+            assert await sent(again) == Got(b"", 0)
+
+
+# A node comes back under its address; nobody has to be told.
+async def test_a_client_finds_a_node_again() -> None:
+    node = FakeNode()
+    node.answer = lambda request: Got(b"", 0)
+    async with served(node, feed_at(1)) as server, connected(server.port) as client:
+        await sent(client)
+        await server.stop()
+        assert isinstance(await sent(client), Failed)
+        async with served(node, feed_at(1), f"127.0.0.1:{server.port}"):
+            async with asyncio.timeout(SECONDS_MAX):
+                await client.wait_reachable()
+            assert await sent(client) == Got(b"", 0)
+
+
+# A node that never answers holds a caller no longer than it is willing to wait.
+async def test_silence_ends_with_the_deadline() -> None:
+    node = FakeNode()
+    async with served(node, feed_at(1)) as server, connected(server.port) as client:
+        outcome = await sent(client, seconds=0.3)
+    assert isinstance(outcome, Failed)
+    assert outcome.code is ErrorCode.UNKNOWN_OUTCOME
+
+
+# A router that sends more than a node can hold is refused at once, instead of filling its memory.
+async def test_too_many_requests_are_refused() -> None:
+    node = FakeNode()
+    async with served(node, feed_at(1)) as server, connected(server.port) as client:
+        waiting = [asyncio.ensure_future(sent(client)) for _ in range(EXCHANGE_INFLIGHT_REQUESTS_MAX)]
+        await node.wait_requests(EXCHANGE_INFLIGHT_REQUESTS_MAX)
+        outcome = await sent(client)
+        assert isinstance(outcome, Failed)
+        assert outcome.code is ErrorCode.OVERLOADED
+    await asyncio.wait(waiting)
+
+
+# Large items must not add up to a message that gRPC refuses.
+async def test_batches_are_bounded_in_bytes() -> None:
+    node = FakeNode()
+    body = b"x" * 400_000
+    node.answer = lambda request: Got(body, 400_000)
+    async with served(node, feed_at(1)) as server, connected(server.port) as client:
+        write = WRITE._replace(body=body)
+        outcomes = await asyncio.gather(*(sent(client, write) for _ in range(200)))
+    assert outcomes == [Got(body, 400_000)] * 200
+
+
+# A second process on the same port would steal half of the first one's requests.
+async def test_a_port_in_use_is_an_error() -> None:
+    async with served(FakeNode(), feed_at(1)) as server:
+        address = f"127.0.0.1:{server.port}"
+        with pytest.raises(ListenError, match=f"cannot listen on {address}"):
+            await RpcServer(address).start()
+
+
+# A follower gets everything first, then each change, and learns when the node is gone.
+async def test_the_catalog_can_be_followed() -> None:
+    feed = feed_at(3)
+    async with served(FakeNode(), feed) as server, connected(server.port) as client:
+        deltas = client.watch(0)
+        assert (await anext(deltas)).full
+        feed.publish(Delta(4, {}))
+        assert await anext(deltas) == Delta(4, {})
+        await server.stop()
+        with pytest.raises(StoreError, match=r"UNAVAILABLE|CANCELLED|ended"):
+            await anext(deltas)
