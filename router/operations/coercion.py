@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn
 from router.operations.java_texts import type_name
 from router.operations.shapes import ATTRIBUTE_VALUE, Kind, ListShape, MapShape, Scalar, Shape, Structure
 from wire.errors import ErrorCode, StoreError
+from wire.limits import NESTING_LEVELS_MAX
 
 _STRUCTURE_FOUND: Final = "Start of structure or map found where not expected"
 _NOT_A_CLASS: Final = (
@@ -19,6 +20,9 @@ _NOT_A_CLASS: Final = (
     "(sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl and java.lang.Class are in module java.base of "
     "loader 'bootstrap')"
 )
+
+# AttributeValues nested deeper than items allow are left for the items' own rules to refuse.
+_DEPTH_MAX: Final = NESTING_LEVELS_MAX + 2
 
 # Numbers beyond what their Java type holds become the nearest it does hold.
 _RANGES: Final = {Kind.INTEGER: (-(2**31), 2**31 - 1), Kind.LONG: (-(2**63), 2**63 - 1)}
@@ -36,7 +40,7 @@ def coerce(body: dict[str, Any], shape: Structure) -> None:
 
     Raises StoreError SERIALIZATION for the first value, in the order of the body, that cannot be had.
     """
-    _coerce_members(body, shape)
+    _coerce_members(body, shape, 0)
 
 
 def coerced_attribute_value(value: Any, shape: Structure) -> Any:
@@ -44,58 +48,61 @@ def coerced_attribute_value(value: Any, shape: Structure) -> Any:
 
     Raises StoreError SERIALIZATION as `coerce` does.
     """
-    return _coerced(value, shape, _Place.ELEMENT)
+    return _coerced(value, shape, _Place.ELEMENT, 0)
 
 
-def _coerce_members(body: dict[str, Any], shape: Structure) -> None:
+def _coerce_members(body: dict[str, Any], shape: Structure, depth: int) -> None:
     for name in list(body):
         member = shape.members.get(name)
         if member is None or body[name] is None:
             del body[name]
         else:
-            body[name] = _coerced(body[name], member, _Place.FIELD)
+            body[name] = _coerced(body[name], member, _Place.FIELD, depth)
 
 
-def _coerced(value: Any, shape: Shape, place: _Place) -> Any:
+def _coerced(value: Any, shape: Shape, place: _Place, depth: int) -> Any:
+    """Return `value`, which stands in `depth` other AttributeValues, as `shape` describes it."""
     if value is None:
         # An attribute without a value is an empty one; what is wrong with that, the items' own rules say.
         return {} if shape.name == ATTRIBUTE_VALUE else None
     match shape:
         case Structure():
-            return _coerced_structure(value, shape, place)
+            return _coerced_structure(value, shape, place, depth)
         case MapShape():
-            return _coerced_map(value, shape, place)
+            return _coerced_map(value, shape, place, depth)
         case ListShape():
-            return _coerced_list(value, shape, place)
+            return _coerced_list(value, shape, place, depth)
         case Scalar():
             return _coerced_scalar(value, shape)
 
 
-def _coerced_structure(value: Any, shape: Structure, place: _Place) -> Any:
+def _coerced_structure(value: Any, shape: Structure, place: _Place, depth: int) -> Any:
     if isinstance(value, list):
         _refuse(f"Unrecognized collection type class {type_name(shape)}")
     if not isinstance(value, dict):
         _refuse(place.value)
-    _coerce_members(value, shape)
+    deeper = depth + (shape.name == ATTRIBUTE_VALUE)
+    if deeper <= _DEPTH_MAX:
+        _coerce_members(value, shape, deeper)
     return value
 
 
-def _coerced_map(value: Any, shape: MapShape, place: _Place) -> Any:
+def _coerced_map(value: Any, shape: MapShape, place: _Place, depth: int) -> Any:
     if isinstance(value, list):
         _refuse(f"Unrecognized collection type {type_name(shape)}")
     if not isinstance(value, dict):
         _refuse(_PARAMETERIZED[place])
     for key, member in value.items():
-        value[key] = _coerced(member, shape.value, _Place.ELEMENT)
+        value[key] = _coerced(member, shape.value, _Place.ELEMENT, depth)
     return value
 
 
-def _coerced_list(value: Any, shape: ListShape, place: _Place) -> Any:
+def _coerced_list(value: Any, shape: ListShape, place: _Place, depth: int) -> Any:
     if isinstance(value, dict):
         _refuse(_STRUCTURE_FOUND)
     if not isinstance(value, list):
         _refuse(_PARAMETERIZED[place])
-    value[:] = [_coerced(member, shape.member, _Place.ELEMENT) for member in value]
+    value[:] = [_coerced(member, shape.member, _Place.ELEMENT, depth) for member in value]
     return value
 
 

@@ -11,6 +11,8 @@ from router.operations.shapes import ListShape, MapShape, Scalar, Shape, Structu
 
 # A text never grows beyond this, however large the value is that it quotes.
 QUOTED_CHARACTERS_MAX: Final = 64 << 10
+# Nor does it follow a value deeper than this: twice what an item may be nested.
+_QUOTED_DEPTH_MAX: Final = 130
 
 # The table behind a set of enum values has this many buckets, whatever their number.
 _ENUM_BUCKETS: Final = 32
@@ -59,7 +61,7 @@ def quoted(value: Any, shape: Shape) -> str:
     """Return `value` as Java's `toString` writes it, cut where it grows beyond all use."""
     pieces: list[str] = []
     room = QUOTED_CHARACTERS_MAX
-    for piece in _pieces(value, shape):
+    for piece in _pieces(value, shape, 0):
         pieces.append(piece[:room])
         room -= len(piece)
         if room < 0:
@@ -67,30 +69,30 @@ def quoted(value: Any, shape: Shape) -> str:
     return "".join(pieces)
 
 
-def _pieces(value: Any, shape: Shape) -> Iterator[str]:
-    if value is None:
-        yield "null"
+def _pieces(value: Any, shape: Shape, depth: int) -> Iterator[str]:
+    if value is None or depth > _QUOTED_DEPTH_MAX:
+        yield "null" if value is None else "..."
         return
     match shape:
         case Scalar():
             yield str(value).lower() if isinstance(value, bool) else str(value)
         case ListShape():
             members = (("", member, shape.member) for member in value)
-            yield from _listed("[", members, "]")
+            yield from _listed("[", members, "]", depth)
         case MapShape():
             entries = ((f"{key}=", value[key], shape.value) for key in hash_map_order(value))
-            yield from _listed("{", entries, "}")
+            yield from _listed("{", entries, "}", depth)
         case Structure():
             parts = ((f"{lower_first(name)}=", value.get(name), part) for name, part in shape.members.items())
-            yield from _listed(f"{shape.name}(", parts, ")")
+            yield from _listed(f"{shape.name}(", parts, ")", depth)
 
 
-def _listed(opening: str, parts: Iterable[tuple[str, Any, Shape]], closing: str) -> Iterator[str]:
+def _listed(opening: str, parts: Iterable[tuple[str, Any, Shape]], closing: str, depth: int) -> Iterator[str]:
     """Yield `opening`, the labelled parts with commas between them, and `closing`."""
     before = opening
     for label, value, shape in parts:
         yield before + label
-        yield from _pieces(value, shape)
+        yield from _pieces(value, shape, depth + 1)
         before = ", "
     yield closing if before == ", " else opening + closing
 

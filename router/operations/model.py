@@ -38,8 +38,7 @@ class ServiceModel:
         self._errors_of: dict[str, tuple[str, ...]] = {}
         for raw in raw_models.values():
             self._add(raw, wording)
-        attribute_value = ShapeReader(raw_models["dynamodb"]["shapes"]).structure(ATTRIBUTE_VALUE)
-        self._attribute_value = attribute_value
+        self._attribute_value = ShapeReader(raw_models["dynamodb"]["shapes"]).structure(ATTRIBUTE_VALUE)
 
     @classmethod
     def load(cls, wording: ValidationWording = ValidationWording.CLASSIC) -> "ServiceModel":

@@ -166,3 +166,19 @@ def test_a_wrong_type_inside_an_attribute_value(value: Any, text: str) -> None:
     with pytest.raises(StoreError) as caught:
         MODEL.require_types("PutItem", {"Item": {"a": value}})
     assert caught.value.message == text
+
+
+def _nested(levels: int) -> dict[str, Any]:
+    value: dict[str, Any] = {"S": "x"}
+    for _ in range(levels):
+        value = {"L": [{"M": {"a": value}}]}
+    return value
+
+
+# Nesting as deep as a JSON parser lets through must find an end here, too, on every way through the validation.
+def test_values_nested_beyond_reason() -> None:
+    item = {"a": _nested(250)}
+    MODEL.validate("PutItem", {"TableName": "abc", "Item": item, "Unknown": 1})
+    MODEL.require_types("PutItem", {"TableName": "abc", "Item": item})
+    with pytest.raises(StoreError, match="less than or equal to 25"):
+        MODEL.validate("BatchWriteItem", {"RequestItems": {"abc": [{"PutRequest": {"Item": item}}] * 26}})
