@@ -1,65 +1,30 @@
-"""Starts and stops this node's shippers as partitions are won and lost and tables come and go.
+"""All of replication on one node, for the composition root: shippers, links and membership.
 
-Knows which partitions are led here and where their tables go. Refuses to know how a shipper works and who else leads what.
+Knows which part is told what. Refuses to know how any of them works.
 """
 
 import asyncio
 import random
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import Collection, Sequence
 
-import structlog
-
-from node.partition.access import CatalogSource, ReplicaAccess
-from node.replication import events as e
-from node.replication.core import ShipperCore, ShipperReport
+from node.partition.access import CatalogSource
 from node.replication.gateways import Gateways
-from node.replication.link import Link
-from node.replication.memberships import destinations, memberships_of
-from node.replication.shipper import CatalogChanges, Shipper
-from wire.catalog import CATALOG_PARTITION, PartitionId
+from node.replication.membership import MembershipDriver
+from node.replication.shipper import CatalogChanges
+from node.replication.shippers import LinkReport, Node, ShippersDriver
+from wire.catalog import PartitionId
 from wire.clock import Clock
-
-RESTART_SECONDS: Final = 1.0
-
-_log = structlog.get_logger(__name__)
-
-
-class Node(Protocol):
-    """The part of `node.partition.access.NodeAccess` that replication uses."""
-
-    def replica(self, partition: PartitionId) -> ReplicaAccess | None:
-        """Return a replica hosted here, or None."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplicationSettings:
-    """This region among all: its name, the numbers of every region by name, and the longest back-off."""
-
-    region: str
-    numbers: Mapping[str, int]
-    backoff_seconds_max: float = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkReport:
-    """What one partition led here ships to one region."""
-
-    destination: str
-    partition: PartitionId
-    state: str  # up, cut, paused, delayed, down
-    shipper: ShipperReport
+from wire.cluster import ClusterSpec
 
 
 class ReplicationDriver:
-    """Own every shipper and link of a node. `run` it; call the rest on the event loop as things happen."""
+    """Replicate what this node leads. `run` it; call the rest on the event loop as things happen, before `run` too."""
 
     def __init__(
         self,
         *,
-        settings: ReplicationSettings,
+        cluster: ClusterSpec,
+        region: str,
         node: Node,
         catalog: CatalogSource,
         changes: CatalogChanges,
@@ -67,152 +32,53 @@ class ReplicationDriver:
         clock: Clock,
         randomness: random.Random,
     ) -> None:
-        self._settings = settings
-        self._node = node
-        self._catalog = catalog
-        self._changes = changes
-        self._gateways = gateways
-        self._clock = clock
-        self._randomness = randomness
-        self._leading: dict[PartitionId, int] = {}  # and the catalog version at which that began
-        self._links: dict[str, Link] = {}
-        self._shippers: dict[tuple[PartitionId, str], Shipper] = {}
-        self._running: dict[tuple[PartitionId, str], asyncio.Task[None]] = {}
-        self._tasks: asyncio.TaskGroup | None = None
+        backoff_seconds_max = cluster.settings.link_backoff_ms_max / 1000
+        self._shippers = ShippersDriver(
+            region=region,
+            numbers={each.name: each.number for each in cluster.regions},
+            backoff_seconds_max=backoff_seconds_max,
+            node=node,
+            catalog=catalog,
+            changes=changes,
+            gateways=gateways,
+            clock=clock,
+            randomness=randomness,
+        )
+        self._membership = MembershipDriver(
+            region=region,
+            catalog=catalog,
+            changes=changes,
+            gateways=gateways,
+            clock=clock,
+            randomness=randomness,
+            backoff_seconds_max=backoff_seconds_max,
+        )
 
     async def run(self) -> None:
-        """Ship until cancelled."""
+        """Replicate until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            try:
-                self.catalog_changed()
-                await asyncio.get_running_loop().create_future()
-            finally:
-                self._tasks = None
-                self._shippers.clear()
-                self._running.clear()
+            tasks.create_task(self._shippers.run())
+            tasks.create_task(self._membership.run())
 
     def leadership_ready(self, partition: PartitionId) -> None:
-        """Begin to ship a partition: this node leads it and has applied all that was committed before."""
-        if partition != CATALOG_PARTITION:
-            self._leading[partition] = self._catalog.view.version
-            self._start_missing()
+        """Take a partition on: this node leads it and has applied all that was committed before."""
+        self._shippers.leadership_ready(partition)
+        self._membership.leadership_ready(partition)
 
     def leadership_lost(self, partition: PartitionId) -> None:
-        """Stop shipping a partition; its next leader carries on."""
-        self._leading.pop(partition, None)
-        for key in [key for key in self._shippers if key[0] == partition]:
-            self._stop(key)
+        """Leave a partition to its next leader."""
+        self._shippers.leadership_lost(partition)
+        self._membership.leadership_lost(partition)
 
     def changes_applied(self, partition: PartitionId, tables: Collection[int], latest: int) -> None:
-        """Wake the shippers of a partition: records of these tables were applied, the last one numbered `latest`."""
-        event = e.ChangesApplied(tables=tuple(tables), latest=latest)
-        for shipper in self._of_partition(partition):
-            shipper.step(event)
+        """Note that change records of these tables were applied to a partition, the last one numbered `latest`."""
+        self._shippers.changes_applied(partition, tables, latest)
 
     def catalog_changed(self) -> None:
-        """Look at the catalog again: tables, members and links."""
-        for name, link in self._links.items():
-            link.set_spec(self._catalog.view.link(name))
-        wanted = destinations(self._catalog.view)
-        for (partition, destination), shipper in list(self._shippers.items()):
-            shipper.step(self._tables(partition, destination))
-            if destination not in wanted:
-                self._retire(partition, destination)
-        self._start_missing()
+        """Look at the catalog view again."""
+        self._shippers.catalog_changed()
+        self._membership.catalog_changed()
 
-    def link_is_cut(self, destination: str) -> bool:
-        """Tell whether a tester cut the link to a region."""
-        link = self._links.get(destination)
-        return link is not None and link.is_cut
-
-    def status(self) -> tuple[LinkReport, ...]:
+    def status(self) -> Sequence[LinkReport]:
         """Return a row for every partition led here and region it ships to."""
-        return tuple(
-            LinkReport(
-                destination=destination,
-                partition=partition,
-                state=self._links[destination].state,
-                shipper=shipper.report(),
-            )
-            for (partition, destination), shipper in sorted(self._shippers.items())
-        )
-
-    def is_settled(self, partition: PartitionId, table: int, regions: Collection[str]) -> bool:
-        """Tell whether these regions have acknowledged all that a partition led here has of a table."""
-        found = [self._shippers.get((partition, region)) for region in regions]
-        return all(shipper is not None and shipper.is_settled(table) for shipper in found)
-
-    def _start_missing(self) -> None:
-        if self._tasks is None:
-            return
-        for destination in destinations(self._catalog.view):
-            for partition in self._leading:
-                if (partition, destination) not in self._shippers:
-                    self._start(partition, destination, self._tasks)
-
-    def _start(self, partition: PartitionId, destination: str, tasks: asyncio.TaskGroup) -> None:
-        replica = self._node.replica(partition)
-        assert replica is not None, f"partition {partition} is led here, but there is no replica of it"
-        link = self._link(destination, tasks)
-        core = ShipperCore(
-            catalog_version=self._leading[partition],
-            backoff_seconds_max=self._settings.backoff_seconds_max,
-            batch_ids=link.batch_ids,
-        )
-        shipper = Shipper(
-            replica=replica,
-            link=link,
-            core=core,
-            region=self._settings.numbers[self._settings.region],
-            clock=self._clock,
-            catalog=self._changes,
-        )
-        self._shippers[partition, destination] = shipper
-        self._running[partition, destination] = tasks.create_task(self._run(shipper))
-        shipper.step(self._tables(partition, destination))
-
-    def _link(self, destination: str, tasks: asyncio.TaskGroup) -> Link:
-        link = self._links.get(destination)
-        if link is None:
-            backoff = self._settings.backoff_seconds_max
-            link = Link(destination, self._gateways, self._clock, self._randomness, backoff)
-            link.set_spec(self._catalog.view.link(destination))
-            self._links[destination] = link
-            tasks.create_task(link.run())
-        return link
-
-    async def _run(self, shipper: Shipper) -> None:
-        """Own a shipper's task: one that fails is started anew from its cursors."""
-        key = PartitionId(shipper.partition), shipper.destination
-        try:
-            await shipper.run()
-        except Exception:  # noqa: BLE001  # the one place that owns this task: it logs and starts it anew
-            _log.exception("shipper_failed", partition=shipper.partition, destination=shipper.destination)
-            await asyncio.sleep(RESTART_SECONDS)
-            if self._shippers.get(key) is shipper:
-                del self._shippers[key]
-                self._start_missing()
-
-    def _stop(self, key: tuple[PartitionId, str]) -> None:
-        del self._shippers[key]
-        self._running.pop(key).cancel()
-
-    def _retire(self, partition: PartitionId, destination: str) -> None:
-        """Let a shipper without tables go, after it has removed its cursors."""
-        self._shippers.pop((partition, destination)).retire()
-        del self._running[partition, destination]
-
-    def _of_partition(self, partition: PartitionId) -> Iterator[Shipper]:
-        return (shipper for (number, _), shipper in self._shippers.items() if number == partition)
-
-    def _tables(self, partition: PartitionId, destination: str) -> e.TablesChanged:
-        return e.TablesChanged(
-            memberships=memberships_of(
-                self._catalog.view,
-                destination=destination,
-                partition=partition,
-                region=self._settings.region,
-                numbers=self._settings.numbers,
-            )
-        )
+        return self._shippers.status()

@@ -4,7 +4,7 @@ Satisfies `node.replication.gateways.Gateways`. Knows addresses and messages. Re
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -13,11 +13,12 @@ import grpc.aio
 
 from node.replication.cursors import BatchId
 from node.replication.gateways import BatchAnswer, GatewayConnection, LinkBrokenError, OutgoingBatch
+from node.replication.shippers import LinkReport
 from wire.catalog import CatalogChange, Decided, encode_change
 from wire.convert import change_to_proto
 from wire.errors import ErrorCode, StoreError
 from wire.limits import GRPC_MESSAGE_BYTES_MAX
-from wire.v1 import gateway_pb2, gateway_pb2_grpc
+from wire.v1 import admin_pb2, gateway_pb2, gateway_pb2_grpc
 
 CONNECT_SECONDS: Final = 3.0
 
@@ -128,3 +129,24 @@ def _text(error: Exception) -> str:
     if isinstance(error, grpc.aio.AioRpcError):
         return f"{error.code().name}: {error.details()}"
     return str(error)
+
+
+def link_statuses(reports: Iterable[LinkReport]) -> list[admin_pb2.LinkStatus]:
+    """Return what replication reports as operators ask for it."""
+    return [_link_status(report) for report in reports]
+
+
+def _link_status(report: LinkReport) -> admin_pb2.LinkStatus:
+    shipper = report.shipper
+    return admin_pb2.LinkStatus(
+        destination=report.destination,
+        partition=report.partition,
+        state=report.state,
+        lag_seconds=shipper.lag_seconds,
+        pending_records=shipper.pending_records,
+        shipped=shipper.shipped,
+        superseded=shipper.superseded,
+        errors=shipper.errors,
+        last_error=shipper.last_error,
+        backfilling_tables=shipper.backfilling_tables,
+    )
