@@ -13,7 +13,9 @@ from node.catalog.decisions import decide
 from node.catalog.rules import CatalogRules, Decision, next_version
 from node.partition.machine import Evaluation
 from node.storage.engine import Space, Transaction, View
+from node.storage.errors import DamagedRecord
 from node.storage.layout import state_key, successor
+from node.storage.sealed import sealed, unsealed
 from wire.catalog import (
     CATALOG_PARTITION,
     CatalogView,
@@ -138,14 +140,22 @@ def write_delta(delta: Delta, transaction: Transaction) -> None:
         if value is None:
             transaction.delete(Space.STATE, stored)
         else:
-            transaction.put(Space.STATE, stored, value)
-    transaction.put(Space.STATE, _VERSION, str(delta.version).encode("ascii"))
+            transaction.put(Space.STATE, stored, sealed(value))
+    transaction.put(Space.STATE, _VERSION, sealed(str(delta.version).encode("ascii")))
 
 
 def read_state(view: View) -> Delta:
-    """Return all rows on disk as a full delta; version 0 before there are any."""
+    """Return all rows on disk as a full delta; version 0 before there are any. Raises DamagedRecord."""
     version = view.get(Space.STATE, _VERSION)
-    rows = {
-        stored[len(_ROW) :].decode("utf-8"): value for stored, value in view.scan(Space.STATE, _ROW, successor(_ROW))
+    rows: dict[str, bytes | None] = {
+        stored[len(_ROW) :].decode("utf-8"): _whole(stored, value)
+        for stored, value in view.scan(Space.STATE, _ROW, successor(_ROW))
     }
-    return Delta(int(version or b"0"), rows, full=True)
+    return Delta(0 if version is None else int(_whole(_VERSION, version)), rows, full=True)
+
+
+def _whole(stored: bytes, value: bytes) -> bytes:
+    whole = unsealed(value)
+    if whole is None:
+        raise DamagedRecord(f"the catalog's row {stored[4:].decode('utf-8', 'replace')!r} does not match its checksum")
+    return whole

@@ -5,10 +5,12 @@ import pytest
 from node.catalog.machine import CatalogMachine, read_state, write_delta
 from node.catalog.placement import founding_delta
 from node.partition.machine import Evaluation, StateMachine
-from node.storage.engine import Engine
+from node.storage.engine import Engine, Space
+from node.storage.errors import DamagedRecord
+from node.storage.layout import state_key
 from node.storage.memory_engine import MemoryEngine
 from tests.support.rpc_catalog import RULES, create, region_entry
-from wire.catalog import CatalogChange, Decided, DeleteTable, Delta, FinishTable, encode_change
+from wire.catalog import CATALOG_PARTITION, CatalogChange, Decided, DeleteTable, Delta, FinishTable, encode_change
 from wire.cluster import Settings
 from wire.commands import CatalogDecided, ChangeCatalog, Failed, Get
 from wire.errors import ErrorCode
@@ -127,3 +129,14 @@ def test_an_empty_disk_is_version_zero() -> None:
     with MemoryEngine().snapshot() as view:
         machine.restored(view)
     assert (machine.view.version, told) == (0, [])
+
+
+# A flipped bit in the catalog could send every write of a table elsewhere: it is reported, never believed.
+def test_a_damaged_row_is_not_believed(replica: Replica) -> None:
+    key = state_key(CATALOG_PARTITION, "catalog/row/node/us-east-1-1")
+    with replica.engine.snapshot() as view:
+        stored = view.get(Space.STATE, key)
+    assert stored is not None
+    replica.engine.write(lambda transaction: transaction.put(Space.STATE, key, stored[:-1] + b"!"))
+    with replica.engine.snapshot() as view, pytest.raises(DamagedRecord, match="node/us-east-1-1"):
+        read_state(view)
