@@ -46,7 +46,7 @@ def parse_all(request: RequestExpressions, text: str, type_: AttributeType) -> l
 
 
 # A router must outlive its clients' mistakes.
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(words, placeholders, st.sampled_from(["S", "N", "B"]))
 def test_random_texts(text: str, values: dict[str, Any], type_: AttributeType) -> None:
     refusals = parse_all(RequestExpressions({"#n": "name", "#m": "a.b"}, values), text, type_)
@@ -57,6 +57,7 @@ def test_random_texts(text: str, values: dict[str, Any], type_: AttributeType) -
 
 
 # Names and values are a client's as well.
+@settings(deadline=None)
 @given(
     st.dictionaries(st.text("#:ab \n", max_size=4), st.text(max_size=3), max_size=3),
     st.dictionaries(words, st.just({"S": "x"}), max_size=2),

@@ -57,7 +57,7 @@ def request_for(printer: Printer, values: list[AttributeValue]) -> RequestExpres
 
 
 # Precedence, parentheses, placeholders: none of it may change what a condition means.
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(conditions)
 def test_conditions(tree: Tree) -> None:
     assume(is_acceptable(tree))
@@ -71,6 +71,7 @@ def test_conditions(tree: Tree) -> None:
 
 
 # Sections of an update come in any order.
+@settings(deadline=None)
 @given(updates())
 def test_updates(tree: Tree) -> None:
     assume(is_acceptable(tree))
@@ -87,6 +88,7 @@ def test_updates(tree: Tree) -> None:
 
 
 # Any name may stand behind a placeholder.
+@settings(deadline=None)
 @given(projections())
 def test_projections(tree: Tree) -> None:
     printer = Printer()

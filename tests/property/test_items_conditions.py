@@ -114,7 +114,7 @@ class Reader:
 
 
 # A conditional write stands or falls with this.
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.data(), conditions, value_lists)
 def test_conditions_agree_with_a_plain_reading(data: st.DataObject, tree: Tree, values: list[AttributeValue]) -> None:
     item = data.draw(items_for(tree))

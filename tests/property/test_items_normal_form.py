@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import orjson
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.attribute_values import raw_items, raw_values
@@ -63,6 +63,7 @@ def number_cost(number: Decimal) -> int:
 
 
 # A stored body is never normalized again, so once must be enough.
+@settings(deadline=None)
 @given(raw_items)
 def test_normal_form_is_final(item: Item) -> None:
     form, size = normalized_item(item)
@@ -71,6 +72,7 @@ def test_normal_form_is_final(item: Item) -> None:
 
 
 # Replicas and conditions compare forms: equal values must come to the same one.
+@settings(deadline=None)
 @given(raw_values, st.integers(0, 2**32))
 def test_equal_values_have_one_form(value: AttributeValue, seed: int) -> None:
     form, other = normalized_value(value), normalized_value(shuffled(value, Random(seed)))
@@ -79,6 +81,7 @@ def test_equal_values_have_one_form(value: AttributeValue, seed: int) -> None:
 
 
 # Users are billed by this number.
+@settings(deadline=None)
 @given(raw_items)
 def test_sizes(item: Item) -> None:
     form, size = normalized_item(item)
@@ -87,6 +90,7 @@ def test_sizes(item: Item) -> None:
 
 
 # Values are equal exactly when their normal forms are, however they are written.
+@settings(deadline=None)
 @given(raw_values, raw_values)
 def test_equality_is_that_of_forms(left: AttributeValue, right: AttributeValue) -> None:
     left, right = normalized_value(left), normalized_value(right)

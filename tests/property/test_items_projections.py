@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.items.projections import compiled_projection
@@ -35,6 +35,7 @@ def put_together(found: list[tuple[list[Step], AttributeValue]]) -> AttributeVal
 
 
 # A client asks for a part and must get that part, and no more.
+@settings(deadline=None)
 @given(st.data(), projections())
 def test_projections_agree_with_plain_lookups(data: st.DataObject, tree: Tree) -> None:
     item = data.draw(items_for(tree))

@@ -164,7 +164,7 @@ def outcome(tree: Tree, old: Item | None, values: list[AttributeValue]) -> Item 
 
 
 # What the leader computes is what every replica stores; there is no second chance to get it right.
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.data(), updates(), value_lists)
 def test_updates_agree_with_a_plain_model(data: st.DataObject, tree: Tree, values: list[AttributeValue]) -> None:
     old = data.draw(items_for(tree))
@@ -176,12 +176,14 @@ def test_updates_agree_with_a_plain_model(data: st.DataObject, tree: Tree, value
 
 
 # A missing item follows the same rules, but for what it starts from.
+@settings(deadline=None)
 @given(updates(), value_lists)
 def test_updates_of_missing_items(tree: Tree, values: list[AttributeValue]) -> None:
     assert outcome(tree, None, values) == outcome_of_model(tree, None, values)
 
 
 # What an update makes is in normal form again, and its size is known without measuring it all.
+@settings(deadline=None)
 @given(st.data(), updates(), value_lists)
 def test_results_are_normal_and_measured(data: st.DataObject, tree: Tree, values: list[AttributeValue]) -> None:
     old = data.draw(items_for(tree))
