@@ -5,7 +5,7 @@ Pure text work. Source: "Create a signed AWS API request" in the IAM user guide.
 
 import hashlib
 import posixpath
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_plus
 
 from router.http.messages import Headers, HttpRequest
 
@@ -71,7 +71,8 @@ def canonical_query(query: str, without: str = "") -> str:
 
 
 def _reescaped(text: str) -> str:
-    return quote(unquote(text, errors="surrogateescape"), safe="-_.~", errors="surrogateescape")
+    # A plus is a blank here: botocore sends one so, and signs it as %20.
+    return quote(unquote_plus(text, errors="surrogateescape"), safe="-_.~", errors="surrogateescape")
 
 
 def payload_hash(request: HttpRequest, declared: str | None) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote_plus
 
 from router.http.canonical import canonical_headers, canonical_path, canonical_query, canonical_request, payload_hash
 from router.http.messages import Headers, HttpRequest
@@ -115,7 +115,7 @@ def _query_parameters(query: str) -> dict[str, str]:
     parameters: dict[str, str] = {}
     for part in query.split("&"):
         name, _, value = part.partition("=")
-        parameters.setdefault(unquote(name), unquote(value))
+        parameters.setdefault(unquote_plus(name), unquote_plus(value))
     return parameters
 
 

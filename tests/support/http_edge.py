@@ -21,22 +21,6 @@ from wire.clock import SystemClock
 CREDENTIALS = {"AKIDEXAMPLE": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "other": "secret"}
 
 
-class FixedClock:
-    """A clock that stands where it was put."""
-
-    def __init__(self, wall_ms: int = 1_767_225_600_000) -> None:
-        self.now_ms = wall_ms
-
-    def monotonic(self) -> float:
-        return 100.0
-
-    def wall_ms(self) -> int:
-        return self.now_ms
-
-    def wall(self) -> float:
-        return self.now_ms / 1000
-
-
 async def echo(context: RequestContext, body: dict[str, Any]) -> bytes:
     """Answer a ListTables with what was asked, as table names a client lets through."""
     return json.dumps({"TableNames": [context.region, context.endpoint, json.dumps(body, sort_keys=True)]}).encode()

@@ -10,7 +10,7 @@ import pytest
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
@@ -135,7 +135,8 @@ def test_any_header_value_and_body(value: str, body: bytes) -> None:
     assert _verified(request).access_key_id == KEY_ID
 
 
-# Paths and queries are not used by DynamoDB, but proxies add them, and they are signed.
+# Paths and queries are not used by DynamoDB, but proxies add them, and they are signed. A blank travels as a plus.
+@example(names=["A"], value=" ")
 @given(
     names=st.lists(st.text(string.ascii_letters + "-_.~", min_size=1, max_size=5), max_size=4),
     value=st.text(max_size=8),
