@@ -1,7 +1,7 @@
 """What one log entry carries: the effects of one turn, under the catalog version they were decided with.
 
-Layout, big endian: format u8 | catalog version u64 | pieces; a piece is kind u8 | length u32 | bytes. Knows this framing;
-refuses to know what an effect means.
+Layout, big endian: format u8 | catalog version u64 | pieces; a piece is kind u8 | length u32 | bytes. Knows this
+framing; refuses to know what an effect means.
 """
 
 import struct
@@ -62,7 +62,10 @@ def encode_entry(catalog_version: int, pieces: Sequence[bytes]) -> bytes:
 
 
 def decode_entry(payload: bytes) -> EntryContent:
-    """Take an entry's payload apart. An unknown format or kind is one that a newer release wrote: a failed assertion."""
+    """Take an entry's payload apart. An unknown format or kind is one that a newer release wrote.
+
+    A failed assertion.
+    """
     format_, catalog_version = _HEAD.unpack_from(payload)
     assert format_ == FORMAT, f"expected entry format {FORMAT}, found {format_}: this release is too old for this log"
     effects: list[bytes] = []

@@ -10,19 +10,29 @@ from node.partition.effects import apply_effect
 from node.partition.machine import Evaluation
 from node.partition.merges import MergeRules, decide_merge
 from node.partition.overlay import Overlay
+from node.partition.reads import got, read_range
+from node.partition.rows import read_progress
 from node.partition.writes import decide_write, removed_or_kept
 from node.storage.engine import Transaction, View
-from node.storage.errors import DamagedRecord
+from node.storage.errors import DamagedRecord, StorageError
 from node.storage.items import find
 from node.storage.records import Record
-from wire.commands import Command, Failed, Merge, Write
+from node.streams.pages import read_page
+from wire.catalog import Placement
+from wire.commands import Command, Failed, Get, Merge, Outcome, Range, ReadChanges, Write
 from wire.errors import ErrorCode, StoreError
-from wire.keys import ItemKey, key_hash
+from wire.keys import ItemKey, TokenRange, key_hash
 from wire.tables import TableSpec
 
 Tables = Callable[[], Mapping[int, TableSpec]]
 
 TABLE_UNKNOWN = Failed(ErrorCode.RESOURCE_NOT_FOUND, "Requested resource not found")
+
+
+def storage_failure(error: StorageError) -> Failed:
+    """Return the outcome of a read that storage could not do: damage, or a view that was taken away."""
+    code = ErrorCode.DAMAGED if isinstance(error, DamagedRecord) else ErrorCode.NOT_READY
+    return Failed(code, str(error))
 
 
 class ItemMachine:
@@ -49,8 +59,8 @@ class ItemMachine:
             if isinstance(command, Write):
                 return self._evaluate_write(command, table, view, index)
             return self._evaluate_merge(command, table, view, index)
-        except DamagedRecord as error:
-            return Evaluation(b"", Failed(ErrorCode.DAMAGED, str(error)))
+        except StorageError as error:
+            return Evaluation(b"", storage_failure(error))
 
     def apply(self, effects: Sequence[bytes], sequence: int, transaction: Transaction) -> int:
         """Write effects in order, on the writer's thread; return the last sequence number in use."""
@@ -72,11 +82,29 @@ class ItemMachine:
         self._overlay = Overlay()
 
     def committed(self, table: int, key: ItemKey, view: View, commit: int) -> Record | None:
-        """Return an item's newest state by an entry up to `commit`, a tombstone included. Raises DamagedRecord."""
+        """Return an item's newest state by an entry up to `commit`, a tombstone included. Raises StorageError."""
         pending = self._overlay.committed(table, key, commit)
         if pending is not None:
             return pending.record
         return find(view, table, 0, key, key_hash(key.partition))
+
+    def read(self, command: Get | Range | ReadChanges, view: View, commit: int, placement: Placement) -> Outcome:
+        """Return what a read sees: one item with entries up to `commit`, many of the applied state.
+
+        Raises StorageError.
+        """
+        if command.table not in self._tables():
+            return TABLE_UNKNOWN
+        if isinstance(command, Get):
+            return got(command, self.committed(command.table, command.key, view, commit))
+        if isinstance(command, Range):
+            return read_range(command, view, TokenRange(placement.lower, placement.upper))
+        latest = read_progress(view, self._partition).sequence
+        return read_page(view, self._partition, *command, latest)
+
+    def failure(self, error: StorageError) -> Failed:
+        """Return the outcome of a read that storage could not do."""
+        return storage_failure(error)
 
     def last_index(self, table: int) -> int:
         """Return the last entry that changed a table and may not be applied yet; 0 = none."""
@@ -99,19 +127,22 @@ class ItemMachine:
 
     def _evaluate_merge(self, command: Merge, table: TableSpec, view: View, index: int) -> Evaluation:
         rests_on = 0
+        # Kept apart until the whole merge is decided: a read that fails in the middle must leave nothing pending.
+        fresh: dict[ItemKey, Record] = {}
 
         def find_newest(key: ItemKey) -> Record | None:
             nonlocal rests_on
+            if key in fresh:
+                return fresh[key]
             pending = self._overlay.newest(command.table, key)
             if pending is None:
                 return find(view, command.table, 0, key, key_hash(key.partition))
             rests_on = max(rests_on, pending.entry_index)
             return pending.record
 
-        def remember(key: ItemKey, record: Record) -> None:
+        effect, outcome = decide_merge(command, table, find_newest, fresh.__setitem__, self._rules)
+        for key, record in fresh.items():
             self._remember(table, key, record, index)
-
-        effect, outcome = decide_merge(command, table, find_newest, remember, self._rules)
         return Evaluation(effect, outcome, rests_on)
 
     def _remember(self, table: TableSpec, key: ItemKey, record: Record, index: int) -> None:

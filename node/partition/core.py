@@ -1,0 +1,472 @@
+"""One replica of a partition: requests and messages in, turns and answers out.
+
+Pure: it reads views it is given and calls back with answers, and leaves disks, networks and timers to its driver. One
+turn gathers every write that waits into one log entry; a write is answered when its entry is committed, a strong read
+when leadership is certain for the moment it was read at.
+
+How a write travels: `submit` queues it, `turn` evaluates it against the newest state and proposes the effect, the
+driver persists and sends, `step` and `persisted` move the commit index, which answers it; its effect is applied
+later.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from node.consensus.core import ConsensusCore
+from node.consensus.types import (
+    NO_REPLICA,
+    Index,
+    Message,
+    NotLeader,
+    RefusalReason,
+    Refused,
+    ReplicaId,
+    Role,
+)
+from node.partition.entries import Cursor, cursor_piece, effect_piece, encode_entry
+from node.partition.items import ItemMachine
+from node.partition.lease import Lease
+from node.partition.machine import StateMachine
+from node.partition.rows import Progress
+from node.partition.strong_reads import StrongReads
+from node.partition.turns import ApplyPlan, Turn, planned, rejection, withholds
+from node.partition.waiting import LOST, TOO_LATE, Committing, Done, Judged, Waiting
+from node.storage.engine import View
+from node.storage.errors import StorageError
+from wire import commands
+from wire.catalog import NodeId, Placement
+from wire.commands import ChangeCatalog, Failed, Get, Outcome, Range, ReadChanges, Request, Written
+from wire.errors import ErrorCode
+from wire.limits import ENTRY_BYTES_MAX
+
+ENTRY_CLOSES_BYTES = ENTRY_BYTES_MAX // 2
+"""A turn evaluates no further write once its entry is this large; no single effect is larger than the other half."""
+
+_DONE = Written(b"", 0, 0)
+_OVERLOADED = Failed(ErrorCode.OVERLOADED, "too many requests wait for this partition")
+_FULL = Failed(ErrorCode.STORAGE_FULL, "the node's disk is full: writes are refused until there is space")
+_INSTALLING = Failed(ErrorCode.NOT_READY, "this replica is receiving its data")
+_UNREADY = Failed(ErrorCode.NOT_READY, "the new leader has not caught up yet")
+_FOREIGN = Failed(ErrorCode.INTERNAL, "this partition does not take such commands")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionConfig:
+    """Bound one partition."""
+
+    waiting_requests_max: int = 8_192
+    """Requests not answered yet; when full, new ones are answered OVERLOADED at once."""
+    turn_requests_max: int = 512
+    """Writes evaluated in one turn; the rest waits for the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a partition needs of its node: time, a view of applied state, the catalog's version."""
+
+    monotonic: Callable[[], float]
+    open_view: Callable[[], View]
+    catalog_version: Callable[[], int]
+
+
+class PartitionCore:
+    """One replica.
+
+    Invariants: at most one Ready waits for the disk; nothing is answered as written before it is committed; only a
+    leader that has applied an entry of its own term answers writes and strong reads. With `lease_seconds` = 0 every
+    strong read asks a quorum.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: PartitionConfig,
+        lease_seconds: float,
+        consensus: ConsensusCore,
+        machine: StateMachine,
+        placement: Placement,
+        progress: Progress,
+        surroundings: Surroundings,
+    ) -> None:
+        self.consensus = consensus
+        self.placement = placement
+        self.is_storage_full = False
+        self.is_installing = False
+        self._config = config
+        self._machine = machine
+        self._items = machine if isinstance(machine, ItemMachine) else None
+        self._monotonic = surroundings.monotonic
+        self._open_view = surroundings.open_view
+        self._catalog_version = surroundings.catalog_version
+        self._catalog_needed = progress.catalog_version
+        self._applied = int(consensus.applied)
+        self._commit_seen = int(consensus.commit)
+        self._leading_term = 0
+        self._term_start = 0
+        self._is_transferring = False
+        self._is_ready = False
+        self._in_flight: Turn | None = None
+        self._lease = Lease(lease_seconds)
+        self._queue: deque[Waiting] = deque()
+        self._committing = Committing()
+        self._reads = StrongReads()
+        self._rejections: list[Message] = []
+
+    # What it is at present.
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether this replica leads and may serve."""
+        return self._is_ready
+
+    @property
+    def is_leader(self) -> bool:
+        """Tell whether this replica leads, ready or not."""
+        return self._leading_term != 0
+
+    @property
+    def term_led(self) -> int:
+        """Return the term in which this replica leads now; 0 when it does not."""
+        return self._leading_term
+
+    @property
+    def applied_index(self) -> int:
+        """Return the index up to which state is applied on disk."""
+        return self._applied
+
+    @property
+    def waiting_count(self) -> int:
+        """Return how many requests are not answered yet."""
+        return len(self._queue) + self._committing.count + self._reads.count
+
+    @property
+    def wants_apply(self) -> bool:
+        """Tell whether somebody waits for what is committed to be applied, so that it should not be put off."""
+        return self._reads.waits_for_apply or (self._leading_term != 0 and not self._is_ready)
+
+    @property
+    def is_persisting(self) -> bool:
+        """Tell whether a turn waits for the disk."""
+        return self._in_flight is not None
+
+    @property
+    def leader_node(self) -> NodeId:
+        """Return the node of the leader, as far as this replica knows, or empty."""
+        return self.placement.node_of(self.consensus.leader) or NodeId("")
+
+    # Requests.
+
+    def submit(self, request: Request, done: Done) -> None:
+        """Take a request; `done` is called once, perhaps at once."""
+        command = request.command
+        if request.epoch != self.placement.epoch:
+            done(request.id, self._stale(request.epoch))
+            return
+        if not self._takes(command):
+            done(request.id, _FOREIGN)
+            return
+        deadline = self._monotonic() + request.timeout_ms / 1_000
+        waiting = Waiting(request.id, done, deadline, command)
+        if isinstance(command, (Get, Range)) and not command.consistent:
+            done(request.id, _INSTALLING if self.is_installing else self._look(command))
+        elif not self._is_ready:
+            done(request.id, self._unready())
+        elif isinstance(command, ReadChanges):
+            done(request.id, self._look(command))
+        elif isinstance(command, (Get, Range)):
+            self._read_strongly(waiting)
+        else:
+            self._enqueue(waiting)
+
+    def propose_cursor(self, cursor: Cursor, timeout_seconds: float, done: Done) -> None:
+        """Set a replicated cursor; done gets Written once it is committed."""
+        if not self._is_ready:
+            done(0, self._unready())
+            return
+        self._enqueue(Waiting(0, done, self._monotonic() + timeout_seconds, cursor))
+
+    def _enqueue(self, waiting: Waiting) -> None:
+        if self.is_storage_full:
+            waiting.done(waiting.id, _FULL)
+        elif self.waiting_count >= self._config.waiting_requests_max:
+            waiting.done(waiting.id, _OVERLOADED)
+        else:
+            self._queue.append(waiting)
+
+    def _takes(self, command: commands.Command) -> bool:
+        return (self._items is None) == isinstance(command, ChangeCatalog)
+
+    def _stale(self, epoch: int) -> Failed:
+        text = f"partition {self.placement.partition} is at epoch {self.placement.epoch}, the request at {epoch}"
+        return Failed(ErrorCode.STALE_EPOCH, text)
+
+    def _unready(self) -> Outcome:
+        if self.is_installing:
+            return _INSTALLING
+        return _UNREADY if self._leading_term else commands.NotLeader(self.leader_node)
+
+    # Messages and time.
+
+    def step(self, message: Message) -> None:
+        """Take a consensus message in."""
+        if self.is_installing and (refused := withholds(message)):
+            # Its log is whole but its data is not: appends are refused, so that the leader sends a snapshot again.
+            self._rejections += rejection(message)
+            message = refused
+        self.consensus.step(message)
+        self._observe()
+
+    def tick(self) -> None:
+        """Let one tick of time pass."""
+        self.consensus.tick()
+        self._observe()
+        if self._queue or self._reads.count:
+            self._sweep(self._monotonic())
+        if self._is_transferring and self.consensus.status().transferee == NO_REPLICA:
+            self._is_transferring = False
+
+    def transfer(self, to: ReplicaId) -> bool:
+        """Hand leadership to another replica; writes wait meanwhile. Tell whether that has begun."""
+        self._is_transferring = self.consensus.transfer_leadership(to) is None
+        return self._is_transferring
+
+    def campaign(self) -> None:
+        """Try to lead now, where consensus allows it."""
+        if not self.is_installing and self.consensus.campaign():
+            self._observe()
+
+    def catalog_changed(self) -> None:
+        """Look again whether the node's view is as new as the state needs."""
+        self._settle_readiness()
+
+    def has_work(self) -> bool:
+        """Tell whether a turn now would do anything."""
+        if self._in_flight is not None:
+            return False
+        return bool(self._queue or self._reads.unconfirmed or self._rejections) or self.consensus.has_ready()
+
+    # Turns.
+
+    def turn(self) -> Turn | None:
+        """Evaluate and propose what waits; return what to persist, send and apply, or None when there is nothing.
+
+        A turn that need not be synced counts as persisted at once; for the others the driver calls `persisted`.
+        """
+        if self._in_flight is not None:
+            return None
+        if self._queue and self._is_ready and not self._is_transferring:
+            self._propose()
+        if self._reads.unconfirmed and self._leading_term:
+            self._reads.ask(self.consensus)
+        if not self.consensus.has_ready():
+            return None
+        now = self._monotonic()
+        ready = self.consensus.ready()
+        if ready.heartbeat_round:
+            self._lease.sent(ready.heartbeat_round, now)
+        plan = None
+        if ready.committed and not self.is_installing:
+            plan = planned(ready.committed, self.consensus)
+            self._catalog_needed = max(self._catalog_needed, plan.catalog_version)
+        turn = Turn.of(ready, plan, self._rejections, is_silent=self.is_installing)
+        self._rejections = []
+        if ready.must_sync:
+            self._in_flight = turn
+        else:
+            self.consensus.advance(ready)
+            self._observe()
+        for context in ready.read_states:
+            self._confirmed(self._reads.confirmed(context.context))
+        return turn
+
+    def persisted(self, turn: Turn) -> None:
+        """Note that a turn is on disk."""
+        assert turn is self._in_flight, "expected the turn in flight"
+        self._in_flight = None
+        self.consensus.advance(turn.ready)
+        self._observe()
+
+    def applied(self, plan: ApplyPlan) -> None:
+        """Note that a plan is on disk."""
+        self._machine.applied(plan.effects, plan.through)
+        self._applied = plan.through
+        self.consensus.applied_to(Index(plan.through))
+        self._observe()
+        self._settle_readiness()
+        for waiting, is_confirmed in self._reads.applied(plan.through):
+            self._read_now(waiting, is_confirmed=is_confirmed)
+
+    def restored(self, view: View, progress: Progress) -> None:
+        """Go on from an installed snapshot, which `persisted` has been told of."""
+        self._machine.restored(view)
+        self._catalog_needed = max(self._catalog_needed, progress.catalog_version)
+        self._applied = self._commit_seen = int(self.consensus.applied)
+        self.is_installing = False
+
+    def close(self, outcome: Outcome) -> None:
+        """Answer everything that waits: the node stops."""
+        for waiting in [*self._queue, *self._reads.clear()]:
+            waiting.done(waiting.id, outcome)
+        self._queue.clear()
+        for judged in self._committing.clear():
+            judged.waiting.done(judged.waiting.id, LOST if judged.is_written else outcome)
+
+    # Writing.
+
+    def _propose(self) -> None:
+        index = self.consensus.last_index + 1
+        judged, pieces = self._evaluated(index)
+        if not pieces:
+            self._rest(judged)
+            return
+        proposed = self.consensus.propose((encode_entry(self._catalog_version(), pieces),))
+        if isinstance(proposed, (NotLeader, Refused)):
+            self._machine.discard(index)
+            self._refused(judged, proposed)
+            return
+        assert proposed == index, f"expected to propose at {index}, found {proposed}"
+        self._committing.add(index, [each for each, _ in judged])
+
+    def _evaluated(self, index: int) -> tuple[list[tuple[Judged, int]], list[bytes]]:
+        """Evaluate queued writes in order, up to the bounds; return each with the entry it rests on, and the pieces."""
+        judged: list[tuple[Judged, int]] = []
+        pieces: list[bytes] = []
+        size = 0
+        queue, now = self._queue, self._monotonic()
+        evaluate, view = self._machine.evaluate, self._open_view()
+        while queue and size < ENTRY_CLOSES_BYTES and len(judged) < self._config.turn_requests_max:
+            waiting = queue.popleft()
+            command = waiting.command
+            if waiting.deadline <= now:
+                waiting.done(waiting.id, TOO_LATE)
+            elif isinstance(command, Cursor):
+                pieces.append(cursor_piece(command))
+                judged.append((Judged(waiting, _DONE, True), 0))
+            else:
+                effect, outcome, rests_on = evaluate(command, view, index)
+                if effect:
+                    pieces.append(effect_piece(effect))
+                    size += len(effect)
+                judged.append((Judged(waiting, outcome, bool(effect)), rests_on))
+        return judged, pieces
+
+    def _rest(self, judged: list[tuple[Judged, int]]) -> None:
+        """Let outcomes without an entry of this turn wait for the entries they rest on, and be confirmed then."""
+        for each, rests_on in judged:
+            if rests_on > self._commit_seen:
+                self._committing.add(rests_on, [each])
+            else:
+                self._confirm(each)
+
+    def _refused(self, judged: list[tuple[Judged, int]], why: NotLeader | Refused) -> None:
+        if isinstance(why, Refused) and why.reason is RefusalReason.TRANSFER_IN_PROGRESS:
+            self._is_transferring = True
+            self._queue.extendleft(each.waiting for each, _ in reversed(judged))
+            return
+        outcome = _OVERLOADED if isinstance(why, Refused) else commands.NotLeader(self.leader_node)
+        for each, _ in judged:
+            each.waiting.done(each.waiting.id, outcome)
+
+    # Reading.
+
+    def _look(self, command: Get | Range | ReadChanges) -> Outcome:
+        """Read the state that is committed as far as this replica knows, for a page: applied."""
+        assert self._items is not None, "only partitions of items are read"
+        try:
+            return self._items.read(command, self._open_view(), self._commit_seen, self.placement)
+        except StorageError as error:
+            return self._items.failure(error)
+
+    def _read_strongly(self, waiting: Waiting) -> None:
+        if self.waiting_count >= self._config.waiting_requests_max:
+            waiting.done(waiting.id, _OVERLOADED)
+        elif (needed := self._index_needed(waiting)) > self._applied:
+            self._reads.wait_for_apply(needed, waiting, is_confirmed=False)
+        else:
+            self._read_now(waiting, is_confirmed=False)
+
+    def _index_needed(self, waiting: Waiting) -> int:
+        """Return the index that has to be applied before a read: the overlay answers for single items only."""
+        command = waiting.command
+        if not isinstance(command, Range) or self._items is None:
+            return 0
+        return min(self._commit_seen, self._items.last_index(command.table))
+
+    def _read_now(self, waiting: Waiting, *, is_confirmed: bool) -> None:
+        command = waiting.command
+        assert isinstance(command, (Get, Range)), f"expected a read, found {type(command).__name__}"
+        outcome = self._look(command)
+        # The lease is looked at after the read: it must have held at the moment of reading.
+        if is_confirmed or self._has_lease():
+            waiting.done(waiting.id, outcome)
+        else:
+            self._reads.unconfirmed.append(waiting)
+
+    def _has_lease(self) -> bool:
+        return self._lease.is_valid(self.consensus.lease_round(), self._monotonic())
+
+    def _confirm(self, judged: Judged) -> None:
+        """Answer what was judged on committed state, now or after a quorum has confirmed leadership."""
+        if self._has_lease():
+            judged.waiting.done(judged.waiting.id, judged.outcome)
+        else:
+            self._reads.unconfirmed.append(judged)
+
+    def _confirmed(self, confirmed: list[Waiting | Judged]) -> None:
+        for each in confirmed:
+            if isinstance(each, Judged):
+                each.waiting.done(each.waiting.id, each.outcome)
+            elif (needed := self._index_needed(each)) > self._applied:
+                self._reads.wait_for_apply(needed, each, is_confirmed=True)
+            else:
+                self._read_now(each, is_confirmed=True)
+
+    # What follows from changes inside consensus.
+
+    def _observe(self) -> None:
+        """Notice lost and won leadership, then newly committed entries; in this order, because a commit index that
+        moves together with the loss of leadership may speak of another leader's entries.
+        """
+        consensus = self.consensus
+        leads = consensus.role is Role.LEADER
+        if self._leading_term and (not leads or consensus.term != self._leading_term):
+            self._lose()
+        if leads and not self._leading_term:
+            self._leading_term = int(consensus.term)
+            self._term_start = int(consensus.last_index)
+        if consensus.commit > self._commit_seen:
+            self._commit_seen = int(consensus.commit)
+            if self._leading_term:
+                self._answer_committed()
+
+    def _answer_committed(self) -> None:
+        for judged in self._committing.committed(self._commit_seen):
+            if judged.is_written:
+                judged.waiting.done(judged.waiting.id, judged.outcome)
+            else:
+                self._confirm(judged)
+
+    def _lose(self) -> None:
+        self._leading_term = 0
+        self._is_ready = self._is_transferring = False
+        self._lease.reset()
+        self._machine.discard(self._commit_seen + 1)
+        self.close(commands.NotLeader(self.leader_node))
+
+    def _settle_readiness(self) -> None:
+        self._is_ready = (
+            self._leading_term != 0
+            and not self.is_installing
+            and self.consensus.committed_in_term
+            and self._applied >= self._term_start
+            and self._catalog_version() >= self._catalog_needed
+        )
+
+    def _sweep(self, now: float) -> None:
+        """Answer requests whose time is up and that have not been proposed."""
+        late = [waiting for waiting in self._queue if waiting.deadline <= now]
+        if late:
+            self._queue = deque(waiting for waiting in self._queue if waiting.deadline > now)
+        for waiting in late + self._reads.expired(now):
+            waiting.done(waiting.id, TOO_LATE)

@@ -1,0 +1,461 @@
+"""One replica of a partition at work: carries out its core's turns, in order, with disk and network.
+
+Knows the order of things: what may leave before the disk has it, what only after, what is applied when. Refuses to
+decide anything about data; it owns no task, the node's driver does.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from node.consensus.types import NO_REPLICA, Entry, Index, Message, MessageKind, ReplicaId, Role
+from node.partition.access import ReplicaStatus, StoredItem
+from node.partition.core import PartitionCore
+from node.partition.entries import Cursor
+from node.partition.installing import Installation
+from node.partition.leadership import CHECK_TICKS, PROMPT_TICKS, PreferredLeader, successor
+from node.partition.log_trim import LogTrim
+from node.partition.machine import StateMachine
+from node.partition.records import find_stored, scan_stored
+from node.partition.rows import Progress, read_cursor, read_progress, write_cursor, write_progress
+from node.partition.shared_view import SharedView
+from node.partition.snapshot_source import SnapshotSource
+from node.partition.transport import PeerTransport, SnapshotRefusedError, SnapshotTransport
+from node.partition.turns import ApplyPlan, Turn
+from node.partition.writing import OrderedWriting, Writer
+from node.storage.engine import Engine, Transaction
+from node.storage.errors import StorageError
+from node.storage.log import LogStore
+from node.storage.writer import WriteBatch
+from node.streams.pages import read_page
+from node.streams.retention import trim_step
+from wire.catalog import NodeId, PartitionId, Placement
+from wire.commands import Changes, Outcome, Position, ReadChanges, Request, Written
+from wire.keys import ItemKey, TokenRange
+
+TURNS_AT_ONCE_MAX = 8
+"""Turns of one replica in a row; then the others have theirs."""
+TRIM_ROWS_MAX = 1_000
+SNAPSHOT_SECONDS_MAX = 300.0
+CURSOR_SECONDS = 10.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """What all replicas of a node share."""
+
+    node: NodeId
+    engine: Engine
+    writer: Writer
+    view: SharedView
+    transport: PeerTransport
+    snapshots: SnapshotTransport
+    loop: asyncio.AbstractEventLoop
+    mark: "Callable[[PartitionDriver], None]"
+    """Ask for a turn soon."""
+    spawn: Callable[[Coroutine[Any, Any, None]], object]
+    """Run a coroutine as a task of the node's driver."""
+    fail: Callable[[BaseException], None]
+    """Give up on this node."""
+    ready: Callable[[PartitionId], None]
+    lost: Callable[[PartitionId], None]
+    wall_ms: Callable[[], int]
+    retention_ms: int
+
+
+class PartitionDriver:
+    """Drive one replica. All methods are called on the event loop."""
+
+    def __init__(
+        self,
+        *,
+        core: PartitionCore,
+        machine: StateMachine,
+        log: LogStore[Entry],
+        trim: LogTrim,
+        equipment: Equipment,
+    ) -> None:
+        self.core = core
+        self.is_marked = False
+        self._machine = machine
+        self._log_store = log
+        self._trim = trim
+        self._equipment = equipment
+        self._writing = OrderedWriting(equipment.writer, equipment.loop, self._storage_full)
+        self._preferred = PreferredLeader()
+        self._ticks = self._leaderless_ticks = 0
+        self._ready_term = 0
+        self._barriers: deque[tuple[int, int, asyncio.Future[bool]]] = deque()
+        self._installation: Installation | None = None
+        self._is_flushing = self._is_refusing = False
+
+    # What the rooms above see.
+
+    @property
+    def partition(self) -> PartitionId:
+        """Return the partition's id."""
+        return self.core.placement.partition
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether this replica leads and may serve."""
+        return self.core.is_ready
+
+    @property
+    def proposed_index(self) -> int:
+        """Return the last index proposed so far."""
+        return int(self.core.consensus.last_index)
+
+    async def applied_barrier(self) -> bool:
+        """Wait until everything evaluated before the call is applied; False when leadership was lost first."""
+        index, term = self.proposed_index, self.core.term_led
+        if not term or self.core.applied_index >= index:
+            return term != 0
+        future: asyncio.Future[bool] = self._equipment.loop.create_future()
+        self._barriers.append((index, term, future))
+        self.flush()
+        return await future
+
+    def read_changes(self, request: ReadChanges) -> Changes:
+        """Return a page of change records of the applied state. Raises StorageError."""
+        view = self._equipment.view.open()
+        return read_page(view, self.partition, *request, read_progress(view, self.partition).sequence)
+
+    def scan_records(
+        self, table: int, after: Position | None, limit: int, bytes_max: int = 1 << 20
+    ) -> Sequence[StoredItem]:
+        """Return items and tombstones of a table in hash order after a position; empty at the end."""
+        placement = self.core.placement
+        tokens = TokenRange(placement.lower, placement.upper)
+        return scan_stored(self._equipment.view.open(), table, tokens, after, limit, bytes_max)
+
+    def find_record(self, table: int, key: ItemKey) -> StoredItem | None:
+        """Return one item or tombstone, or None."""
+        return find_stored(self._equipment.view.open(), table, key)
+
+    def cursor(self, name: str) -> bytes | None:
+        """Return the applied value of a cursor, or None."""
+        return read_cursor(self._equipment.view.open(), self.partition, name)
+
+    async def propose_cursor(self, name: str, value: bytes) -> bool:
+        """Set a replicated cursor; True once that is committed."""
+        future: asyncio.Future[bool] = self._equipment.loop.create_future()
+
+        def done(_: int, outcome: Outcome) -> None:
+            if not future.done():
+                future.set_result(isinstance(outcome, Written))
+
+        self.core.propose_cursor(Cursor(name, value), CURSOR_SECONDS, done)
+        self._after()
+        return await future
+
+    def status(self) -> ReplicaStatus:
+        """Describe this replica."""
+        core = self.core
+        consensus = core.consensus.status()
+        is_learner = consensus.id not in consensus.membership.voters
+        return ReplicaStatus(
+            partition=self.partition,
+            replica=consensus.id,
+            term=consensus.term,
+            role="learner" if is_learner else consensus.role.value,
+            leader=core.leader_node or None,
+            commit=consensus.commit,
+            applied=core.applied_index,
+            first_index=consensus.first_index,
+            last_index=consensus.last_index,
+            is_ready=core.is_ready,
+            is_installing=core.is_installing,
+            is_storage_full=core.is_storage_full,
+            waiting_requests=core.waiting_count,
+        )
+
+    # Events.
+
+    def submit(self, request: Request, done: Callable[[int, Outcome], None]) -> None:
+        """Take a request."""
+        self.core.submit(request, done)
+        if not self.is_marked and self.core.has_work():
+            self._equipment.mark(self)
+        if self.core.wants_apply:
+            self.flush()
+
+    def deliver(self, message: Message) -> None:
+        """Take a message from another replica. Snapshots come by another way, see `install`."""
+        if message.kind is not MessageKind.SNAPSHOT:
+            self.core.step(message)
+            self._after()
+
+    def tick(self) -> None:
+        """Let one tick of time pass."""
+        core = self.core
+        core.tick()
+        self._ticks += 1
+        if core.is_leader:
+            self._leaderless_ticks = 0
+            if self._ticks % CHECK_TICKS == 0:
+                self._prefer()
+        elif core.consensus.leader == NO_REPLICA:
+            self._leaderless_ticks += 1
+            self._hasten()
+        else:
+            self._leaderless_ticks = 0
+        self._after()
+
+    def catalog_changed(self, placement: Placement) -> None:
+        """Take the present placement and look whether the view is new enough to serve."""
+        self.core.placement = placement
+        self.core.catalog_changed()
+        self._after()
+
+    def campaign(self) -> None:
+        """Try to lead now."""
+        self.core.campaign()
+        self._after()
+
+    def hand_over(self) -> None:
+        """Hand leadership to the fittest follower, if this replica leads and there is one."""
+        if self.core.is_leader:
+            heir = successor(self.core.consensus.status())
+            if heir is not None:
+                self.core.transfer(heir)
+            self._after()
+
+    def trim_changes(self) -> None:
+        """Delete some change records past their retention, on the writer's thread, whenever it writes next."""
+        if self.core.is_installing or self._writing.is_full:
+            return
+        partition, cutoff_ms = self.partition, self._equipment.wall_ms() - self._equipment.retention_ms
+        batch = WriteBatch()
+        batch.call(lambda transaction: trim_step(transaction, partition, cutoff_ms, TRIM_ROWS_MAX))
+        self._writing.submit(batch, lazy=True)
+
+    def flush(self) -> None:
+        """Have what is committed applied without further delay."""
+        if self._is_flushing or self._writing.is_idle or self._writing.is_full:
+            return
+        self._is_flushing = True
+        batch = WriteBatch()
+        batch.after_commit(self._flushed)
+        self._writing.submit(batch)
+
+    def stop(self, outcome: Outcome) -> None:
+        """Answer everything that waits, and begin nothing more."""
+        self.core.close(outcome)
+        self._writing.stop()
+        self._release_barriers(lost=True)
+
+    async def install(self, message: Message, chunks: AsyncIterator[bytes]) -> None:
+        """Replace this replica's state by a snapshot's. Raises SnapshotRefusedError; then the old state may be gone."""
+        if self._installation is not None:
+            raise SnapshotRefusedError(f"partition {self.partition}: another snapshot is being installed")
+        installation = Installation(self.core, self.partition, self._writing, self._equipment.loop)
+        if not installation.accepts(message):
+            # It is old news: the answer tells the leader how far this replica is.
+            self.core.step(message)
+            self._after()
+            return
+        self._installation = installation
+        try:
+            await installation.receive(chunks)
+            finished = self._equipment.loop.create_future()
+            installation.finish(message, finished)
+            self._after()
+            await finished
+        finally:
+            self._installation = None
+
+    # Turns.
+
+    def turn(self) -> None:
+        """Carry out what the core has to do now."""
+        for _ in range(TURNS_AT_ONCE_MAX):
+            if self._writing.is_full:
+                return
+            turn = self.core.turn()
+            if turn is None:
+                break
+            self._carry_out(turn)
+        self._after()
+
+    def _carry_out(self, turn: Turn) -> None:
+        ready, plan = turn.ready, turn.plan
+        self._send(turn.early)
+        batch = WriteBatch()
+        log = self._log_store
+        if ready.snapshot is not None:
+            snapshot = ready.snapshot
+            log.reset_to(batch, snapshot.index, snapshot.term, snapshot.membership.encode())
+            assert self._installation is not None, "a snapshot is only restored while one is installed"
+            self._installation.finish_to(batch)
+        if ready.entries:
+            log.append_to(batch, ready.entries)
+            for entry in ready.entries:
+                self._trim.appended(entry.index, len(entry.payload))
+        if ready.hard_state is not None:
+            hard_state = ready.hard_state
+            log.set_hard_state_to(batch, hard_state.term, hard_state.vote, hard_state.commit)
+        if plan is not None:
+            self._apply_to(batch, plan)
+        if not ready.must_sync:
+            self._send(turn.late)
+        batch.after_commit(lambda: self._durable(turn))
+        if batch.operations:
+            self._writing.submit(batch, lazy=not ready.must_sync and not self.core.wants_apply)
+
+    def _apply_to(self, batch: WriteBatch, plan: ApplyPlan) -> None:
+        if plan.has_rows:
+            machine, partition = self._machine, self.partition
+
+            def apply(transaction: Transaction) -> None:
+                before = read_progress(transaction, partition)
+                sequence = machine.apply(plan.effects, before.sequence, transaction)
+                for cursor in plan.cursors:
+                    write_cursor(transaction, partition, cursor.name, cursor.value)
+                after = Progress(sequence, max(before.catalog_version, plan.catalog_version))
+                if after != before:
+                    write_progress(transaction, partition, after)
+
+            batch.call(apply)
+            batch.bytes += sum(map(len, plan.effects))
+        self._log_store.set_applied_to(batch, plan.through, plan.membership)
+
+    def _durable(self, turn: Turn) -> None:
+        try:
+            if turn.ready.must_sync:
+                self._persisted(turn)
+            if turn.plan is not None:
+                self._applied(turn.plan)
+            self._after()
+        except Exception as error:  # noqa: BLE001  # called by the writer's loop: a broken replica must not go on
+            self._equipment.fail(error)
+
+    def _persisted(self, turn: Turn) -> None:
+        self.core.persisted(turn)
+        self._send(turn.late)
+        if turn.ready.snapshot is not None:
+            self._restored()
+
+    def _restored(self) -> None:
+        self._equipment.view.drop()
+        view = self._equipment.view.open()
+        self.core.restored(view, read_progress(view, self.partition))
+        if self._installation is not None:
+            self._installation.finished()
+        _log.info("snapshot_installed", partition=self.partition, index=self.core.applied_index)
+
+    def _applied(self, plan: ApplyPlan) -> None:
+        # What the overlay forgets now must be found in the engine: views opened before are too old.
+        self._equipment.view.drop()
+        self.core.applied(plan)
+        self._release_barriers()
+        self._trim_log()
+
+    def _trim_log(self) -> None:
+        store = self._log_store
+        target = self._trim.target(store.start.index, store.applied_index)
+        if target > store.start.index:
+            self.core.consensus.compacted(Index(target + 1))
+            batch = WriteBatch()
+            store.compact_to(batch, target)
+            self._writing.submit(batch, lazy=True)
+
+    def _flushed(self) -> None:
+        self._is_flushing = False
+
+    def _send(self, messages: Sequence[Message]) -> None:
+        partition, send, placement = self.partition, self._equipment.transport.send, self.core.placement
+        for message in messages:
+            node = placement.node_of(message.recipient)
+            if message.kind is MessageKind.SNAPSHOT:
+                self._equipment.spawn(self._send_snapshot(node, message))
+            elif node is not None:
+                send(node, partition, message)
+
+    async def _send_snapshot(self, node: NodeId | None, message: Message) -> None:
+        """Carry a snapshot to a replica that has fallen behind the log, and tell consensus how that ended."""
+        is_installed = False
+        try:
+            if node is None:
+                raise SnapshotRefusedError(f"no node is known for replica {message.recipient}")
+            async with asyncio.timeout(SNAPSHOT_SECONDS_MAX):
+                source = await SnapshotSource.opened(self._equipment.engine, self._log_store, self.core.placement)
+                try:
+                    async with aclosing(source.chunks()) as chunks:
+                        await self._equipment.snapshots.send_snapshot(
+                            node, self.partition, source.named_in(message), chunks
+                        )
+                finally:
+                    source.close()
+            is_installed = True
+        except (SnapshotRefusedError, StorageError, TimeoutError) as error:
+            _log.warning("snapshot_not_sent", partition=self.partition, to=node, error=str(error))
+        finally:
+            self.core.consensus.report_snapshot(message.recipient, is_installed)
+            self._after()
+
+    # What follows.
+
+    def _after(self) -> None:
+        """Notice what an event has changed: who leads, and whether there is more to do."""
+        core = self.core
+        ready_term = core.term_led if core.is_ready else 0
+        if ready_term != self._ready_term:
+            self._tell_leadership(ready_term)
+        if not self.is_marked and core.has_work():
+            self._equipment.mark(self)
+
+    def _tell_leadership(self, ready_term: int) -> None:
+        before, self._ready_term = self._ready_term, ready_term
+        if before:
+            _log.info("leadership_lost", partition=self.partition, term=before)
+            self._release_barriers()
+            self._equipment.lost(self.partition)
+        if ready_term:
+            _log.info("leadership_ready", partition=self.partition, term=ready_term)
+            self._equipment.ready(self.partition)
+
+    def _release_barriers(self, *, lost: bool = False) -> None:
+        barriers = self._barriers
+        while barriers and (lost or barriers[0][1] != self.core.term_led or barriers[0][0] <= self.core.applied_index):
+            index, term, future = barriers.popleft()
+            if not future.done():
+                is_reached = index <= self.core.applied_index and term == self.core.term_led
+                future.set_result(is_reached)
+
+    def _prefer(self) -> None:
+        heir = self._preferred.checked(self.core.placement, self.core.consensus.status())
+        if heir is not None and self.core.is_ready:
+            self.core.transfer(heir)
+
+    def _hasten(self) -> None:
+        consensus = self.core.consensus
+        is_preferred = self.core.placement.replicas[0].replica == consensus.id
+        if is_preferred and self._leaderless_ticks % PROMPT_TICKS == 0 and consensus.role is Role.FOLLOWER:
+            self.core.campaign()
+
+    def refuse_writes(self, is_refusing: bool) -> None:
+        """Refuse writes, or take them again: the node's disk is nearly full, or no longer."""
+        self._is_refusing = is_refusing
+        self._storage_full(self._writing.is_full)
+
+    def _storage_full(self, is_full: bool) -> None:
+        is_full = is_full or self._is_refusing
+        if is_full == self.core.is_storage_full:
+            return
+        self.core.is_storage_full = is_full
+        _log.error("storage_full" if is_full else "storage_has_space", partition=self.partition)
+        self._after()
+
+    def transfer(self, to: ReplicaId) -> bool:
+        """Hand leadership to one replica; tell whether that has begun."""
+        has_begun = self.core.transfer(to)
+        self._after()
+        return has_begun

@@ -1,0 +1,141 @@
+"""Installing a snapshot in place of a replica's state, in bounded transactions that a crash may fall between.
+
+A mark is written before the first row goes and removed in the transaction that names what the state is complete up to:
+whoever finds it at a start knows that the state is not whole. Until then the replica keeps its log and its promises,
+hears its leader and votes, but refuses entries, serves nothing and campaigns for nothing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from node.consensus.types import Message
+from node.partition.core import PartitionCore
+from node.partition.transport import SnapshotRefusedError
+from node.partition.writing import OrderedWriting
+from node.storage.engine import Transaction
+from node.storage.errors import DamagedRecord
+from node.storage.snapshots import (
+    Chunk,
+    begin_install_to,
+    clear_step,
+    decode_chunk,
+    finish_install_to,
+    install_to,
+)
+from node.storage.writer import WriteBatch
+from wire.catalog import PartitionId
+from wire.keys import TokenRange
+
+CLEAR_ROWS_MAX = 2_000
+
+
+class Installation:
+    """One snapshot on its way in."""
+
+    def __init__(
+        self,
+        core: PartitionCore,
+        partition: PartitionId,
+        writing: OrderedWriting,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._core = core
+        self._partition = partition
+        self._writing = writing
+        self._loop = loop
+        self._finished: asyncio.Future[None] | None = None
+
+    def accepts(self, message: Message) -> bool:
+        """Tell whether a snapshot is news: beyond everything this replica knows to be committed, and meant for it."""
+        snapshot, consensus = message.snapshot, self._core.consensus
+        if snapshot is None or message.recipient != consensus.id or message.term < consensus.term:
+            return False
+        if snapshot.index <= consensus.commit or consensus.id not in snapshot.membership.replicas:
+            return False
+        # A log that has this very entry needs no data, only the news that it is committed.
+        return consensus.replica.log.term(snapshot.index) != snapshot.term
+
+    async def receive(self, chunks: AsyncIterator[bytes]) -> None:
+        """Clear what is there and write every chunk. Raises SnapshotRefusedError.
+
+        Then the state is marked as not whole.
+        """
+        self._core.is_installing = True
+        self._core.catalog_changed()
+        await self._mark_and_clear()
+        is_last = False
+        try:
+            async for encoded in chunks:
+                chunk = decode_chunk(encoded)
+                await self._write(chunk)
+                is_last = chunk.is_last
+        except DamagedRecord as error:
+            raise SnapshotRefusedError(f"partition {self._partition}: {error}") from error
+        if not is_last:
+            raise SnapshotRefusedError(f"partition {self._partition}: the snapshot ended before its last chunk")
+
+    def finish(self, message: Message, finished: asyncio.Future[None]) -> None:
+        """Let consensus begin anew from the snapshot, whose rows are all there; `finished` is done once that is
+        durable.
+
+        Its term may have passed meanwhile. What it holds is committed all the same.
+        """
+        self._finished = finished
+        consensus = self._core.consensus
+        assert message.snapshot is not None, "accepted snapshots have their place"
+        if message.snapshot.index <= consensus.commit:
+            raise SnapshotRefusedError(
+                f"partition {self._partition}: snapshot {message.snapshot.index} is behind commit {consensus.commit}"
+            )
+        self._core.step(replace(message, term=max(message.term, consensus.term)))
+
+    def finish_to(self, batch: WriteBatch) -> None:
+        """Remove the mark, in the batch that writes what consensus begins from."""
+        finish_install_to(batch, self._partition)
+
+    def finished(self) -> None:
+        """Note that all is durable."""
+        if self._finished is not None and not self._finished.done():
+            self._finished.set_result(None)
+
+    async def _mark_and_clear(self) -> None:
+        batch = WriteBatch()
+        begin_install_to(batch, self._partition, b"snapshot")
+        await self._written(batch)
+        deleted = CLEAR_ROWS_MAX
+        while deleted >= CLEAR_ROWS_MAX:
+            deleted = await self._cleared()
+
+    async def _cleared(self) -> int:
+        deleted = 0
+        partition, tokens = self._partition, self._tokens()
+
+        def clear(transaction: Transaction) -> None:
+            nonlocal deleted
+            deleted = clear_step(transaction, partition, tokens, CLEAR_ROWS_MAX)
+
+        batch = WriteBatch()
+        batch.call(clear)
+        await self._written(batch)
+        return deleted
+
+    async def _write(self, chunk: Chunk) -> None:
+        batch = WriteBatch()
+        install_to(batch, self._partition, self._tokens(), chunk)
+        await self._written(batch)
+
+    async def _written(self, batch: WriteBatch) -> None:
+        future: asyncio.Future[None] = self._loop.create_future()
+
+        def durable() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        batch.after_commit(durable)
+        self._writing.submit(batch)
+        await future
+
+    def _tokens(self) -> TokenRange:
+        placement = self._core.placement
+        return TokenRange(placement.lower, placement.upper)

@@ -1,0 +1,379 @@
+"""All replicas of a node: who they are, their turns, their ticks, and the way in for requests and messages.
+
+Knows the event loop. One timer ticks every replica; whatever becomes ready in one turn of the loop is carried out together,
+so that it shares one transaction of the writer and one batch per peer. Refuses to know what a partition holds.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from node.consensus.config import ConsensusConfig
+from node.consensus.core import ConsensusCore
+from node.consensus.types import Entry, Index, Message, ReplicaId
+from node.partition.access import CatalogSource, OnDone, ReplicaStatus
+from node.partition.core import PartitionConfig, PartitionCore, Surroundings
+from node.partition.driver import Equipment, PartitionDriver
+from node.partition.items import ItemMachine
+from node.partition.log_trim import LogTrim
+from node.partition.machine import StateMachine
+from node.partition.merges import MergeRules
+from node.partition.rows import read_progress
+from node.partition.shared_view import SharedView
+from node.partition.stored_log import StoredLog, bootstrap_log, open_log
+from node.partition.transport import PeerTransport, SnapshotRefusedError, SnapshotTransport
+from node.partition.writing import Writer
+from node.storage.engine import Engine
+from node.storage.log import LogStore
+from node.storage.snapshots import interrupted_install
+from wire.catalog import CATALOG_PARTITION, NodeId, PartitionId, Placement
+from wire.clock import Clock
+from wire.commands import Failed, NotLeader, Outcome, Request
+from wire.errors import ErrorCode
+from wire.versions import HybridClock
+
+LEASE_DRIFT = 0.9
+"""The share of the lease that is used: clocks of two nodes may run apart by the rest."""
+CATCH_UP_TICKS_MAX = 3
+"""Ticks made up for after a stall; the rest is forgotten, or every stall would end in an election."""
+TRIM_SECONDS = 60.0
+RESERVE_BYTES = 32 << 20
+"""Disk space that writes leave alone: elections, acknowledgements and deletions of old data need a little."""
+RESERVE_CHECK_SECONDS = 1.0
+HAND_OVER_POLL_SECONDS = 0.02
+
+_STOPPING = Failed(ErrorCode.NOT_READY, "the node is stopping")
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSettings:
+    """What may be tuned; the names are those of `cluster.toml`, which says what they mean."""
+
+    tick_ms: int = 100
+    heartbeat_ticks: int = 1
+    election_ticks: int = 10
+    lease_reads: bool = True
+    max_clock_skew_ms: int = 60_000
+    log_entries_kept: int = 10_000
+    log_bytes_kept: int = 32 << 20
+    stream_retention_seconds: int = 24 * 3600
+    partition: PartitionConfig = field(default_factory=PartitionConfig)
+
+    @property
+    def lease_seconds(self) -> float:
+        """Return how long a lease holds; 0 when there is none."""
+        return (self.election_ticks - 1) * self.tick_ms / 1_000 * LEASE_DRIFT if self.lease_reads else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeParts:
+    """What the composition root hands to a node's driver."""
+
+    node: NodeId
+    region_number: int
+    engine: Engine
+    writer: Writer
+    catalog: CatalogSource
+    catalog_machine: StateMachine | None
+    """The state machine of partition 0; None on a node that holds no replica of it."""
+    transport: PeerTransport
+    snapshots: SnapshotTransport
+    clock: Clock
+    random: random.Random
+    on_fatal: Callable[[BaseException], None]
+    """Called once when the node cannot go on; it must stop the process."""
+
+
+class NodeDriver:
+    """Drive every replica of this node. Start it on a running loop; everything else is called on that loop."""
+
+    def __init__(self, parts: NodeParts, settings: NodeSettings) -> None:
+        self._parts = parts
+        self._settings = settings
+        self._hybrid = HybridClock(parts.clock, parts.region_number)
+        self._drivers: dict[PartitionId, PartitionDriver] = {}
+        self._marked: list[PartitionDriver] = []
+        self._is_scheduled = self._is_stopped = self._has_failed = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ready_callbacks: list[Callable[[PartitionId], None]] = []
+        self._lost_callbacks: list[Callable[[PartitionId], None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._ticks_from = 0.0
+        self._ticks_done = 0
+        self._ticks_total = 0
+        self._is_reserve_used = False
+
+    # Life.
+
+    def start(self, placements: Iterable[Placement]) -> None:
+        """Open every replica that these placements put here, and begin to tick.
+
+        A replica that has never run begins its group together with the others that the placement names. Raises
+        DamagedRecord when a replica's log cannot be used: the node must not start.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._view = SharedView(self._parts.engine, self._loop)
+        self._equipment = self._equipped()
+        for placement in placements:
+            if self._replica_of(placement) is not None:
+                self._open(placement)
+        self._ticks_from = self._parts.clock.monotonic()
+        self._schedule_tick()
+        for driver in self._drivers.values():
+            if len(driver.core.placement.replicas) == 1:
+                driver.campaign()
+
+    async def stop(self) -> None:
+        """Stop ticking and answer everything that waits; the writer is stopped by its owner, afterwards."""
+        self._is_stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for driver in self._drivers.values():
+            driver.stop(_STOPPING)
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._view.drop()
+
+    async def hand_over(self, timeout_seconds: float) -> int:
+        """Hand every leadership to another node; return how many are left when none is, or when the time is up."""
+        until = self._parts.clock.monotonic() + timeout_seconds
+        while (led := self._led()) and self._parts.clock.monotonic() < until:
+            for driver in led:
+                driver.hand_over()
+            await asyncio.sleep(HAND_OVER_POLL_SECONDS)
+        return len(led)
+
+    # Requests and messages.
+
+    def submit(self, request: Request, on_done: OnDone) -> None:
+        """Take a request; `on_done` gets the outcome once, perhaps at once."""
+        driver = self._drivers.get(PartitionId(request.partition))
+        if driver is None or self._is_stopped:
+            on_done(request.id, self._absent(request))
+            return
+        driver.submit(request, on_done)
+
+    def deliver(self, partition: PartitionId, message: Message) -> None:
+        """Take a consensus message from another node; one for a partition that is not here is dropped."""
+        driver = self._drivers.get(partition)
+        if driver is not None and not self._is_stopped:
+            driver.deliver(message)
+
+    async def install_snapshot(self, partition: PartitionId, message: Message, chunks: AsyncIterator[bytes]) -> None:
+        """Replace a replica's state by a snapshot's; return when it is durable. Raises SnapshotRefusedError."""
+        driver = self._drivers.get(partition)
+        if driver is None or self._is_stopped:
+            raise SnapshotRefusedError(f"partition {partition} has no replica on node {self._parts.node}")
+        await driver.install(message, chunks)
+
+    def catalog_changed(self) -> None:
+        """Look at the catalog view again."""
+        placements = self._parts.catalog.view.placements
+        for partition, driver in self._drivers.items():
+            driver.catalog_changed(placements.get(partition, driver.core.placement))
+
+    # What the rooms above see.
+
+    def replica(self, partition: PartitionId) -> PartitionDriver | None:
+        """Return a replica hosted here, or None."""
+        return self._drivers.get(partition)
+
+    def replicas(self) -> Mapping[PartitionId, PartitionDriver]:
+        """Return every replica hosted here."""
+        return self._drivers
+
+    def on_leadership(self, ready: Callable[[PartitionId], None], lost: Callable[[PartitionId], None]) -> None:
+        """Ask to be told when a replica here begins to serve as leader, and when it ceases."""
+        self._ready_callbacks.append(ready)
+        self._lost_callbacks.append(lost)
+        for partition, driver in self._drivers.items():
+            if driver.is_ready:
+                ready(partition)
+
+    def status(self) -> Sequence[ReplicaStatus]:
+        """Return what every replica is doing, by partition id."""
+        return [self._drivers[partition].status() for partition in sorted(self._drivers)]
+
+    # Opening.
+
+    def _equipped(self) -> Equipment:
+        parts = self._parts
+        return Equipment(
+            node=parts.node,
+            engine=parts.engine,
+            writer=parts.writer,
+            view=self._view,
+            transport=parts.transport,
+            snapshots=parts.snapshots,
+            loop=self._loop,
+            mark=self._mark,
+            spawn=self._spawn,
+            fail=self._fail,
+            ready=lambda partition: self._tell(self._ready_callbacks, partition),
+            lost=lambda partition: self._tell(self._lost_callbacks, partition),
+            wall_ms=parts.clock.wall_ms,
+            retention_ms=self._settings.stream_retention_seconds * 1_000,
+        )
+
+    def _replica_of(self, placement: Placement) -> ReplicaId | None:
+        node = self._parts.node
+        return next((ReplicaId(each.replica) for each in placement.replicas if each.node == node), None)
+
+    def _open(self, placement: Placement) -> None:
+        engine = self._parts.engine
+        store = open_log(engine, placement.partition)
+        if not store.membership:
+            bootstrap_log(engine, store, placement)
+        machine = self._machine_of(placement)
+        core = self._core_of(placement, store, machine)
+        trim = LogTrim(self._settings.log_entries_kept, self._settings.log_bytes_kept)
+        driver = PartitionDriver(core=core, machine=machine, log=store, trim=trim, equipment=self._equipment)
+        self._drivers[placement.partition] = driver
+
+    def _machine_of(self, placement: Placement) -> StateMachine:
+        if placement.partition == CATALOG_PARTITION:
+            machine = self._parts.catalog_machine
+            assert machine is not None, "a node with a replica of partition 0 needs the catalog's machine"
+            return machine
+        clock = self._parts.clock
+        rules = MergeRules(self._hybrid, self._settings.max_clock_skew_ms, clock.wall_ms)
+        catalog = self._parts.catalog
+        return ItemMachine(placement.partition, lambda: catalog.view.tables_by_number, rules)
+
+    def _core_of(self, placement: Placement, store: LogStore[Entry], machine: StateMachine) -> PartitionCore:
+        consensus = ConsensusCore(
+            self._consensus_config(placement), StoredLog(store), self._parts.random, Index(store.applied_index)
+        )
+        catalog = self._parts.catalog
+        is_catalog = placement.partition == CATALOG_PARTITION
+        surroundings = Surroundings(
+            monotonic=self._parts.clock.monotonic,
+            open_view=self._view.open,
+            # The catalog's own partition is what the version comes from.
+            catalog_version=(lambda: 0) if is_catalog else (lambda: catalog.view.version),
+        )
+        with self._parts.engine.snapshot() as view:
+            core = PartitionCore(
+                config=self._settings.partition,
+                lease_seconds=self._settings.lease_seconds,
+                consensus=consensus,
+                machine=machine,
+                placement=placement,
+                progress=read_progress(view, placement.partition),
+                surroundings=surroundings,
+            )
+            core.is_installing = interrupted_install(view, placement.partition) is not None
+            if core.is_installing:
+                _log.warning("snapshot_was_interrupted", partition=placement.partition)
+            else:
+                machine.restored(view)
+        return core
+
+    def _consensus_config(self, placement: Placement) -> ConsensusConfig:
+        replica = self._replica_of(placement)
+        assert replica is not None, f"partition {placement.partition} has no replica on node {self._parts.node}"
+        settings = self._settings
+        return ConsensusConfig(
+            id=replica,
+            election_ticks=settings.election_ticks,
+            heartbeat_ticks=settings.heartbeat_ticks,
+            lease=settings.lease_reads,
+        )
+
+    # Turns and ticks.
+
+    def _mark(self, driver: PartitionDriver) -> None:
+        driver.is_marked = True
+        self._marked.append(driver)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._turns)
+
+    def _turns(self) -> None:
+        """Carry out the turns of all marked replicas; what they submit shares one transaction."""
+        self._is_scheduled = False
+        marked, self._marked = self._marked, []
+        if self._is_stopped:
+            return
+        try:
+            for driver in marked:
+                driver.is_marked = False
+                driver.turn()
+        except Exception as error:  # noqa: BLE001  # the one loop of all partitions: a broken one must not go on
+            self._fail(error)
+
+    def _schedule_tick(self) -> None:
+        tick_seconds = self._settings.tick_ms / 1_000
+        due = self._ticks_from + (self._ticks_done + 1) * tick_seconds
+        self._timer = self._loop.call_later(max(0.0, due - self._parts.clock.monotonic()), self._tick)
+
+    def _tick(self) -> None:
+        tick_seconds = self._settings.tick_ms / 1_000
+        # Never more ticks than time has passed: leases rely on it.
+        elapsed = int((self._parts.clock.monotonic() - self._ticks_from) / tick_seconds)
+        due, self._ticks_done = elapsed - self._ticks_done, elapsed
+        try:
+            for _ in range(min(due, CATCH_UP_TICKS_MAX)):
+                self._tick_once(tick_seconds)
+        except Exception as error:  # noqa: BLE001  # as in _turns
+            self._fail(error)
+            return
+        self._schedule_tick()
+
+    def _tick_once(self, tick_seconds: float) -> None:
+        self._ticks_total += 1
+        for driver in self._drivers.values():
+            driver.tick()
+        if self._ticks_total % max(1, round(RESERVE_CHECK_SECONDS / tick_seconds)) == 0:
+            self._check_reserve()
+        if self._ticks_total % max(1, round(TRIM_SECONDS / tick_seconds)) == 0:
+            for driver in self._drivers.values():
+                driver.trim_changes()
+
+    def _check_reserve(self) -> None:
+        """Refuse writes before the disk is so full that even elections fail, and take them again when there is space."""
+        usage = self._parts.engine.usage()
+        is_used = usage.disk_free_bytes < RESERVE_BYTES
+        if is_used != self._is_reserve_used:
+            self._is_reserve_used = is_used
+            for driver in self._drivers.values():
+                driver.refuse_writes(is_used)
+
+    # Small things.
+
+    def _led(self) -> list[PartitionDriver]:
+        return [driver for driver in self._drivers.values() if driver.core.is_leader]
+
+    def _absent(self, request: Request) -> Outcome:
+        if self._is_stopped:
+            return _STOPPING
+        placement = self._parts.catalog.view.placements.get(PartitionId(request.partition))
+        return NotLeader(placement.replicas[0].node if placement is not None else "")
+
+    def _tell(self, callbacks: list[Callable[[PartitionId], None]], partition: PartitionId) -> None:
+        for callback in callbacks:
+            callback(partition)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._has_failed:
+            self._has_failed = True
+            _log.error("node_failed", node=self._parts.node, error=repr(error))
+            self._parts.on_fatal(error)

@@ -1,0 +1,65 @@
+"""A replica's whole state as a stream of chunks, all of one moment.
+
+Knows how to name that moment so that the log can go on from it. Refuses to know how chunks travel.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import closing
+from dataclasses import replace
+
+from node.consensus.types import Entry, Index, Membership, Message, SnapshotMetadata, Term
+from node.partition.rows import read_applied_index
+from node.partition.transport import SnapshotRefusedError
+from node.storage.engine import Engine, Snapshot
+from node.storage.log import LogStore
+from node.storage.snapshots import Position, encode_chunk, read_chunk
+from wire.catalog import Placement
+from wire.keys import TokenRange
+from wire.limits import SNAPSHOT_CHUNK_BYTES
+
+OPENINGS_MAX = 1_000
+"""How often a view is opened until it shows just what the log store knows to be applied."""
+
+
+class SnapshotSource:
+    """One view of a replica, open until closed: close it soon, it keeps deleted data alive."""
+
+    def __init__(self, view: Snapshot, metadata: SnapshotMetadata, placement: Placement) -> None:
+        self._view = view
+        self._placement = placement
+        self.metadata = metadata
+
+    @classmethod
+    async def opened(cls, engine: Engine, log: LogStore[Entry], placement: Placement) -> "SnapshotSource":
+        """Open a view and name its moment. Raises SnapshotRefusedError when the replica changes too fast."""
+        for _ in range(OPENINGS_MAX):
+            view = engine.snapshot()
+            # A view may already show a batch of which the event loop has not heard.
+            if read_applied_index(view, placement.partition) == log.applied_index:
+                index = log.applied_index
+                membership = Membership.decode(log.membership)
+                return cls(view, SnapshotMetadata(Index(index), Term(log.term(index)), membership), placement)
+            view.close()
+            await asyncio.sleep(0)
+        raise SnapshotRefusedError(f"partition {placement.partition}: no quiet moment in {OPENINGS_MAX} turns")
+
+    def named_in(self, message: Message) -> Message:
+        """Return a SNAPSHOT message with the moment of this source in place of the one consensus chose."""
+        return replace(message, snapshot=self.metadata)
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Yield all chunks, encoded, and close the view."""
+        tokens = TokenRange(self._placement.lower, self._placement.upper)
+        after: Position | None = None
+        with closing(self._view):
+            while True:
+                chunk = read_chunk(self._view, self._placement.partition, tokens, after, SNAPSHOT_CHUNK_BYTES)
+                yield encode_chunk(chunk)
+                if chunk.is_last:
+                    return
+                after = chunk.position
+
+    def close(self) -> None:
+        """Let go of the view; twice is once."""
+        self._view.close()

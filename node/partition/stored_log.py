@@ -1,0 +1,85 @@
+"""A partition's stored log in the shape that consensus reads, and how a new replica's first state is written.
+
+Knows both rooms' shapes of the same thing; decides nothing.
+"""
+
+from collections.abc import Sequence
+
+from node.consensus.bootstrap import bootstrap_state
+from node.consensus.types import (
+    Entry,
+    EntryKind,
+    HardState,
+    Index,
+    Membership,
+    ReplicaId,
+    SnapshotMetadata,
+    Term,
+)
+from node.storage.engine import Engine
+from node.storage.log import LogStore
+from node.storage.writer import WriteBatch
+from wire.catalog import Placement
+
+_KINDS = {int(kind): kind for kind in EntryKind}
+
+
+class StoredLog:
+    """Read a LogStore as `node.consensus.log.LogReader`."""
+
+    def __init__(self, store: LogStore[Entry]) -> None:
+        self._store = store
+
+    def initial_state(self) -> tuple[HardState, Membership]:
+        """Return the hard state and the membership of the applied state."""
+        term, vote, commit = self._store.hard_state
+        return HardState(Term(term), ReplicaId(vote), Index(commit)), self._membership()
+
+    def first_index(self) -> Index:
+        """Return the index after the last dropped one."""
+        return Index(self._store.first_index)
+
+    def last_index(self) -> Index:
+        """Return the index of the last persisted entry."""
+        return Index(self._store.last_index)
+
+    def term(self, index: Index) -> Term:
+        """Return the term at an index."""
+        return Term(self._store.term(index))
+
+    def entries(self, lower: Index, upper: Index, bytes_max: int) -> Sequence[Entry]:
+        """Return persisted entries."""
+        return self._store.entries(lower, upper, bytes_max)
+
+    def snapshot(self) -> SnapshotMetadata | None:
+        """Return the applied state's place: any moment of it can be sent."""
+        applied = self._store.applied_index
+        if not applied:
+            return None
+        return SnapshotMetadata(Index(applied), Term(self._store.term(applied)), self._membership())
+
+    def _membership(self) -> Membership:
+        encoded = self._store.membership
+        return Membership.decode(encoded) if encoded else Membership()
+
+
+def open_log(engine: Engine, partition: int) -> LogStore[Entry]:
+    """Read and check a partition's log. Raises DamagedRecord when it cannot be used, with what to do about it."""
+    return LogStore(engine, partition, _made_entry)
+
+
+def bootstrap_log(engine: Engine, store: LogStore[Entry], placement: Placement) -> None:
+    """Write the first state of a first member of a group; only for a log that is empty."""
+    assert not store.membership, f"partition {placement.partition} has a membership already"
+    voters = tuple(sorted(ReplicaId(replica.replica) for replica in placement.replicas))
+    hard_state, snapshot = bootstrap_state(Membership(voters=voters))
+    batch = WriteBatch()
+    store.reset_to(batch, snapshot.index, snapshot.term, snapshot.membership.encode())
+    store.set_hard_state_to(batch, hard_state.term, hard_state.vote, hard_state.commit)
+    engine.write(batch.apply)
+    for notice in batch.on_commit:
+        notice()
+
+
+def _made_entry(index_term: int, index: int, kind: int, payload: bytes) -> Entry:
+    return Entry(Term(index_term), Index(index), _KINDS[kind], payload)
