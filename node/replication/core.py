@@ -10,22 +10,17 @@ What it keeps to:
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import IntEnum
-from itertools import islice
-from typing import Final, NamedTuple, TypeVar, assert_never
+from typing import Final, TypeVar, assert_never
 
 from node.replication import events as e
 from node.replication.cursors import BatchId
 from node.replication.lanes import Flight, Lane
+from node.replication.reports import ShipperReport
 from node.replication.shipping import TableShipping
+from node.replication.window import Kind, Sent, Window, Work
 from wire.limits import SHIPMENT_CHANGES_MAX
 
-WINDOW_BATCHES_MAX: Final = 64  # in flight; when full nothing is read until an acknowledgement comes
-WINDOW_BYTES_MAX: Final = 4 << 20  # in flight; passed by at most one batch
 SCAN_BATCHES_MAX: Final = 2  # of a table's scan in flight, so that a copy never crowds out the stream
-SMALL_BATCHES_MAX: Final = 4  # beyond these in flight, a batch that may not fill up waits
-LINGER_SECONDS: Final = 0.02  # at most so long
 CURSOR_SECONDS: Final = 0.2  # a moving cursor is stored this often
 IDLE_CURSOR_SECONDS: Final = 60.0  # one that only moved past what need not be sent
 REFRESH_SECONDS: Final = 600.0  # idle tables move their cursors this often, ahead of retention
@@ -33,43 +28,6 @@ ACKNOWLEDGED_WITHIN_SECONDS: Final = 20.0  # else the connection is given up
 AGAIN_SECONDS: Final = 1.0  # until a cursor or a report that may be lost is tried again
 
 Place = TypeVar("Place")
-
-
-class Kind(IntEnum):
-    """Tell a table's two lanes apart."""
-
-    STREAM = 0
-    SCAN = 1
-
-
-class Work(NamedTuple):
-    """A lane that has something to read."""
-
-    table: int
-    kind: Kind
-
-
-class Sent(NamedTuple):
-    """Where a batch in flight belongs."""
-
-    table: int
-    kind: Kind
-    changes: int
-    bytes: int
-    deadline: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShipperReport:
-    """What a shipper has done and has yet to do, for operators."""
-
-    lag_seconds: float
-    pending_records: int
-    shipped: int
-    superseded: int
-    errors: int
-    last_error: str
-    backfilling_tables: int
 
 
 class ShipperCore:
@@ -85,12 +43,10 @@ class ShipperCore:
         self._batch_ids = batch_ids
         self._tables: dict[int, TableShipping] = {}
         self._work: dict[Work, None] = {}  # in turn: what was read goes to the end
-        self._sent: dict[BatchId, Sent] = {}
-        self._bytes = 0
+        self._window = Window()
         self._is_reading = False
         self._link = e.LinkChanged(is_connected=False)
         self._latest = 0
-        self._last_sent = 0.0
         self._cursors_due: dict[int, float] = {}
         self._reports_due: dict[int, float] = {}
         self._refresh_due = 0.0
@@ -101,6 +57,7 @@ class ShipperCore:
 
     def step(self, event: e.Event, now: float) -> list[e.Effect]:
         """Take one event; return what to do, in order."""
+        self._refresh_due = self._refresh_due or now + REFRESH_SECONDS
         self._handle(event, now)
         self._store_cursors(now)
         self._report_backfills(now)
@@ -187,7 +144,7 @@ class ShipperCore:
         self._want_report(shipping, now)
 
     def _remove_table(self, number: int, shipping: TableShipping) -> None:
-        self._forget(shipping.reset())
+        self._window.remove(*shipping.reset())
         for kind in Kind:
             self._work.pop(Work(number, kind), None)
         self._cursors_due.pop(number, None)
@@ -229,7 +186,7 @@ class ShipperCore:
         self._cursor_moved(shipping, now)
 
     def _rescan(self, shipping: TableShipping, now: float) -> None:
-        self._forget(shipping.restart_scan())
+        self._window.remove(*shipping.restart_scan())
         self._work[Work(shipping.membership.table, Kind.SCAN)] = None
         self._cursor_moved(shipping, now)
 
@@ -243,16 +200,11 @@ class ShipperCore:
 
     def _return_to_cursor(self, shipping: TableShipping) -> None:
         dropped = shipping.reset()
-        self._forget(dropped)
+        self._window.remove(*dropped)
         if any(dropped):
             self._work[Work(shipping.membership.table, Kind.STREAM)] = None
         if shipping.scan is not None:
             self._work[Work(shipping.membership.table, Kind.SCAN)] = None
-
-    def _forget(self, batches: tuple[BatchId, ...]) -> None:
-        for batch in batches:
-            sent = self._sent.pop(batch, None)
-            self._bytes -= sent.bytes if sent is not None else 0
 
     # Reading
 
@@ -293,7 +245,7 @@ class ShipperCore:
         if not self._is_open:
             # One look, to know since when the table is behind, and to pass over what need not be sent.
             return work.kind is Kind.STREAM and not shipping.stream.is_behind
-        if len(self._sent) >= WINDOW_BATCHES_MAX or self._bytes >= WINDOW_BYTES_MAX:
+        if self._window.is_full:
             return False
         if work.kind is Kind.SCAN:
             return shipping.scan is not None and len(shipping.scan.flights) < SCAN_BATCHES_MAX
@@ -305,11 +257,8 @@ class ShipperCore:
 
     def _is_worth_sending(self, stream: Lane[int], now: float) -> bool:
         """Let a batch that may not fill up wait a little while others are in flight."""
-        return (
-            len(self._sent) < SMALL_BATCHES_MAX
-            or self._latest - stream.read >= SHIPMENT_CHANGES_MAX
-            or now >= self._last_sent + LINGER_SECONDS
-        )
+        is_full_batch = self._latest - stream.read >= SHIPMENT_CHANGES_MAX
+        return is_full_batch or self._window.lingers_until(now) is None
 
     def _take_changes(self, event: e.ChangesRead, now: float) -> None:
         self._is_reading = False
@@ -353,33 +302,31 @@ class ShipperCore:
     def _send(self, work: Work, shipment: e.Shipment, through: Place, now: float) -> Flight[Place]:
         batch = BatchId(next(self._batch_ids))
         due = now + self._link.delay_ms / 1000
-        deadline = due + ACKNOWLEDGED_WITHIN_SECONDS
-        self._sent[batch] = Sent(work.table, work.kind, len(shipment.changes), shipment.bytes, deadline)
-        self._bytes += shipment.bytes
-        self._last_sent = now
+        sent = Sent(work, len(shipment.changes), shipment.bytes, due + ACKNOWLEDGED_WITHIN_SECONDS)
+        self._window.add(batch, sent, now)
         membership = self._tables[work.table].membership
         self._effects.append(e.Send(batch=batch, membership=membership, changes=shipment.changes, due=due))
         return Flight(batch=batch, through=through, oldest_ms=shipment.oldest_ms)
 
     def _settle(self, event: e.Acknowledged, now: float) -> None:
-        sent = self._sent.get(event.batch)
+        sent = self._window.get(event.batch)
         if sent is None:
             return  # of a batch that was given up: what it carried is sent again, and loses against itself
-        self._forget((event.batch,))
+        self._window.remove(event.batch)
         self._shipped += sent.changes
         self._superseded += event.superseded
-        shipping = self._tables[sent.table]
+        shipping = self._tables[sent.work.table]
         shipping.backoff.succeeded()
         shipping.settle(event.batch)
         self._cursor_moved(shipping, now + CURSOR_SECONDS)
         self._scan_moved(shipping, now)
 
     def _back_off(self, event: e.Refused, now: float) -> None:
-        sent = self._sent.get(event.batch)
+        sent = self._window.get(event.batch)
         if sent is None:
             return
         self._note_error(event.reason)
-        shipping = self._tables[sent.table]
+        shipping = self._tables[sent.work.table]
         self._return_to_cursor(shipping)
         shipping.blocked_until = now + shipping.backoff.failed()
 
@@ -442,8 +389,8 @@ class ShipperCore:
 
     def _tick(self, now: float) -> None:
         self._wake = None
-        oldest = next(iter(self._sent.values()), None)
-        if oldest is not None and oldest.deadline <= now:
+        deadline = self._window.deadline
+        if deadline is not None and deadline <= now:
             reason = f"no acknowledgement within {ACKNOWLEDGED_WITHIN_SECONDS:.0f} s"
             self._note_error(reason)
             self._change_link(e.LinkChanged(is_connected=False))
@@ -460,11 +407,10 @@ class ShipperCore:
             self._effects.append(e.WakeAt(time=time))
 
     def _times_ahead(self, now: float) -> Iterator[float]:
-        yield self._refresh_due or now
+        yield self._refresh_due
         yield from (due for number, due in self._cursors_due.items() if not self._tables[number].is_storing)
         yield from self._reports_due.values()
-        yield from (sent.deadline for sent in islice(self._sent.values(), 1))
         blocked = (self._tables[work.table].blocked_until for work in self._work)
         yield from (until for until in blocked if until > now)
-        if self._work and len(self._sent) >= SMALL_BATCHES_MAX and self._last_sent + LINGER_SECONDS > now:
-            yield self._last_sent + LINGER_SECONDS
+        lingering = self._window.lingers_until(now) if self._work else None
+        yield from (time for time in (self._window.deadline, lingering) if time is not None)

@@ -10,8 +10,9 @@ from collections.abc import Collection, Sequence
 from node.partition.access import CatalogSource
 from node.replication.gateways import Gateways
 from node.replication.membership import MembershipDriver
+from node.replication.reports import LinkReport
 from node.replication.shipper import CatalogChanges
-from node.replication.shippers import LinkReport, Node, ShippersDriver
+from node.replication.shippers import Node, ShippersDriver
 from wire.catalog import PartitionId
 from wire.clock import Clock
 from wire.cluster import ClusterSpec

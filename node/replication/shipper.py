@@ -9,9 +9,10 @@ from typing import Final, Protocol
 
 from node.partition.access import StoredItem
 from node.replication import events as e
-from node.replication.core import ShipperCore, ShipperReport
+from node.replication.core import ShipperCore
 from node.replication.cursors import Cursor, cursor_name
 from node.replication.link import Link
+from node.replication.reports import ShipperReport
 from node.replication.selection import changes_to_ship, items_to_ship
 from wire.catalog import CatalogChange, Decided, PartitionId, RecordBackfill
 from wire.clock import Clock

@@ -6,17 +6,17 @@ Knows which partitions are led here and where their tables go. Refuses to know h
 import asyncio
 import random
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
 
 from node.partition.access import CatalogSource, ReplicaAccess
 from node.replication import events as e
-from node.replication.core import ShipperCore, ShipperReport
+from node.replication.core import ShipperCore
 from node.replication.gateways import Gateways
 from node.replication.link import Link
 from node.replication.memberships import destinations, memberships_of
+from node.replication.reports import LinkReport
 from node.replication.shipper import CatalogChanges, Shipper
 from wire.catalog import CATALOG_PARTITION, PartitionId
 from wire.clock import Clock
@@ -32,16 +32,6 @@ class Node(Protocol):
     def replica(self, partition: PartitionId) -> ReplicaAccess | None:
         """Return a replica hosted here, or None."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkReport:
-    """What one partition led here ships to one region."""
-
-    destination: str
-    partition: PartitionId
-    state: str  # up, cut, paused, delayed, down
-    shipper: ShipperReport
 
 
 class ShippersDriver:

@@ -13,7 +13,7 @@ import grpc.aio
 
 from node.replication.cursors import BatchId
 from node.replication.gateways import BatchAnswer, GatewayConnection, LinkBrokenError, OutgoingBatch
-from node.replication.shippers import LinkReport
+from node.replication.reports import LinkReport
 from wire.catalog import CatalogChange, Decided, encode_change
 from wire.convert import change_to_proto
 from wire.errors import ErrorCode, StoreError
