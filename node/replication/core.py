@@ -270,7 +270,7 @@ class ShipperCore:
             self._rescan(shipping, now)  # records that were never read are gone: what they spoke of goes by scan
         shipment, stream = event.shipment, shipping.stream
         if shipment.changes and not self._is_open:
-            stream.oldest_ms = shipment.oldest_ms
+            stream.oldest_ms = max(1, shipment.oldest_ms)  # 0 would say that nothing waits
             return
         if not event.has_more:
             self._work.pop(Work(event.table, Kind.STREAM), None)
