@@ -1,0 +1,307 @@
+"""The node process: wires storage, partitions, the catalog, replication and the network of one node."""
+
+import asyncio
+import faulthandler
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from node.catalog.collector import TableCollector
+from node.catalog.feed import CatalogFeed
+from node.catalog.founding import founded_view
+from node.catalog.machine import CatalogMachine
+from node.catalog.placement import founding_delta
+from node.catalog.rules import CatalogRules
+from node.partition.node_driver import NodeDriver, NodeParts, NodeSettings
+from node.partition.transport import PeerTransport, SnapshotTransport
+from node.settings import ProcessSettings, parse_arguments
+from node.storage.directory import Identity
+from node.storage.errors import StorageError
+from node.storage.lmdb_engine import LmdbEngine, LmdbSpec
+from node.storage.writer import StorageWriter
+from wire.catalog import CATALOG_PARTITION, NodeId
+from wire.clock import Clock, SystemClock
+from wire.cluster import ClusterFileError, ClusterSpec, NodeEntry, RegionEntry, Settings, load_cluster
+from wire.telemetry import configure_logs
+
+if TYPE_CHECKING:
+    from node.replication.driver import ReplicationDriver
+    from node.rpc.catalog_changes import CatalogProposer
+    from node.rpc.gateway_client import GrpcGateways
+    from node.rpc.server import RpcServer
+
+HAND_OVER_SECONDS: Final = 2.0
+
+_log = structlog.get_logger(__name__)
+
+
+class StorageNode:
+    """A node without its network edge: storage, catalog and partitions. The embedded region runs just this."""
+
+    def __init__(
+        self,
+        *,
+        cluster: ClusterSpec,
+        region: RegionEntry,
+        node: NodeEntry,
+        data: Path,
+        transport: PeerTransport,
+        snapshots: SnapshotTransport,
+        clock: Clock,
+        randomness: random.Random,
+        on_fatal: Callable[[BaseException], None],
+    ) -> None:
+        settings = cluster.settings
+        self._region = region
+        self._settings = settings
+        self._id = NodeId(node.id)
+        self.feed = CatalogFeed()
+        self.engine = LmdbEngine(
+            data,
+            Identity(cluster=cluster.cluster_id, region=region.name, node=node.id),
+            LmdbSpec(map_bytes=settings.map_bytes_initial),
+        )
+        self._writer = StorageWriter(self.engine, clock, on_fatal)
+        founding = founding_delta(region, settings)
+        self.feed.publish(founding)
+        self.holds_catalog = self._id in self.feed.view.placements[CATALOG_PARTITION].nodes()
+        rules = CatalogRules.of(cluster, region.name)
+        parts = NodeParts(
+            node=self._id,
+            region_number=region.number,
+            engine=self.engine,
+            writer=self._writer,
+            catalog=self.feed,
+            catalog_machine=CatalogMachine(rules, self.feed.publish) if self.holds_catalog else None,
+            transport=transport,
+            snapshots=snapshots,
+            clock=clock,
+            random=randomness,
+            on_fatal=on_fatal,
+        )
+        self.driver = NodeDriver(parts, _node_settings(settings))
+        self._collector = TableCollector(self.engine, self._writer, lambda: self.feed.view)
+        self._is_started = False
+
+    def start(self) -> None:
+        """Open every replica and begin to take part. Raises StorageError when what is on disk cannot be used."""
+        view = founded_view(self.engine, self._region, self._settings, self._id)
+        self._writer.start()
+        self._is_started = True
+        self.driver.start(view.placements.values())
+        self.feed.on_change(self.driver.catalog_changed)
+        self.feed.on_change(self._collector.catalog_changed)
+
+    async def run(self) -> None:
+        """Do what has to be done beside requests, until cancelled."""
+        await self._collector.run()
+
+    async def stop(self) -> None:
+        """Answer what waits, write what is queued, close the disk; twice is once."""
+        if self._is_started:
+            await self.driver.stop()
+        await self._writer.stop()
+        self.engine.close()
+
+
+def _node_settings(settings: Settings) -> NodeSettings:
+    return NodeSettings(
+        tick_ms=settings.tick_ms,
+        heartbeat_ticks=settings.heartbeat_ticks,
+        election_ticks=settings.election_ticks,
+        lease_reads=settings.lease_reads,
+        max_clock_skew_ms=settings.max_clock_skew_ms,
+        log_entries_kept=settings.log_entries_kept,
+        stream_retention_seconds=settings.stream_retention_seconds,
+    )
+
+
+class NodeProcess:
+    """A node with its network edge, from the command line to the exit status."""
+
+    def __init__(self, settings: ProcessSettings, cluster: ClusterSpec) -> None:
+        from node.rpc.peers import PeerConnections
+
+        self._cluster = cluster
+        self._region = cluster.region_of_node(settings.node)
+        entry = self._region.node(settings.node)
+        assert entry is not None, "the region was found by the node"
+        self._entry = entry
+        self._clock = SystemClock()
+        self._randomness = random.Random()
+        self._state = "starting"
+        self._stopping = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._peers = PeerConnections(NodeId(entry.id), self._address_of, self._randomness)
+        self._node = StorageNode(
+            cluster=cluster,
+            region=self._region,
+            node=entry,
+            data=settings.data,
+            transport=self._peers,
+            snapshots=self._peers,
+            clock=self._clock,
+            randomness=self._randomness,
+            on_fatal=self._fail,
+        )
+
+    async def run(self) -> int:
+        """Serve until a signal or a failure ends it; return the exit status. Raises ListenError or StorageError."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._node.stop)
+            stack.push_async_callback(self._peers.stop)
+            server = await self._serve(stack)
+            tasks = self._background()
+            stack.push_async_callback(_ended, tasks)
+            self._state = "ready"
+            _log.info("node_ready", address=self._entry.address, pid=os.getpid())
+            stopping = asyncio.ensure_future(self._stopping.wait())
+            await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            await self._leave(server, tasks)
+        return 0 if self._failure is None else 1
+
+    async def _serve(self, stack: AsyncExitStack) -> "RpcServer":
+        from node.rpc.admin import AdminParts, AdminService
+        from node.rpc.catalog import CatalogService
+        from node.rpc.catalog_changes import CatalogProposer
+        from node.rpc.deliveries import PeerService
+        from node.rpc.exchange import StorageService
+        from node.rpc.gateway_client import GrpcGateways, link_statuses
+        from node.rpc.server import RpcServer
+        from wire.v1 import admin_pb2_grpc, catalog_pb2_grpc, peer_pb2_grpc, storage_pb2_grpc
+
+        node, region = self._node, self._region
+        addresses = {each.name: each.gateway for each in self._cluster.regions if each.name != region.name}
+        identity = NodeId(self._entry.id)
+        proposer = CatalogProposer(identity, node.driver, node.feed, self._address_of, self._clock, self._randomness)
+        self._replication = _replication(
+            self._cluster, region, node, proposer, GrpcGateways(region.name, addresses), self._clock, self._randomness
+        )
+        admin = AdminParts(
+            node_id=self._entry.id,
+            region=region.name,
+            zone=self._entry.zone,
+            node=node.driver,
+            feed=node.feed,
+            usage=node.engine.usage,
+            links=lambda: link_statuses(self._replication.status()),
+            state=lambda: self._state,
+        )
+        server = RpcServer(self._entry.address)
+        stack.push_async_callback(server.stop)
+        # The port first: a node that cannot be reached must not take part in elections.
+        await server.start(
+            lambda each: storage_pb2_grpc.add_StorageServiceServicer_to_server(
+                StorageService(node.driver, node.feed), each
+            ),
+            lambda each: peer_pb2_grpc.add_PeerServiceServicer_to_server(PeerService(node.driver), each),
+            lambda each: catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(node.feed), each),
+            lambda each: admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(admin), each),
+        )
+        node.start()
+        node.driver.on_leadership(self._replication.leadership_ready, self._replication.leadership_lost)
+        node.feed.on_change(self._replication.catalog_changed)
+        return server
+
+    def _background(self) -> list[asyncio.Task[None]]:
+        """Start what runs beside requests; none of it ends by itself."""
+        from node.catalog.watcher import CatalogWatcher
+        from node.rpc.catalog import GrpcCatalogClient
+
+        loop = asyncio.get_running_loop()
+        tasks = [loop.create_task(self._node.run()), loop.create_task(self._replication.run())]
+        if not self._node.holds_catalog:
+            others = [each.address for each in self._region.nodes if each.id != self._entry.id]
+            watcher = CatalogWatcher(GrpcCatalogClient(), self._node.feed, others, self._randomness)
+            tasks.append(loop.create_task(watcher.run()))
+        return tasks
+
+    async def _leave(self, server: "RpcServer", tasks: Sequence[asyncio.Task[None]]) -> None:
+        """Hand leadership over before anything is closed, unless the node has failed."""
+        self._state = "stopping"
+        for task in tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                self._fail(error)
+        if self._failure is not None:
+            return
+        remaining = await self._node.driver.hand_over(HAND_OVER_SECONDS)
+        _log.info("node_stopping", leaderships_kept=remaining)
+        await server.stop()
+
+    def _fail(self, error: BaseException) -> None:
+        """Note why the node cannot go on, once, and end it."""
+        if self._failure is None:
+            self._failure = error
+            _log.error("node_failed", error=repr(error), exc_info=error)
+        self._stopping.set()
+
+    def _address_of(self, node: NodeId) -> str | None:
+        known = self._node.feed.view.nodes.get(node)
+        return None if known is None else known.address
+
+
+def _replication(
+    cluster: ClusterSpec,
+    region: RegionEntry,
+    node: StorageNode,
+    proposer: "CatalogProposer",
+    gateways: "GrpcGateways",
+    clock: Clock,
+    randomness: random.Random,
+) -> "ReplicationDriver":
+    from node.replication.driver import ReplicationDriver
+
+    return ReplicationDriver(
+        cluster=cluster,
+        region=region.name,
+        node=node.driver,
+        catalog=node.feed,
+        changes=proposer,
+        gateways=gateways,
+        clock=clock,
+        randomness=randomness,
+    )
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _run(settings: ProcessSettings, cluster: ClusterSpec) -> int:
+    return await NodeProcess(settings, cluster).run()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the process; return its exit status: 2 with one line on standard error when it cannot start."""
+    settings = parse_arguments(arguments)
+    # gRPC would print its own account of a port in use.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR1)
+    import uvloop
+
+    from node.rpc.server import ListenError
+
+    try:
+        cluster = load_cluster(settings.cluster)
+        cluster.region_of_node(settings.node)
+        configure_logs(level=cluster.settings.log_level, as_json=settings.log_json, fields={"node": settings.node})
+        return uvloop.run(_run(settings, cluster))
+    except (ClusterFileError, ListenError, StorageError) as error:
+        print(f"node {settings.node}: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""The router process: wires the HTTP edge, the operations, the store and the gateway of one region."""
+
+import asyncio
+import errno
+import os
+import random
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from router.http.dispatcher import Dispatcher
+from router.http.messages import HttpRequest, HttpResponse
+from router.http.server import HttpServer, HttpSettings, ListenError
+from router.http.sigv4 import SignatureVerifier, claimed_identity
+from router.nodes.channel import NodeChannel
+from router.operations.model import ServiceModel
+from router.operations.registry import Surroundings, build_operations
+from router.placement.store import RegionStore
+from router.settings import RouterSettings, parse_arguments
+from router.workers import WorkerProcesses, wait_orphaned
+from wire.catalog import NodeSpec
+from wire.clock import Clock, SystemClock
+from wire.cluster import ClusterFileError, ClusterSpec, RegionEntry, load_cluster
+from wire.telemetry import configure_logs
+
+if TYPE_CHECKING:
+    from router.gateway.server import GatewayServer
+
+_log = structlog.get_logger(__name__)
+
+Connect = Callable[[NodeSpec], NodeChannel]
+
+
+class Router:
+    """One region's API. Requests that come before the catalog is known wait for it."""
+
+    def __init__(
+        self,
+        *,
+        cluster: ClusterSpec,
+        region: RegionEntry,
+        connect: Connect,
+        http: HttpSettings,
+        clock: Clock,
+        randomness: random.Random,
+    ) -> None:
+        self.store = RegionStore(
+            region=region.name,
+            nodes=[node.spec() for node in region.nodes],
+            connect=connect,
+            clock=clock,
+            randomness=randomness,
+        )
+        self._dispatcher = _dispatcher(cluster, region, self.store, clock, randomness)
+        self._server = HttpServer(self._answer, http)
+        self._timeout_seconds = cluster.settings.request_timeout_ms / 1000
+        self._is_ready = False
+
+    @property
+    def port(self) -> int:
+        """Return the port that is listened on."""
+        return self._server.port
+
+    async def start(self) -> None:
+        """Listen, then find the catalog; return when requests are served. Raises ListenError."""
+        await self.store.start()
+        try:
+            await self._server.start()
+            await self.store.wait_ready()
+        except BaseException:
+            await self.stop()
+            raise
+        self._is_ready = True
+
+    async def stop(self) -> None:
+        """Let requests in flight finish, then close everything; twice is once."""
+        await self._server.stop()
+        await self.store.stop()
+
+    async def _answer(self, request: HttpRequest) -> HttpResponse:
+        if not self._is_ready:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.store.wait_ready(), self._timeout_seconds)
+        return await self._dispatcher(request)
+
+
+def _dispatcher(
+    cluster: ClusterSpec, region: RegionEntry, store: RegionStore, clock: Clock, randomness: random.Random
+) -> Dispatcher:
+    settings = cluster.settings
+    surroundings = Surroundings(store=store, clock=clock, randomness=randomness, cluster_id=cluster.cluster_id)
+    verifier = SignatureVerifier(
+        credentials=cluster.secrets(), clock=clock, skew_seconds=settings.signature_skew_seconds
+    )
+    return Dispatcher(
+        operations=build_operations(surroundings, ServiceModel.load()),
+        authenticate=verifier.verify if settings.signatures else claimed_identity,
+        clock=clock,
+        randomness=randomness,
+        local_region=region.name,
+        timeout_ms=settings.request_timeout_ms,
+    )
+
+
+async def serve(settings: RouterSettings, arguments: Sequence[str]) -> None:
+    """Run a router until a signal ends it. Raises ClusterFileError or ListenError when it cannot start."""
+    from router.gateway.receiver import Receiver
+    from router.gateway.server import GatewayServer
+    from router.nodes.client import NodeClient
+
+    cluster = load_cluster(settings.cluster)
+    region = cluster.region(settings.region)
+    _configure_logs(settings, cluster)
+    clock, randomness = SystemClock(), random.Random()
+    stopping = _stop_signal()
+    host, _, port = region.http.rpartition(":")
+    if settings.worker == 0 and settings.workers > 1:
+        _require_free(host, int(port))
+    router = Router(
+        cluster=cluster,
+        region=region,
+        connect=lambda node: NodeClient(node.id, node.address, clock, randomness),
+        http=HttpSettings(host=host, port=int(port), reuse_port=settings.workers > 1 or settings.worker > 0),
+        clock=clock,
+        randomness=randomness,
+    )
+    receiver = Receiver(
+        router.store,
+        clock,
+        timeout_ms=cluster.settings.request_timeout_ms,
+        clock_skew_ms_max=cluster.settings.max_clock_skew_ms,
+    )
+    gateway = GatewayServer(receiver, region.gateway)
+    duties = [_start(router, gateway, settings, region), _wait_end(stopping, settings)]
+    if settings.worker == 0 and settings.workers > 1:
+        duties.append(WorkerProcesses(arguments, settings.workers - 1).run())
+    try:
+        await _until_first(duties)
+    finally:
+        _log.info("router_stopping")
+        await gateway.stop()
+        await router.stop()
+
+
+async def _start(router: Router, gateway: "GatewayServer", settings: RouterSettings, region: RegionEntry) -> None:
+    """Serve until something breaks. Raises ListenError."""
+    if settings.worker == 0:
+        try:
+            await gateway.start()
+        except RuntimeError:
+            raise ListenError(f"cannot listen on {region.gateway}: the port is in use") from None
+    await router.start()
+    _log.info("router_ready", http=region.http, gateway=region.gateway, worker=settings.worker)
+    await router.store.wait_broken()
+
+
+async def _wait_end(stopping: asyncio.Event, settings: RouterSettings) -> None:
+    """Return when a signal says so, or when the first worker, which would have said so, is gone."""
+    await _until_first([stopping.wait()] if settings.worker == 0 else [stopping.wait(), wait_orphaned()])
+
+
+async def _until_first(duties: Sequence[Coroutine[Any, Any, object]]) -> None:
+    """Run all until one ends, cancel the others, and raise what it raised."""
+    tasks = [asyncio.ensure_future(duty) for duty in duties]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _configure_logs(settings: RouterSettings, cluster: ClusterSpec) -> None:
+    fields = {"router": settings.region}
+    if settings.workers > 1 or settings.worker:
+        fields["worker"] = str(settings.worker)
+    configure_logs(level=cluster.settings.log_level, as_json=settings.log_json, fields=fields)
+
+
+def _stop_signal() -> asyncio.Event:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
+
+
+def _require_free(host: str, port: int) -> None:
+    """Refuse a port in use: with SO_REUSEPORT the kernel would share it with whoever else does the same."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            why = "the port is in use" if error.errno == errno.EADDRINUSE else (error.strerror or str(error))
+            raise ListenError(f"cannot listen on {host}:{port}: {why}") from None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the process; return its exit status: 2 with one line on standard error when it cannot start."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    settings = parse_arguments(arguments)
+    # gRPC would print its own account of a port in use.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    import uvloop
+
+    try:
+        uvloop.run(serve(settings, arguments))
+    except (ClusterFileError, ListenError) as error:
+        print(f"router: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

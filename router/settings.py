@@ -1,0 +1,49 @@
+"""What a router process is told on its command line."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+WORKERS_MAX = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterSettings:
+    """One router process."""
+
+    cluster: Path
+    region: str
+    workers: int
+    log_json: bool
+    worker: int  # 0 = the first, which has the gateway and watches over the others
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> RouterSettings:
+    """Read the command line; a mistake in it ends the process with status 2 and says what was expected."""
+    parser = argparse.ArgumentParser(
+        prog="python -m router.main",
+        description="Serve the DynamoDB API of one region over HTTP, and take other regions' changes for it.",
+        epilog="Addresses, credentials and settings come from the cluster file.",
+    )
+    parser.add_argument("--cluster", type=Path, required=True, metavar="FILE", help="the cluster file (cluster.toml)")
+    parser.add_argument("--region", required=True, metavar="NAME", help="the region of the cluster file to serve")
+    parser.add_argument(
+        "--workers", type=_workers, default=1, metavar="N", help="processes that share the HTTP port (default: 1)"
+    )
+    parser.add_argument("--log-json", action="store_true", help="write logs as JSON lines instead of key=value")
+    parser.add_argument("--worker", type=int, default=0, help=argparse.SUPPRESS)
+    found = parser.parse_args(arguments)
+    return RouterSettings(
+        cluster=found.cluster,
+        region=found.region,
+        workers=found.workers,
+        log_json=found.log_json,
+        worker=found.worker,
+    )
+
+
+def _workers(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= WORKERS_MAX:
+        raise argparse.ArgumentTypeError(f"expected 1 to {WORKERS_MAX}, found {text!r}")
+    return int(text)
