@@ -62,6 +62,11 @@ def normalized_value(value: AttributeValue) -> AttributeValue:
     return _measured(value, 0)[0]
 
 
+def measured_value(value: AttributeValue) -> tuple[AttributeValue, int]:
+    """Return one attribute value in canonical form and its size in bytes, or raise like `normalized_value`."""
+    return _measured(value, 0)
+
+
 def item_size(item: Item) -> int:
     """Return the size in bytes of an item in canonical form, as it counts against 400 KB and for capacity units."""
     return sum(text_size(name) + value_size(value) for name, value in item.items())

@@ -1,39 +1,38 @@
-"""One request's expressions: its names and values checked, and their use followed over all of its texts.
-
-What a text became is kept with the text's shape, by the names and the types of values it was bound to; so a text seen
-before costs a few lookups.
-"""
+"""One request's expressions: its names and values checked, and their use followed over all of its texts."""
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, TypeVar
 
 import orjson
 
 from router.expressions.bindings import Binding
-from router.expressions.conditions import ValueCheck, bound_condition, check_values
+from router.expressions.conditions import check_values
 from router.expressions.faults import Fault
-from router.expressions.keys import AttributeCondition, KeyCondition, KeyExpression, attribute_conditions
-from router.expressions.projections import bound_projection
+from router.expressions.forms import (
+    PlacedTree,
+    condition_form,
+    kept_form,
+    key_form,
+    projection_form,
+    update_form,
+)
+from router.expressions.keys import KeyCondition, KeyExpression
 from router.expressions.shapes import Shape, condition_shape, projection_shape, update_shape
-from router.expressions.updates import bound_update
 from wire.errors import ErrorCode, StoreError, validation_error
-from wire.expressions import Tree, packed, unpacked
-from wire.items import AttributeValue, normalized_value
+from wire.items import AttributeValue, measured_value
+from wire.limits import ITEM_BYTES_MAX
 from wire.tables import KeySchema
 
 ConditionKind: TypeAlias = Literal["ConditionExpression", "FilterExpression"]
-
-# Per text, what it became for different names and types of values, and per such form, for different places of its values
-# in the list. Who needs more starts again from none.
-FORMS_PER_TEXT_MAX = 16
-PLACEMENTS_PER_FORM_MAX = 16
 
 PLACEHOLDER_BYTES_MAX = 255
 
 _NAME_KEY = re.compile(r"#[A-Za-z0-9_]{1,254}")
 _VALUE_KEY = re.compile(r":[A-Za-z0-9_]{1,254}")
+
+_Form = TypeVar("_Form")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,20 +41,6 @@ class UpdateExpression:
 
     tree: bytes
     attributes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Form:
-    """What a text became for some names and types of values."""
-
-    data: bytes = b""
-    checks: tuple[ValueCheck, ...] = ()
-    attributes: tuple[str, ...] = ()
-    conditions: tuple[AttributeCondition, ...] = ()
-    placed: dict[tuple[int, ...], bytes] = field(default_factory=dict)
-
-
-_FormOf: TypeAlias = Callable[[Shape, Binding], _Form]
 
 
 class RequestExpressions:
@@ -68,7 +53,7 @@ class RequestExpressions:
 
     def __init__(self, names: Mapping[str, str] | None, values: Mapping[str, AttributeValue] | None) -> None:
         self._names = _checked_names(names)
-        self._values = _checked_values(values)
+        self._values, self._value_bytes = _checked_values(values)
         self._types = {name: next(iter(value)) for name, value in self._values.items()}
         self._names_used: set[str] = set()
         self._values_used: set[str] = set()
@@ -78,32 +63,34 @@ class RequestExpressions:
         """Return the packed tree of a condition or filter."""
         try:
             shape = condition_shape(text)
-            form = self._form(shape, "condition", _condition_form)
+            form = self._form(condition_form, shape)
             check_values(form.checks, self._values)
         except Fault as fault:
             raise _invalid(kind, fault) from None
-        return self._placed(shape, form)
+        return self._packed(shape, form.tree)
 
     def update(self, text: str) -> UpdateExpression:
-        """Return the packed tree of an update."""
+        """Return the packed tree of an update, whose statement is not too large to be run."""
         try:
             shape = update_shape(text)
-            form = self._form(shape, "update", _update_form)
+            form = self._form(update_form, shape)
         except Fault as fault:
             raise _invalid("UpdateExpression", fault) from None
-        return UpdateExpression(tree=self._placed(shape, form), attributes=form.attributes)
+        if form.cost.total_bytes(self._value_bytes) > ITEM_BYTES_MAX:
+            raise validation_error("Item size to update has exceeded the maximum allowed size")
+        return UpdateExpression(tree=self._packed(shape, form.tree), attributes=form.attributes)
 
     def projection(self, text: str) -> bytes:
         """Return the packed tree of a projection."""
         try:
-            return self._form(projection_shape(text), "projection", _projection_form).data
+            return self._form(projection_form, projection_shape(text))
         except Fault as fault:
             raise _invalid("ProjectionExpression", fault) from None
 
     def key_expression(self, text: str) -> KeyExpression:
         """Return a key condition that has passed all checks for which no key schema is needed."""
         try:
-            form = self._form(condition_shape(text), "key", _key_form)
+            form = self._form(key_form, condition_shape(text))
             check_values(form.checks, self._values)
         except Fault as fault:
             raise _invalid("KeyConditionExpression", fault) from None
@@ -131,61 +118,16 @@ class RequestExpressions:
         """Return the values that the trees point into as JSON."""
         return orjson.dumps(self.values())
 
-    def _form(self, shape: Shape, purpose: str, form_of: _FormOf) -> _Form:
-        """Return what a text becomes for this request's names and values, and mark those as used."""
-        try:
-            key = (purpose, *[self._names[name] for name in shape.names], *[self._types[name] for name in shape.values])
-            form: _Form | None = shape.forms.get(key)
-        except KeyError:  # one is not defined; binding says which one
-            form = None
-        if form is None:
-            form = form_of(shape, Binding(self._names, self._values, shape.values))
-            if len(shape.forms) >= FORMS_PER_TEXT_MAX:
-                shape.forms.clear()
-            shape.forms[key] = form
+    def _form(self, form_of: Callable[[Shape, Binding], _Form], shape: Shape) -> _Form:
+        """Return what a text becomes for this request, and mark the names and values it uses."""
+        form = kept_form(form_of, shape, self._names, self._values, self._types)
         self._names_used.update(shape.names)
         self._values_used.update(shape.values)
         return form
 
-    def _placed(self, shape: Shape, form: _Form) -> bytes:
-        """Return a form's bytes with its values at their places in the request's list."""
-        places = tuple([self._places.setdefault(name, len(self._places)) for name in shape.values])
-        if places == tuple(range(len(places))):
-            return form.data
-        data = form.placed.get(places)
-        if data is None:
-            if len(form.placed) >= PLACEMENTS_PER_FORM_MAX:
-                form.placed.clear()
-            data = form.placed[places] = packed(_moved(unpacked(form.data), places))
-        return data
-
-
-def _condition_form(shape: Shape, binding: Binding) -> _Form:
-    tree, checks = bound_condition(shape.node, binding)
-    return _Form(data=packed(tree), checks=checks)
-
-
-def _key_form(shape: Shape, binding: Binding) -> _Form:
-    _, checks = bound_condition(shape.node, binding)
-    return _Form(checks=checks, conditions=attribute_conditions(shape.node, binding.names))
-
-
-def _update_form(shape: Shape, binding: Binding) -> _Form:
-    tree = bound_update(shape.node, binding)
-    return _Form(data=packed(tree), attributes=tuple(dict.fromkeys(path[1] for _, path, *_ in tree[1:])))
-
-
-def _projection_form(shape: Shape, binding: Binding) -> _Form:
-    return _Form(data=packed(bound_projection(shape.node, binding)))
-
-
-def _moved(tree: Tree, places: tuple[int, ...]) -> Tree:
-    """Return a tree whose values stand at other places of the list."""
-    if tree[0] == "v":
-        return ["v", places[tree[1]]]
-    if tree[0] == "p":
-        return tree
-    return [_moved(part, places) if type(part) is list else part for part in tree]
+    def _packed(self, shape: Shape, tree: PlacedTree) -> bytes:
+        """Return a tree's bytes, its values at their places in this request's list; new ones go to the end of it."""
+        return tree.packed_at(tuple([self._places.setdefault(name, len(self._places)) for name in shape.values]))
 
 
 def _checked_names(names: Mapping[str, str] | None) -> Mapping[str, str]:
@@ -204,20 +146,24 @@ def _checked_names(names: Mapping[str, str] | None) -> Mapping[str, str]:
     return names
 
 
-def _checked_values(values: Mapping[str, AttributeValue] | None) -> dict[str, AttributeValue]:
+def _checked_values(values: Mapping[str, AttributeValue] | None) -> tuple[dict[str, AttributeValue], dict[str, int]]:
+    """Return the values in canonical form, and their sizes."""
     if values is None:
-        return {}
+        return {}, {}
     if not values:
         raise validation_error("ExpressionAttributeValues must not be empty")
     for key in values:
         if not _VALUE_KEY.fullmatch(key):
             raise _invalid_key("ExpressionAttributeValues", key)
-    return {key: _checked_value(key, value) for key, value in values.items()}
+    forms, sizes = {}, {}
+    for key, value in values.items():
+        forms[key], sizes[key] = _checked_value(key, value)
+    return forms, sizes
 
 
-def _checked_value(key: str, value: AttributeValue) -> AttributeValue:
+def _checked_value(key: str, value: AttributeValue) -> tuple[AttributeValue, int]:
     try:
-        return normalized_value(value)
+        return measured_value(value)
     except StoreError as error:
         if error.code is not ErrorCode.VALIDATION:
             raise

@@ -38,7 +38,7 @@ class Shape:
     node: Node
     names: tuple[str, ...]  # the "#n" it uses, in order, each once
     values: tuple[str, ...]  # the ":v" it uses, in order, each once
-    forms: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    forms: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
 
 @lru_cache(SHAPES_CACHED_MAX)

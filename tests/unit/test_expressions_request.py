@@ -5,13 +5,9 @@ from typing import Any
 import orjson
 import pytest
 
+from router.expressions.forms import FORMS_PER_TEXT_MAX, PLACEMENTS_PER_FORM_MAX
 from router.expressions.parameters import check_parameters
-from router.expressions.request import (
-    FORMS_PER_TEXT_MAX,
-    PLACEMENTS_PER_FORM_MAX,
-    RequestExpressions,
-    UpdateExpression,
-)
+from router.expressions.request import RequestExpressions, UpdateExpression
 from router.expressions.shapes import condition_shape
 from tests.support.expressions import refusal
 from wire.errors import ErrorCode, StoreError
