@@ -129,12 +129,7 @@ async def serve(settings: RouterSettings, arguments: Sequence[str]) -> None:
         clock=clock,
         randomness=randomness,
     )
-    receiver = Receiver(
-        router.store,
-        clock,
-        timeout_ms=cluster.settings.request_timeout_ms,
-        clock_skew_ms_max=cluster.settings.max_clock_skew_ms,
-    )
+    receiver = Receiver(router.store, clock, timeout_ms=cluster.settings.request_timeout_ms)
     gateway = GatewayServer(receiver, region.gateway)
     duties = [_start(router, gateway, settings, region), _wait_end(stopping, settings)]
     if settings.worker == 0 and settings.workers > 1:
