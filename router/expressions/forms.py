@@ -15,8 +15,8 @@ from wire.expressions import Tree, packed
 
 # Per text: forms for different names and types of values. Per form: its bytes for different places of its values in the
 # request's list. Who needs more starts again from none.
-FORMS_PER_TEXT_MAX = 16
-PLACEMENTS_PER_FORM_MAX = 16
+FORMS_PER_TEXT_MAX = 8
+PLACEMENTS_PER_FORM_MAX = 4
 
 _Form = TypeVar("_Form")
 

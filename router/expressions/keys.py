@@ -55,25 +55,28 @@ class KeyExpression:
 
     def matched(self, schema: KeySchema) -> KeyCondition:
         """Return the condition for a table's or index's key, or raise a validation StoreError with AWS's text."""
-        by_name = {condition.attribute: condition for condition in self.conditions}
-        expected = schema.names()
-        if len(self.conditions) > len(expected):
-            raise validation_error(
-                f"The number of query conditions ({len(self.conditions)}) exceeds the number of key attributes "
-                f"defined in the schema ({len(expected)})"
-            )
-        for name in expected[: len(self.conditions)]:
-            if name not in by_name:
-                raise validation_error(f"Query condition missed key schema element: {name}")
-        partition = by_name[schema.partition.name]
+        partition, sort = self._by_key(schema)
         if partition.operator != "=":
             raise validation_error("Query key condition not supported")
         (value,) = self._checked(partition, schema.partition)
-        if schema.sort is None or len(self.conditions) == 1:
+        if schema.sort is None or sort is None:
             return KeyCondition(partition=value)
-        sort = by_name[schema.sort.name]
         bounds = self._checked(sort, schema.sort)
         return KeyCondition(partition=value, sort=SortCondition(operator=sort.operator, values=bounds))
+
+    def _by_key(self, schema: KeySchema) -> tuple[AttributeCondition, AttributeCondition | None]:
+        """Return the condition on the partition key and that on the sort key, if there is one."""
+        by_name = {condition.attribute: condition for condition in self.conditions}
+        expected = schema.names()
+        if len(by_name) > len(expected):
+            raise validation_error(
+                f"The number of query conditions ({len(by_name)}) exceeds the number of key attributes "
+                f"defined in the schema ({len(expected)})"
+            )
+        for name in expected[: len(by_name)]:
+            if name not in by_name:
+                raise validation_error(f"Query condition missed key schema element: {name}")
+        return by_name[expected[0]], by_name[expected[1]] if len(by_name) > 1 else None
 
     def _checked(self, condition: AttributeCondition, key: KeyAttribute) -> tuple[AttributeValue, ...]:
         values = tuple(self.values[name] for name in condition.values)

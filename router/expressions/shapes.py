@@ -12,7 +12,7 @@ from router.expressions.faults import Fault
 from router.expressions.reserved import is_reserved
 from router.expressions.syntax import Language, Node, parsed
 
-SHAPES_CACHED_MAX = 2048
+SHAPES_CACHED_MAX = 1024
 OPERATORS_MAX = 300
 PATH_STEPS_MAX = 32
 LIST_INDEX_MAX = 2**31 - 1
@@ -43,7 +43,7 @@ class Shape:
 
 @lru_cache(SHAPES_CACHED_MAX)
 def condition_shape(text: str) -> Shape:
-    """Return the shape of a condition, filter or key condition, or raise Fault; the last 2048 are kept."""
+    """Return the shape of a condition, filter or key condition, or raise Fault; the last 1024 are kept."""
     node = parsed(Language.CONDITION, text)
     _check_functions(node, CONDITION_FUNCTIONS, UPDATE_FUNCTIONS, "a condition expression")
     _check_operators(node)
@@ -54,7 +54,7 @@ def condition_shape(text: str) -> Shape:
 
 @lru_cache(SHAPES_CACHED_MAX)
 def update_shape(text: str) -> Shape:
-    """Return the shape of an update, or raise Fault; the last 2048 are kept."""
+    """Return the shape of an update, or raise Fault; the last 1024 are kept."""
     node = parsed(Language.UPDATE, text)
     _check_names(node)
     _check_functions(node, UPDATE_FUNCTIONS, CONDITION_FUNCTIONS, "an update expression")
@@ -66,7 +66,7 @@ def update_shape(text: str) -> Shape:
 
 @lru_cache(SHAPES_CACHED_MAX)
 def projection_shape(text: str) -> Shape:
-    """Return the shape of a projection, or raise Fault; the last 2048 are kept."""
+    """Return the shape of a projection, or raise Fault; the last 1024 are kept."""
     node = parsed(Language.PROJECTION, text)
     _check_names(node)
     return _shape(node)
