@@ -29,6 +29,10 @@ class FakeReplica:
     def partition(self) -> PartitionId:
         return self._partition
 
+    @property
+    def proposed_index(self) -> int:
+        return self.model.sequence
+
     def write(self, name: str, time: int, body: bytes | None = b'{"id":{"S":"x"}}') -> None:
         self.model.put(ItemKey(name.encode()), Version(time, self._region), body, self._region, True)
 
