@@ -32,6 +32,7 @@ _SEVERAL = (
 NESTING_TOO_DEEP = (
     "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit"
 )
+_NAMELESS = "Empty attribute name"
 _TOO_LARGE = "Item size has exceeded the maximum allowed size"
 
 _Measured: TypeAlias = tuple[AttributeValue, int]
@@ -44,6 +45,8 @@ def normalized_item(item: Item) -> tuple[Item, int]:
     """
     size = 0
     result: Item = {}
+    if "" in item:
+        raise validation_error(_NAMELESS)
     for name, value in item.items():
         size += len(name) if name.isascii() else len(name.encode())
         if len(value) == 1 and type(text := value.get("S")) is str:
@@ -242,6 +245,8 @@ def _measured_map(value: AttributeValue, payload: Any, depth: int) -> _Measured:
         raise _misplaced(payload)
     if depth >= NESTING_LEVELS_MAX:
         raise validation_error(NESTING_TOO_DEEP)
+    if "" in payload:
+        raise validation_error(_NAMELESS)
     size = _CONTAINER_BYTES
     result = {}
     for name, element in payload.items():

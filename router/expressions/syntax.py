@@ -46,7 +46,7 @@ class Language(Enum):
 
 def parsed(language: Language, text: str) -> Node:
     """Return the node of an expression text, or raise Fault."""
-    _check_length(text)
+    _check_length(language, text)
     parser = _parser(language)
     try:
         node = parser.parse(text)
@@ -63,12 +63,14 @@ def prepare_parsers() -> None:
         _parser(language)
 
 
-def _check_length(text: str) -> None:
+def _check_length(language: Language, text: str) -> None:
     if not text.strip(" \t\r\n\f"):
         raise Fault("The expression can not be empty;")
     size = len(text.encode())
     if size > EXPRESSION_BYTES_MAX:
-        raise Fault(f"Expression size has exceeded the maximum allowed size; expression size: {size}")
+        # Of an update AWS does not say how long it is.
+        found = "" if language is Language.UPDATE else f" expression size: {size}"
+        raise Fault(f"Expression size has exceeded the maximum allowed size;{found}")
 
 
 def _syntax_fault(text: str, error: UnexpectedInput) -> Fault:

@@ -94,6 +94,12 @@ def test_refused_values(value: AttributeValue, message: str) -> None:
     assert refusal(normalized_item, {"k": {"S": "k"}, "v": value}) == message
 
 
+# An attribute needs a name, at the top and inside maps; at the top that is said before anything about values.
+def test_empty_names() -> None:
+    assert refusal(normalized_item, {"a": {"N": "x"}, "": {"S": "x"}}) == "Empty attribute name"
+    assert refusal(normalized_item, {"a": {"L": [{"M": {"": {"S": "x"}}}]}}) == "Empty attribute name"
+
+
 # A JSON value of another type never reaches the store's own rules; AWS calls that a serialization error.
 @pytest.mark.parametrize(
     ("value", "message"),
