@@ -25,6 +25,7 @@ CONNECT_SECONDS: Final = 3.0
 _OPTIONS = (
     ("grpc.max_receive_message_length", GRPC_MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", GRPC_MESSAGE_BYTES_MAX),
+    ("grpc.enable_http_proxy", 0),
     # A cut is told by silence: ask every few seconds whether the other side is alive, even when nothing is under way.
     ("grpc.keepalive_time_ms", 5_000),
     ("grpc.keepalive_timeout_ms", 3_000),

@@ -109,7 +109,11 @@ _OPTIONS = (
     ("grpc.max_send_message_length", GRPC_MESSAGE_BYTES_MAX),
     ("grpc.so_reuseport", 0),
     # Shippers ask now and then whether we are alive, also when they have nothing to send.
-    ("grpc.http2.min_ping_interval_without_data_ms", 4_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 500),
+    ("grpc.http2.max_ping_strikes", 0),
+    # And a stream whose other end vanished without a word must not be kept for ever.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
 
