@@ -48,8 +48,9 @@ def normalized_item(item: Item) -> tuple[Item, int]:
     if "" in item:
         raise validation_error(_NAMELESS)
     for name, value in item.items():
+        # The commonest case by far, and every put comes here: texts are measured in place.
         size += len(name) if name.isascii() else len(name.encode())
-        if len(value) == 1 and type(text := value.get("S")) is str:
+        if type(value) is dict and len(value) == 1 and type(text := value.get("S")) is str:
             size += len(text) if text.isascii() else len(text.encode())
             result[name] = value
             continue

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.attribute_values import raw_items, raw_values
-from wire.items import AttributeValue, Item, item_size, normalized_item, normalized_value, values_equal
+from wire.errors import StoreError
+from wire.items import ATTRIBUTE_TYPES, AttributeValue, Item, item_size, normalized_item, normalized_value, values_equal
 
 
 def shuffled(value: AttributeValue, random: Random) -> AttributeValue:
@@ -87,6 +88,27 @@ def test_sizes(item: Item) -> None:
     form, size = normalized_item(item)
     assert size == item_size(form)
     assert size == plain_size("M", form) - 3 - len(form)
+
+
+json = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=4)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.one_of(st.sampled_from(ATTRIBUTE_TYPES), st.text(max_size=2)), inner, max_size=3),
+    ),
+    max_leaves=8,
+)
+
+
+# Whatever JSON a client sends in an item's place, it is an item or refused with a reason.
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.text(max_size=2), json, max_size=3))
+def test_random_json(item: Any) -> None:
+    try:
+        form, size = normalized_item(item)
+    except StoreError:
+        return
+    assert normalized_item(form) == (form, size)
 
 
 # Values are equal exactly when their normal forms are, however they are written.

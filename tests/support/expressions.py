@@ -13,6 +13,19 @@ from wire.items import AttributeValue
 Values = Mapping[str, AttributeValue]
 Names = Mapping[str, str]
 
+ONE_OF_EACH_TYPE: dict[str, AttributeValue] = {
+    "S": {"S": "a"},
+    "N": {"N": "1"},
+    "B": {"B": "YQ=="},
+    "BOOL": {"BOOL": True},
+    "NULL": {"NULL": True},
+    "L": {"L": []},
+    "M": {"M": {}},
+    "SS": {"SS": ["1"]},
+    "NS": {"NS": ["1"]},
+    "BS": {"BS": ["YQ=="]},
+}
+
 
 def refusal(action: Callable[..., object], *arguments: Any, **options: Any) -> str:
     """Return the text with which an action is refused as invalid."""

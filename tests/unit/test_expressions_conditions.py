@@ -1,23 +1,8 @@
 """Conditions: AWS's checks of functions and operands, in its order and its words."""
 
-from typing import Any
-
 import pytest
 
-from tests.support.expressions import Values, condition, refusal
-
-TYPED: dict[str, dict[str, Any]] = {
-    "S": {"S": "a"},
-    "N": {"N": "1"},
-    "B": {"B": "YQ=="},
-    "BOOL": {"BOOL": True},
-    "NULL": {"NULL": True},
-    "L": {"L": []},
-    "M": {"M": {}},
-    "SS": {"SS": ["1"]},
-    "NS": {"NS": ["1"]},
-    "BS": {"BS": ["YQ=="]},
-}
+from tests.support.expressions import ONE_OF_EACH_TYPE, Values, condition, refusal
 
 
 def detail(text: str, names: dict[str, str] | None = None, values: Values | None = None) -> str:
@@ -154,7 +139,7 @@ def test_values_need_not_be_distinct() -> None:
 )
 def test_operand_types(text: str, operator: str, wrong: str) -> None:
     for found in wrong.split():
-        assert detail(text, values={":a": TYPED[found]}) == (
+        assert detail(text, values={":a": ONE_OF_EACH_TYPE[found]}) == (
             f"Incorrect operand type for operator or function; operator or function: {operator}, operand type: {found}"
         )
 
@@ -162,7 +147,7 @@ def test_operand_types(text: str, operator: str, wrong: str) -> None:
 # Whatever may be equal may be compared for it, and any value may be sought in a list.
 @pytest.mark.parametrize("text", ["a = :a", "a <> :a", "a IN (:a)", "contains(a, :a)", "contains(:a, a)"])
 def test_operands_of_any_type(text: str) -> None:
-    for value in TYPED.values():
+    for value in ONE_OF_EACH_TYPE.values():
         assert condition(text, values={":a": value})
 
 
@@ -195,7 +180,7 @@ def test_path_operands(text: str, function: str) -> None:
 
 # A type's name comes from a value, and is one of ten.
 def test_type_names() -> None:
-    for name in TYPED:
+    for name in ONE_OF_EACH_TYPE:
         assert condition("attribute_type(a, :t)", values={":t": {"S": name}}) == ["type", ["p", "a"], ["v", 0]]
     assert detail("attribute_type(a, :t)", values={":t": {"S": "1"}}) == (
         "Invalid attribute type name found; type: 1, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}"

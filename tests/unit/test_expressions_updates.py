@@ -5,20 +5,7 @@ from typing import Any
 import pytest
 
 from router.expressions.request import RequestExpressions
-from tests.support.expressions import Values, refusal, update
-
-TYPED: dict[str, dict[str, Any]] = {
-    "S": {"S": "a"},
-    "N": {"N": "1"},
-    "B": {"B": "YQ=="},
-    "BOOL": {"BOOL": True},
-    "NULL": {"NULL": True},
-    "L": {"L": []},
-    "M": {"M": {}},
-    "SS": {"SS": ["1"]},
-    "NS": {"NS": ["1"]},
-    "BS": {"BS": ["YQ=="]},
-}
+from tests.support.expressions import ONE_OF_EACH_TYPE, Values, refusal, update
 
 
 def detail(text: str, names: dict[str, str] | None = None, values: Values | None = None) -> str:
@@ -189,11 +176,11 @@ def test_paths_side_by_side() -> None:
 )
 def test_types_to_add_and_delete(keyword: str, wrong: dict[str, str]) -> None:
     for found, word in wrong.items():
-        assert detail(f"{keyword} a.b :a", values={":a": TYPED[found]}) == (
+        assert detail(f"{keyword} a.b :a", values={":a": ONE_OF_EACH_TYPE[found]}) == (
             f"Incorrect operand type for operator or function; operator: {keyword}, operand type: {word}"
         )
-    for right in TYPED.keys() - wrong:
-        assert update(f"{keyword} a.b :a", values={":a": TYPED[right]})
+    for right in ONE_OF_EACH_TYPE.keys() - wrong:
+        assert update(f"{keyword} a.b :a", values={":a": ONE_OF_EACH_TYPE[right]})
 
 
 # list_append takes lists; sums and differences take numbers.
@@ -207,7 +194,7 @@ def test_types_to_add_and_delete(keyword: str, wrong: dict[str, str]) -> None:
     ],
 )
 def test_types_of_sources(text: str, operator: str, right: str) -> None:
-    for found, value in TYPED.items():
+    for found, value in ONE_OF_EACH_TYPE.items():
         if found == right:
             assert update(text, values={":a": value})
         else:

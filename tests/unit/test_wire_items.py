@@ -122,6 +122,10 @@ def test_empty_names() -> None:
         ({"B": "YR=="}, "'YR==' can not be converted to a Blob: Invalid last non-pad Base64 character dectected"),
         ({"BS": ["é==="]}, "'é===' can not be converted to a Blob: Invalid Base64 character: 'é'"),
         ("text", "Unexpected value type in payload"),
+        ("t", "Unexpected value type in payload"),
+        (5, "Unexpected value type in payload"),
+        (None, "Unexpected value type in payload"),
+        ([{"S": "a"}], "Start of list found where not expected"),
     ],
 )
 def test_misplaced_json(value: Any, message: str) -> None:
