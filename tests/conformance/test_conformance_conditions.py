@@ -20,7 +20,7 @@ SUBJECT: Item = {
     "ns": {"NS": ["1", "2", "3"]},
     "bs": {"BS": [b"x", b"y"]},
     "l": {"L": [{"S": "first"}, {"N": "2"}, {"M": {"deep": {"S": "down"}}}]},
-    "m": {"M": {"inner": {"N": "7"}, "l": {"L": [{"N": "0"}, {"N": "1"}]}}},
+    "m": {"M": {"inside": {"N": "7"}, "l": {"L": [{"N": "0"}, {"N": "1"}]}}},
 }
 CASES: list[tuple[str, Item, bool]] = [
     # comparators, on each ordered type
@@ -51,9 +51,9 @@ CASES: list[tuple[str, Item, bool]] = [
     # another type, or nothing at all, is never less nor greater nor equal
     ("n < :v", {":v": {"S": "9"}}, False),
     ("n > :v", {":v": {"S": "1"}}, False),
-    ("missing = :v", {":v": {"S": "x"}}, False),
-    ("missing <> :v", {":v": {"S": "x"}}, True),
-    ("missing < :v", {":v": {"N": "1"}}, False),
+    ("nope = :v", {":v": {"S": "x"}}, False),
+    ("nope <> :v", {":v": {"S": "x"}}, True),
+    ("nope < :v", {":v": {"N": "1"}}, False),
     ("n = :v", {":v": {"S": "5"}}, False),
     # BETWEEN and IN
     ("n BETWEEN :a AND :b", {":a": {"N": "5"}, ":b": {"N": "6"}}, True),
@@ -63,7 +63,7 @@ CASES: list[tuple[str, Item, bool]] = [
     (":a BETWEEN neg AND n", {":a": {"N": "0"}}, True),
     ("n IN (:a, :b)", {":a": {"N": "1"}, ":b": {"N": "5"}}, True),
     ("n IN (:a)", {":a": {"S": "5"}}, False),
-    ("missing IN (:a)", {":a": {"S": "5"}}, False),
+    ("nope IN (:a)", {":a": {"S": "5"}}, False),
     # connectives and their precedence: NOT binds tightest, then AND, then OR
     ("n = :a AND s = :b", {":a": {"N": "5"}, ":b": {"S": "hello"}}, True),
     ("n = :a AND s = :b", {":a": {"N": "5"}, ":b": {"S": "x"}}, False),
@@ -76,12 +76,12 @@ CASES: list[tuple[str, Item, bool]] = [
     # attribute_exists, attribute_not_exists
     ("attribute_exists(s)", {}, True),
     ("attribute_exists(z)", {}, True),
-    ("attribute_exists(missing)", {}, False),
-    ("attribute_exists(m.inner)", {}, True),
+    ("attribute_exists(nope)", {}, False),
+    ("attribute_exists(m.inside)", {}, True),
     ("attribute_exists(m.nothing)", {}, False),
     ("attribute_exists(l[2].deep)", {}, True),
     ("attribute_exists(l[3])", {}, False),
-    ("attribute_not_exists(missing)", {}, True),
+    ("attribute_not_exists(nope)", {}, True),
     ("attribute_not_exists(s)", {}, False),
     ("attribute_not_exists(s.inside)", {}, True),
     # attribute_type
@@ -101,13 +101,13 @@ CASES: list[tuple[str, Item, bool]] = [
         ]
     ],
     ("attribute_type(s, :t)", {":t": {"S": "N"}}, False),
-    ("attribute_type(missing, :t)", {":t": {"S": "S"}}, False),
+    ("attribute_type(nope, :t)", {":t": {"S": "S"}}, False),
     # begins_with
     ("begins_with(s, :p)", {":p": {"S": "hel"}}, True),
     ("begins_with(s, :p)", {":p": {"S": "ello"}}, False),
     ("begins_with(b, :p)", {":p": {"B": b"\x01\x02"}}, True),
     ("begins_with(n, :p)", {":p": {"S": "5"}}, False),
-    ("begins_with(missing, :p)", {":p": {"S": "h"}}, False),
+    ("begins_with(nope, :p)", {":p": {"S": "h"}}, False),
     # contains
     ("contains(s, :p)", {":p": {"S": "ell"}}, True),
     ("contains(s, :p)", {":p": {"S": "elo"}}, False),
@@ -120,7 +120,7 @@ CASES: list[tuple[str, Item, bool]] = [
     ("contains(l, :p)", {":p": {"N": "2"}}, True),
     ("contains(l, :p)", {":p": {"S": "2"}}, False),
     ("contains(n, :p)", {":p": {"S": "5"}}, False),
-    ("contains(missing, :p)", {":p": {"S": "x"}}, False),
+    ("contains(nope, :p)", {":p": {"S": "x"}}, False),
     # size
     ("size(s) = :v", {":v": {"N": "5"}}, True),
     ("size(e) = :v", {":v": {"N": "0"}}, True),
@@ -129,14 +129,14 @@ CASES: list[tuple[str, Item, bool]] = [
     ("size(l) = :v", {":v": {"N": "3"}}, True),
     ("size(m) < :v", {":v": {"N": "3"}}, True),
     ("size(n) > :v", {":v": {"N": "0"}}, False),
-    ("size(missing) >= :v", {":v": {"N": "0"}}, False),
+    ("size(nope) >= :v", {":v": {"N": "0"}}, False),
     # paths into lists and maps
-    ("m.inner = :v", {":v": {"N": "7"}}, True),
+    ("m.inside = :v", {":v": {"N": "7"}}, True),
     ("m.l[1] = :v", {":v": {"N": "1"}}, True),
     ("l[0] = :v", {":v": {"S": "first"}}, True),
     ("l[2].deep = :v", {":v": {"S": "down"}}, True),
     ("l[9] = :v", {":v": {"S": "first"}}, False),
-    ("s.inner = :v", {":v": {"S": "x"}}, False),
+    ("s.inside = :v", {":v": {"S": "x"}}, False),
 ]
 
 

@@ -27,7 +27,7 @@ SUBJECT: Item = {
         ("l[0]", {"l": {"L": [{"S": "zero"}]}}),
         ("l[2], l[0]", {"l": {"L": [{"S": "zero"}, {"S": "two"}]}}),
         ("l[1].b", {"l": {"L": [{"M": {"b": {"N": "2"}}}]}}),
-        ("s, missing, l[9], m.nope, s.inner", {"s": {"S": "x"}}),
+        ("s, nope, l[9], m.nope, s.inside", {"s": {"S": "x"}}),
     ],
 )
 def test_projections(things: Table, projection: str, expected: Item) -> None:
@@ -42,7 +42,7 @@ def test_projections(things: Table, projection: str, expected: Item) -> None:
 # An item of which nothing is left is still an item.
 def test_nothing_left_is_an_empty_item(things: Table) -> None:
     things.put(SUBJECT)
-    assert things.get(KEY, ProjectionExpression="missing") == {}
+    assert things.get(KEY, ProjectionExpression="nope") == {}
 
 
 # Placeholders, also for reserved words.

@@ -15,7 +15,7 @@ SUBJECT: Item = {
     "ns": {"NS": ["1", "2"]},
     "bs": {"BS": [b"x"]},
     "l": {"L": [{"N": "0"}, {"N": "1"}, {"N": "2"}]},
-    "m": {"M": {"x": {"N": "1"}, "inner": {"M": {"y": {"S": "z"}}}}},
+    "m": {"M": {"x": {"N": "1"}, "inside": {"M": {"y": {"S": "z"}}}}},
 }
 
 
@@ -43,12 +43,12 @@ def _updated(things: Table, expression: str, values: Item | None = None, item: I
         ("SET s = :v", {":v": {"N": "1"}}, "s", {"N": "1"}),
         ("SET fresh = :v", {":v": {"M": {}}}, "fresh", {"M": {}}),
         ("SET fresh = s", None, "fresh", {"S": "hello"}),
-        ("SET m.x = :v", {":v": {"S": "q"}}, "m", {"M": {"x": {"S": "q"}, "inner": {"M": {"y": {"S": "z"}}}}}),
+        ("SET m.x = :v", {":v": {"S": "q"}}, "m", {"M": {"x": {"S": "q"}, "inside": {"M": {"y": {"S": "z"}}}}}),
         (
-            "SET m.inner.fresh = :v",
+            "SET m.inside.fresh = :v",
             {":v": {"S": "q"}},
             "m",
-            {"M": {"x": {"N": "1"}, "inner": {"M": {"y": {"S": "z"}, "fresh": {"S": "q"}}}}},
+            {"M": {"x": {"N": "1"}, "inside": {"M": {"y": {"S": "z"}, "fresh": {"S": "q"}}}}},
         ),
         ("SET l[1] = :v", {":v": {"S": "q"}}, "l", {"L": [{"N": "0"}, {"S": "q"}, {"N": "2"}]}),
         ("SET l[9] = :v", {":v": {"S": "q"}}, "l", {"L": [{"N": "0"}, {"N": "1"}, {"N": "2"}, {"S": "q"}]}),
@@ -83,8 +83,8 @@ def _updated(things: Table, expression: str, values: Item | None = None, item: I
         ),
         # REMOVE
         ("REMOVE s", None, "s", None),
-        ("REMOVE missing", None, "s", {"S": "hello"}),
-        ("REMOVE m.x", None, "m", {"M": {"inner": {"M": {"y": {"S": "z"}}}}}),
+        ("REMOVE nope", None, "s", {"S": "hello"}),
+        ("REMOVE m.x", None, "m", {"M": {"inside": {"M": {"y": {"S": "z"}}}}}),
         ("REMOVE l[0]", None, "l", {"L": [{"N": "1"}, {"N": "2"}]}),
         ("REMOVE l[0], l[2]", None, "l", {"L": [{"N": "1"}]}),
         ("REMOVE l[9]", None, "l", {"L": [{"N": "0"}, {"N": "1"}, {"N": "2"}]}),
@@ -95,12 +95,12 @@ def _updated(things: Table, expression: str, values: Item | None = None, item: I
         ("ADD ns :v", {":v": {"NS": ["3"]}}, "ns", {"NS": ["1", "2", "3"]}),
         ("ADD bs :v", {":v": {"BS": [b"w"]}}, "bs", {"BS": [b"w", b"x"]}),
         ("ADD fresh :v", {":v": {"SS": ["q"]}}, "fresh", {"SS": ["q"]}),
-        ("ADD m.x :v", {":v": {"N": "1"}}, "m", {"M": {"x": {"N": "2"}, "inner": {"M": {"y": {"S": "z"}}}}}),
+        ("ADD m.x :v", {":v": {"N": "1"}}, "m", {"M": {"x": {"N": "2"}, "inside": {"M": {"y": {"S": "z"}}}}}),
         # DELETE
         ("DELETE ss :v", {":v": {"SS": ["a", "nope"]}}, "ss", {"SS": ["b"]}),
         ("DELETE ns :v", {":v": {"NS": ["2.0"]}}, "ns", {"NS": ["1"]}),
         ("DELETE ss :v", {":v": {"SS": ["a", "b"]}}, "ss", None),
-        ("DELETE missing :v", {":v": {"SS": ["a"]}}, "missing", None),
+        ("DELETE nope :v", {":v": {"SS": ["a"]}}, "nope", None),
     ],
 )
 def test_actions(
@@ -238,12 +238,12 @@ _WRONG_TYPE = "An operand in the update expression has an incorrect data type"
 @pytest.mark.parametrize(
     ("expression", "values", "text"),
     [
-        ("SET missing.x = :v", {":v": {"N": "1"}}, _NO_PATH),
+        ("SET nope.x = :v", {":v": {"N": "1"}}, _NO_PATH),
         ("SET s.x = :v", {":v": {"N": "1"}}, _NO_PATH),
         ("SET m[0] = :v", {":v": {"N": "1"}}, _NO_PATH),
-        ("REMOVE missing.x", None, _NO_PATH),
-        ("SET a = missing", None, _NO_ATTRIBUTE),
-        ("SET a = missing + :v", {":v": {"N": "1"}}, _NO_ATTRIBUTE),
+        ("REMOVE nope.x", None, _NO_PATH),
+        ("SET a = nope", None, _NO_ATTRIBUTE),
+        ("SET a = nope + :v", {":v": {"N": "1"}}, _NO_ATTRIBUTE),
         ("SET a = l[9]", None, _NO_ATTRIBUTE),
         ("SET a = s + :v", {":v": {"N": "1"}}, _WRONG_TYPE),
         ("SET a = list_append(s, :v)", {":v": {"L": []}}, _WRONG_TYPE),
