@@ -1,0 +1,142 @@
+"""Processes that cannot start say why in one line and exit with status 2; those that can, end on SIGTERM with status 0."""
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from wire.cluster import ClusterSpec, NodeEntry, RegionEntry, Settings, dump_cluster
+
+SECONDS_MAX = 40.0
+
+
+@pytest.fixture
+def cluster_file(tmp_path: Path) -> Path:
+    """A cluster of one region and two nodes on free ports of loopback; each is a group of its own size."""
+    with socket.socket() as a, socket.socket() as b, socket.socket() as c, socket.socket() as d:
+        addresses = []
+        for each in (a, b, c, d):
+            each.bind(("127.0.0.1", 0))
+            addresses.append(f"127.0.0.1:{each.getsockname()[1]}")
+    http, gateway, first, second = addresses
+    nodes = (NodeEntry("n1", "z1", first), NodeEntry("n2", "z2", second))
+    spec = ClusterSpec(
+        "test-cluster",
+        (RegionEntry("us-east-1", 1, http, gateway, nodes),),
+        settings=Settings(partitions=1, replicas=1, signatures=False),
+    )
+    path = tmp_path / "cluster.toml"
+    path.write_text(dump_cluster(spec))
+    return path
+
+
+def node_arguments(cluster_file: Path, node: str = "n1", data: str = "n1") -> list[str]:
+    return ["node.main", "--cluster", str(cluster_file), "--node", node, "--data", str(cluster_file.parent / data)]
+
+
+def router_arguments(cluster_file: Path, region: str = "us-east-1") -> list[str]:
+    return ["router.main", "--cluster", str(cluster_file), "--region", region]
+
+
+@contextmanager
+def started(arguments: list[str], event: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run a process and wait until it has written an event; kill it at the end if it is still there."""
+    command = [sys.executable, "-m", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert any(f"event={event}" in line for line in process.stdout), process.stderr
+            yield process
+        finally:
+            process.kill()
+
+
+def refused(arguments: list[str]) -> str:
+    """Run a process that must not start; return the one line that it leaves."""
+    command = [sys.executable, "-m", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_MAX, check=False)
+    lines = ended.stderr.splitlines()
+    assert (ended.returncode, len(lines)) == (2, 1), ended.stderr
+    return lines[0]
+
+
+def taken_port(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    taken = socket.socket()
+    taken.bind((host, int(port)))
+    taken.listen()
+    return taken
+
+
+def address_in(cluster_file: Path, name: str) -> str:
+    line = next(line for line in cluster_file.read_text().splitlines() if line.startswith(f"{name} = "))
+    return line.split('"')[1]
+
+
+# The first thing a newcomer gets wrong: the message says where the file comes from.
+@pytest.mark.parametrize("arguments", [node_arguments, router_arguments])
+def test_a_missing_cluster_file(tmp_path: Path, arguments: object) -> None:
+    assert "no such cluster file" in refused(arguments(tmp_path / "absent.toml"))  # type: ignore[operator]
+
+
+# A typing error in the id must not make a new, empty node; the message lists what there is.
+def test_an_unknown_node_or_region(cluster_file: Path) -> None:
+    assert "'n9' is not in the cluster file; it has n1, n2" in refused(node_arguments(cluster_file, "n9"))
+    assert "'mars' is not in the cluster file" in refused(router_arguments(cluster_file, "mars"))
+
+
+# Two processes on one port would each get some of the connections.
+@pytest.mark.parametrize("name", ["http", "gateway"])
+def test_a_routers_port_in_use(cluster_file: Path, name: str) -> None:
+    address = address_in(cluster_file, name)
+    with taken_port(address):
+        assert f"cannot listen on {address}: the port is in use" in refused(router_arguments(cluster_file))
+
+
+# The same for a node; its data directory is let go again.
+def test_a_nodes_port_in_use(cluster_file: Path) -> None:
+    address = address_in(cluster_file, "address")
+    with taken_port(address):
+        assert f"cannot listen on {address}" in refused(node_arguments(cluster_file))
+    with started(node_arguments(cluster_file), "node_ready"):
+        pass
+
+
+# One directory, two processes: the second would write over the first one's log.
+def test_a_data_directory_in_use(cluster_file: Path) -> None:
+    with started(node_arguments(cluster_file), "node_ready") as first:
+        line = refused(node_arguments(cluster_file, "n2", data="n1"))
+    assert f"is in use by process {first.pid}" in line
+
+
+# Somebody mixed up two directories: the data of one node must never be taken for another's.
+def test_another_nodes_data_directory(cluster_file: Path) -> None:
+    with started(node_arguments(cluster_file), "node_ready") as first:
+        first.terminate()
+        first.wait(SECONDS_MAX)
+    assert "belongs to another node" in refused(node_arguments(cluster_file, "n2", data="n1"))
+
+
+# Orchestrators send SIGTERM and look at the status; nothing may be left on standard error.
+def test_a_node_ends_when_asked(cluster_file: Path) -> None:
+    with started(node_arguments(cluster_file), "node_ready") as process:
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=SECONDS_MAX)
+        assert (process.returncode, errors) == (0, "")
+
+
+# The same for a router with its workers: they end with it.
+def test_a_router_and_its_workers_end_when_asked(cluster_file: Path) -> None:
+    with (
+        started(node_arguments(cluster_file, "n1"), "node_ready"),
+        started(node_arguments(cluster_file, "n2", "n2"), "node_ready"),
+        started([*router_arguments(cluster_file), "--workers", "2"], "router_ready") as process,
+    ):
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=SECONDS_MAX)
+        assert (process.returncode, errors) == (0, "")
