@@ -27,7 +27,7 @@ SUBJECT: Item = {
         ("l[0]", {"l": {"L": [{"S": "zero"}]}}),
         ("l[2], l[0]", {"l": {"L": [{"S": "zero"}, {"S": "two"}]}}),
         ("l[1].b", {"l": {"L": [{"M": {"b": {"N": "2"}}}]}}),
-        ("s, nope, l[9], m.nope, s.inside", {"s": {"S": "x"}}),
+        ("s, nope, l[9], m.nope, m.x.deep", {"s": {"S": "x"}}),
     ],
 )
 def test_projections(things: Table, projection: str, expected: Item) -> None:
