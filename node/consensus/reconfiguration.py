@@ -39,10 +39,14 @@ def _append(replica: Replica, change: MembershipChange) -> Index:
 
 def apply(replica: Replica, change: MembershipChange) -> Membership:
     """Change this replica's membership, because the entry that holds the change is being applied."""
-    replica.set_membership(changed(replica.membership, change))
+    try:
+        membership = changed(replica.membership, change)
+    except MembershipError as error:
+        raise AssertionError(f"expected a committed change that fits, found {change}: {error}") from error
+    replica.set_membership(membership)
     if replica.role is Role.LEADER:
         _lead_on(replica)
-    return replica.membership
+    return membership
 
 
 def _lead_on(replica: Replica) -> None:

@@ -33,6 +33,8 @@ class World(Protocol):
     """What a simulated replica needs from its simulation."""
 
     judge: Judge
+    crash_chance: float
+    """How likely a crash is at each step of a replica's work."""
 
     def now_us(self) -> int:
         """Tell the real time, which no replica knows."""
@@ -216,6 +218,9 @@ class SimulatedReplica:
                 self._world.judge.told(entry.index)
         self._send(ready.messages_before_persist)
         self._state.writing = ready
+        if self._crashes_here():
+            # What leaves early has left, and the write may or may not have happened.
+            return
         self._in_life(self._world.write_delay_us(), self._written)
 
     def _lose_leadership(self) -> None:
@@ -236,10 +241,8 @@ class SimulatedReplica:
         self.disk.write(writing_of(ready), sync=ready.must_sync or self._world.chance(0.2))
         state.writing = None
         self.snapshots_installed += ready.snapshot is not None
-        if self._world.chance(0.002):
+        if self._crashes_here():
             # The write is done and nobody hears of it.
-            self.crash()
-            self._world.after(20 * TICK_US, self.start_if_down)
             return
         self._send(ready.messages_after_persist)
         self.core.advance(ready)
@@ -250,6 +253,13 @@ class SimulatedReplica:
         self._plan_apply()
         self._serve_reads()
         self._catch_up()
+
+    def _crashes_here(self) -> bool:
+        crashes = self._world.chance(self._world.crash_chance)
+        if crashes:
+            self.crash()
+            self._world.after(self._world.draw(20 * TICK_US), self.start_if_down)
+        return crashes
 
     def start_if_down(self) -> None:
         """Start unless somebody else did."""

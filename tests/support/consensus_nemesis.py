@@ -20,8 +20,10 @@ from tests.support.consensus_driver import TICK_US, SimulatedReplica
 if TYPE_CHECKING:
     from tests.support.consensus_simulation import Simulation
 
-CLIENT_EVERY_US = 8_000
-FAULT_EVERY_US = 60_000
+CLIENT_EVERY_US = (3_000, 8_000, 20_000)
+FAULT_EVERY_US = (15_000, 40_000, 120_000)
+CUT_US_MAX = 600_000
+FAULT_WEIGHTS = (0, 1, 1, 4)
 REPLICAS_MAX = 9
 
 
@@ -32,24 +34,24 @@ class Nemesis:
         self._simulation = simulation
         self._random = simulation.random
         self._is_active = False
-        self._faults: list[Callable[[], None]] = [
-            self._crash,
+        self._client_every_us = self._random.choice(CLIENT_EVERY_US)
+        self._fault_every_us = self._random.choice(FAULT_EVERY_US)
+        faults: tuple[Callable[[], None], ...] = (
             self._crash,
             self._isolate,
+            self._split,
             self._cut_some,
-            self._cut_some,
-            self._heal,
             self._heal,
             self._stall,
             self._weather,
             self._transfer,
             self._change_membership,
-            self._change_membership,
             self._campaign,
             self._compact,
-            self._compact,
             self._unreachable,
-        ]
+        )
+        # Each seed has faults it prefers and faults it does without: together they would mask one another.
+        self._faults = [fault for fault in faults for _ in range(self._random.choice(FAULT_WEIGHTS))] or list(faults)
 
     def begin(self) -> None:
         """Begin to work and to disturb."""
@@ -64,7 +66,7 @@ class Nemesis:
     def _work(self) -> None:
         if not self._is_active:
             return
-        self._simulation.after(1 + self._random.randrange(2 * CLIENT_EVERY_US), self._work)
+        self._simulation.after(1 + self._random.randrange(2 * self._client_every_us), self._work)
         replica = self._any()
         choice = self._random.random()
         if choice < 0.5:
@@ -81,7 +83,7 @@ class Nemesis:
     def _disturb(self) -> None:
         if not self._is_active:
             return
-        self._simulation.after(1 + self._random.randrange(2 * FAULT_EVERY_US), self._disturb)
+        self._simulation.after(1 + self._random.randrange(2 * self._fault_every_us), self._disturb)
         fault = self._random.choice(self._faults)
         fault()
 
@@ -107,13 +109,24 @@ class Nemesis:
         direction = self._random.randrange(3)
         self._simulation.note(f"{one} is isolated, {('both ways', 'outbound', 'inbound')[direction]}")
         half = len(others)
-        self._simulation.network.cut((links, links[:half], links[half:])[direction])
+        self._cut((links, links[:half], links[half:])[direction])
+
+    def _split(self) -> None:
+        numbers = list(self._simulation.replicas)
+        side = {number: self._random.random() < 0.5 for number in numbers}
+        self._simulation.note(f"split, one side is {[number for number in numbers if side[number]]}")
+        self._cut([(a, b) for a in numbers for b in numbers if side[a] != side[b]])
 
     def _cut_some(self) -> None:
         numbers = list(self._simulation.replicas)
         links = [(a, b) for a in numbers for b in numbers if a != b and self._random.random() < 0.3]
         self._simulation.note(f"cut {links}")
-        self._simulation.network.cut(links)
+        self._cut(links)
+
+    def _cut(self, links: list[tuple[int, int]]) -> None:
+        network = self._simulation.network
+        network.cut(links)
+        self._simulation.after(self._random.randrange(CUT_US_MAX), lambda: network.mend(links))
 
     def _heal(self) -> None:
         self._simulation.note("links are healed")

@@ -48,6 +48,10 @@ class SimulatedNetwork:
         """Lose everything on these links, each (sender, recipient), until healed."""
         self._cut.update(links)
 
+    def mend(self, links: Iterable[tuple[int, int]]) -> None:
+        """Carry messages on these links again."""
+        self._cut.difference_update(links)
+
     def heal(self) -> None:
         """Connect everything again; how reliably stays as it is."""
         self._cut = set()

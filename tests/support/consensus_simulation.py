@@ -19,7 +19,7 @@ from tests.support.consensus_nemesis import Nemesis
 from tests.support.consensus_network import SimulatedNetwork
 from tests.support.consensus_words import message_words
 
-FAULTY_US = 1_500_000
+FAULTY_US = 2_500_000
 HEALING_US = 20_000_000
 SETTLE_STEP_US = 50_000
 
@@ -59,6 +59,7 @@ class Simulation:
         self.settings = settings_of(self.random)
         self._steps_while_writing = self.random.random() < 0.3
         self._slow_disks = self.random.random() < 0.3
+        self.crash_chance = self.random.choice((0.0, 0.001, 0.01))
         self._show = show
         self._now_us = 0
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
@@ -170,6 +171,7 @@ class Simulation:
         self.nemesis.stop()
         self.network.become_perfect()
         self._slow_disks = False
+        self.crash_chance = 0.0
         for replica in self.replicas.values():
             replica.start_if_down()
         begun_us = self._now_us

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
 from node.consensus.config import ConsensusConfig
 from node.consensus.core import ConsensusCore
@@ -10,6 +11,7 @@ from node.consensus.log import LogDamagedError
 from node.consensus.types import (
     LEAVE_JOINT,
     NO_INDEX,
+    Entry,
     EntryKind,
     Index,
     Membership,
@@ -22,12 +24,14 @@ from node.consensus.types import (
     Ready,
     Refused,
     ReplicaId,
+    Term,
     Transition,
 )
 from tests.support.consensus_log import MemoryLog
 from tests.support.consensus_words import entries_words, membership_words, message_words, ready_lines
 
 STABILIZE_ROUNDS_MAX = 100
+RULE = "----"
 
 _STEP_KINDS = {
     "v": MembershipStepKind.ADD_VOTER,
@@ -170,6 +174,16 @@ class TranscriptGroup:
         disk.compact(Index(int(words[1])))
         return []
 
+    def _run_inject(self, words: list[str], options: dict[str, str]) -> list[str]:
+        """inject APPEND 2 1 term=2 log_term=1 index=2 entries=2/3,2/4: a message from 2 to 1 that 2 never sent."""
+        entries = tuple(_injected_entry(word) for word in options.pop("entries", "").split(",") if word)
+        fields = {name: int(value) for name, value in options.items()}
+        message = Message(
+            MessageKind[words[0]], ReplicaId(int(words[1])), ReplicaId(int(words[2])), entries=entries, **fields
+        )
+        self._core(words[2]).step(message)
+        return [message_words(message)]
+
     # The driver's part
 
     def _run_take(self, words: list[str], options: dict[str, str]) -> list[str]:
@@ -297,9 +311,33 @@ class TranscriptGroup:
         return self._replicas[int(name)].core
 
 
+def played(text: str) -> str:
+    """Return a transcript with the traces that its commands really leave."""
+    group = TranscriptGroup()
+    blocks = []
+    for block in text.strip().split("\n\n"):
+        head, _, _ = block.partition(f"\n{RULE}")
+        commands = [line for line in head.splitlines() if line and not line.startswith("#")]
+        lines = [line for command in commands for line in group.run(command)]
+        shown = [line for line in lines if line != "ok"] or ["ok"]
+        blocks.append("\n".join([head, RULE, *shown] if commands else [block]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def first_difference(written: str) -> str | None:
+    """Return the first line in which what happens differs from what is written."""
+    lines = zip_longest(written.splitlines(), played(written).splitlines(), fillvalue="nothing")
+    return next((f"expected {old!r}, found {new!r}" for old, new in lines if old != new), None)
+
+
 def _present(ready: Ready | None) -> Ready:
     assert ready is not None, "expected a Ready that was taken"
     return ready
+
+
+def _injected_entry(word: str) -> Entry:
+    term, index = map(int, word.split("/"))
+    return Entry(Term(term), Index(index), EntryKind.NORMAL, b"injected")
 
 
 def _replica_ids(words: str) -> tuple[ReplicaId, ...]:
