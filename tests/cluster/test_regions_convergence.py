@@ -1,0 +1,131 @@
+"""Three regions of real processes: what each accepts alone, all hold together in the end, byte for byte and version for version."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.chaos.checkers import lost_puts, wrong_counters
+from deploy.chaos.workload import Workload
+from tests.support.cluster import RunningCluster, add_replica, eventually, make_table, reader, running_cluster
+from tests.support.replication_cluster import backlog, converged, dumps, fill, mixed_writes
+from wire.catalog import LinkState
+
+PARTITIONS = 2
+SEED = 20_261_123
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
+    folder = tmp_path_factory.mktemp("regions")
+    with running_cluster(folder, regions=3, partitions=PARTITIONS, signatures=False) as running:
+        yield running
+
+
+@pytest.fixture
+def table(cluster: RunningCluster, request: pytest.FixtureRequest) -> str:
+    """Make a global table of all three regions, named after the test."""
+    name = request.node.name[:60]
+    cluster.wait_ready()
+    make_table(cluster.client(0), name)
+    add_replica(cluster, name, 0, 1)
+    add_replica(cluster, name, 0, 2)
+    return name
+
+
+def names(prefix: str, count: int) -> list[str]:
+    return [f"{prefix}{number}" for number in range(count)]
+
+
+# The promise of the whole project: a region cut off goes on, nothing that either side accepted is lost unless a newer write won, and
+# within ten seconds of mending all regions hold the same.
+def test_regions_converge_after_a_cut(cluster: RunningCluster, table: str) -> None:
+    shared = names("shared", 60)
+    fill(cluster, table, ({"pk": {"S": name}, "by": {"S": "before"}} for name in shared))
+    converged(cluster, table)
+    cluster.isolate(2)
+    writers = [
+        threading.Thread(
+            target=mixed_writes(
+                cluster.client(region),
+                table,
+                seed=SEED + region,
+                keys=[*shared, *names(f"own{region}-", 40)],
+                mark=str(region),
+            )
+        )
+        for region in range(3)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    alone = dumps(cluster, table)[2]
+    assert not any(key[0].startswith(b"own0-") for key in alone), "the cut let something through"
+    cluster.isolate(2, LinkState.UP)
+    records = converged(cluster, table)
+    assert {key[0][:4] for key in records} == {b"shar", b"own0", b"own1", b"own2"}
+
+
+# The one who ships may die in the middle of it: its successor carries on from the replicated cursor, and nothing is left out.
+def test_regions_converge_when_a_shipping_leader_is_killed(cluster: RunningCluster, table: str) -> None:
+    cluster.isolate(0)
+    fill(cluster, table, ({"pk": {"S": name}, "v": {"S": "x" * 300}} for name in names("k", 4_000)))
+    victim = cluster.leader(1)
+    cluster.isolate(0, LinkState.UP)
+    eventually(lambda: cluster.dump(table, 1), "shipping begins")
+    cluster.local.kill(victim)
+    records = converged(cluster, table, seconds=30)
+    assert len(records) == 4_000
+    cluster.local.start(victim)
+    cluster.wait_ready()
+    eventually(lambda: backlog(cluster, 0, 1) == backlog(cluster, 0, 2) == 0, "cursors at rest")
+
+
+# A delay of the wire must cost time, not throughput: what one batch per delay would take minutes for arrives in seconds.
+def test_a_delayed_link_keeps_its_throughput(cluster: RunningCluster, table: str) -> None:
+    cluster.set_link(0, 1, LinkState.CUT)
+    fill(cluster, table, ({"pk": {"S": name}} for name in names("k", 5_000)))
+    cluster.set_link(0, 1, LinkState.DELAYED, delay_ms=1_000)
+    # Two partitions with ten batches each would be ten seconds one by one.
+    eventually(lambda: len(cluster.dump(table, 1)) == 5_000, "all shipped", timeout_seconds=8)
+    cluster.set_link(0, 1, LinkState.UP)
+
+
+# Adding a replica to a table with data, while it is written to: the copy and the stream together miss nothing.
+def test_a_replica_added_under_load_gets_everything(cluster: RunningCluster) -> None:
+    name = "grown"
+    cluster.wait_ready()
+    make_table(cluster.client(0), name)
+    fill(cluster, name, ({"pk": {"S": key}, "v": {"N": "1"}} for key in names("old", 20_000)))
+    with Workload(lambda: cluster.client(0), name, workers=3, name="grow") as load:
+        load.wait_for(50)
+        add_replica(cluster, name, 0, 1, timeout_seconds=90)
+        add_replica(cluster, name, 0, 2, timeout_seconds=90)
+        load.wait_for(50)
+        load.stop()
+    records = converged(cluster, name, seconds=30)
+    history = load.history.all()
+    read = reader(cluster.client(2), name)
+    assert len(records) >= 20_000 + 3
+    assert lost_puts(history, read) == []
+    assert wrong_counters(history, read) == []
+
+
+# A replica that is removed takes its table along there and nowhere else; the name is free again for a new copy.
+def test_a_replica_is_removed_and_added_again(cluster: RunningCluster, table: str) -> None:
+    fill(cluster, table, ({"pk": {"S": key}} for key in names("k", 20)))
+    converged(cluster, table)
+    here, there = cluster.client(0), cluster.client(2)
+    region = cluster.regions[2].name
+    here.update_table(TableName=table, ReplicaUpdates=[{"Delete": {"RegionName": region}}])
+
+    def gone() -> bool:
+        replicas = here.describe_table(TableName=table)["Table"].get("Replicas", [])
+        return all(each["RegionName"] != region for each in replicas)
+
+    eventually(gone, "replica forgotten")
+    assert table not in there.list_tables()["TableNames"]
+    cluster.client(1).put_item(TableName=table, Item={"pk": {"S": "meanwhile"}})
+    add_replica(cluster, table, 0, 2)
+    assert len(converged(cluster, table)) == 21
