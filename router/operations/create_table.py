@@ -57,6 +57,7 @@ def parse(body: dict[str, Any], *, now_ms: int, table_id: str) -> catalog.Create
     billing_mode = BillingMode(body.get("BillingMode", BillingMode.PROVISIONED))
     throughput = _throughput(body, billing_mode)
     key_schema = parsed_key_schema(body)
+    _require_indexes(body)
     refuse_unsupported(body, _UNSUPPORTED)
     refuse_encryption(body)
     return catalog.CreateTable(
@@ -83,6 +84,12 @@ def _throughput(body: dict[str, Any], billing_mode: BillingMode) -> Throughput:
             f"{INVALID}ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED"
         )
     return throughput
+
+
+def _require_indexes(body: dict[str, Any]) -> None:
+    for name in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
+        if body.get(name) == []:
+            raise validation_error(f"{INVALID}List of {name} is empty")
 
 
 def _stream_view(body: dict[str, Any]) -> StreamViewType | None:

@@ -5,12 +5,10 @@ from typing import Any, Final
 
 from router.operations.answers import encoded
 from router.operations.context import RequestContext
-from router.operations.shards import TableStream, found_stream, sequence_text, shard_id
+from router.operations.shards import TableStream, found_stream, read_ends, sequence_text, shard_id
 from router.operations.store import Store
 from router.operations.table_description import key_schema_elements
-from router.operations.table_settings import unsupported
 from wire.catalog import PartitionId
-from wire.commands import Changes, ReadChanges
 from wire.keys import RING_TOKENS
 
 _SHARDS_MAX: Final = 100
@@ -27,12 +25,7 @@ class DescribeStream:
         """Carry the request out."""
         arn = body["StreamArn"]
         found = found_stream(self._store.view, arn, self._store.region)
-        if body.get("ShardFilter") is not None:
-            raise unsupported("ShardFilter")
-        partitions = {
-            shard_id(found.stream, placement.partition): placement.partition
-            for placement in self._store.partitions(0, RING_TOKENS)
-        }
+        partitions = self._partitions(found, body)
         after = body.get("ExclusiveStartShardId", "")
         shards = sorted(shard for shard in partitions if shard > after)
         page = shards[: min(body.get("Limit", _SHARDS_MAX), _SHARDS_MAX)]
@@ -44,14 +37,19 @@ class DescribeStream:
             description["LastEvaluatedShardId"] = page[-1]
         return encoded({"StreamDescription": description})
 
+    def _partitions(self, found: TableStream, body: dict[str, Any]) -> dict[str, PartitionId]:
+        """Return the partitions of the shards that are asked for, by the names of the shards."""
+        if body.get("ShardFilter"):
+            return {}  # children of a shard: there are none, for no partition has ever been split
+        placements = self._store.partitions(0, RING_TOKENS)
+        return {shard_id(found.stream, placement.partition): placement.partition for placement in placements}
+
     async def _shard(self, found: TableStream, shard: str, partition: PartitionId, deadline: float) -> dict[str, Any]:
         """Return a shard; that of a stream which was switched off has an end."""
         numbers = {"StartingSequenceNumber": sequence_text(_FIRST_SEQUENCE)}
         if not found.stream.is_enabled:
-            last = ReadChanges(found.table.number, found.stream.generation, (1 << 63) - 1, limit=1, bytes_max=1)
-            changes = await self._store.execute_on(partition, last, deadline=deadline)
-            assert type(changes) is Changes, f"expected Changes, found {changes!r}"
-            numbers["EndingSequenceNumber"] = sequence_text(max(changes.latest, _FIRST_SEQUENCE))
+            latest = (await read_ends(self._store, found, partition, deadline)).latest
+            numbers["EndingSequenceNumber"] = sequence_text(max(latest, _FIRST_SEQUENCE))
         return {"ShardId": shard, "SequenceNumberRange": numbers}
 
 

@@ -7,13 +7,13 @@ import msgspec
 from router.operations.answers import encoded
 from router.operations.context import RequestContext
 from router.operations.iterators import ShardIterators, ShardPosition
-from router.operations.shards import TableStream, found_stream, shard_partition
+from router.operations.shards import TableStream, found_stream, read_changes, shard_partition, trimmed
 from router.operations.store import Store
 from router.operations.stream_records import stream_record
+from wire.catalog import PartitionId
 from wire.clock import Clock
-from wire.commands import Changes, ReadChanges
-from wire.errors import ErrorCode, StoreError, validation_error
-from wire.keys import RING_TOKENS
+from wire.commands import Changes
+from wire.errors import validation_error
 from wire.limits import PAGE_BYTES_MAX, STREAM_RECORDS_MAX
 
 # A node may hear a moment late that a stream was switched off; its last records must not fall behind the shard's end.
@@ -32,17 +32,12 @@ class GetRecords:
         """Carry the request out."""
         limit = _limit(body)
         position = self._iterators.position(body["ShardIterator"])
-        found = found_stream(self._store.view, position.stream_arn, self._store.region)
-        placements = self._store.partitions(0, RING_TOKENS)
-        partition = shard_partition(placements, found, position.shard, position.stream_arn)
-        wanted = ReadChanges(
-            found.table.number, found.stream.generation, position.after, limit=limit, bytes_max=PAGE_BYTES_MAX
-        )
-        changes = await self._store.execute_on(partition, wanted, deadline=context.deadline)
-        assert type(changes) is Changes, f"expected Changes, found {changes!r}"
-        _require_untrimmed(position, changes)
+        region = self._store.region
+        found = found_stream(self._store.view, position.stream_arn, region)
+        partition = shard_partition(self._store, found, position.shard)
+        changes = await self._read(found, partition, position, limit, context.deadline)
         records = [
-            stream_record(record, found, partition, self._store.region)
+            stream_record(record, found, partition, region)
             for record in changes.records
             if record.time_ms >= position.since_ms
         ]
@@ -51,6 +46,16 @@ class GetRecords:
             onward = msgspec.structs.replace(position, after=changes.next_after, from_horizon=False)
             answer["NextShardIterator"] = self._iterators.issued(onward)
         return encoded(answer)
+
+    async def _read(
+        self, found: TableStream, partition: PartitionId, position: ShardPosition, limit: int, deadline: float
+    ) -> Changes:
+        changes = await read_changes(
+            self._store, found, partition, position.after, limit=limit, bytes_max=PAGE_BYTES_MAX, deadline=deadline
+        )
+        if not position.from_horizon and position.after < changes.oldest - 1:
+            raise trimmed()
+        return changes
 
     def _is_at_end(self, found: TableStream, changes: Changes) -> bool:
         """Return whether no record will ever follow: the stream is switched off, and all of it was read."""
@@ -68,11 +73,3 @@ def _limit(body: dict[str, Any]) -> int:
             f"value less than or equal to {STREAM_RECORDS_MAX}"
         )
     return limit
-
-
-def _require_untrimmed(position: ShardPosition, changes: Changes) -> None:
-    if not position.from_horizon and position.after < changes.oldest - 1:
-        raise StoreError(
-            ErrorCode.TRIMMED_DATA_ACCESS,
-            "The operation attempted to read past the oldest stream record in a shard.",
-        )

@@ -1,19 +1,22 @@
 """GetShardIterator (DynamoDB Streams)."""
 
-from typing import Any, Final
+from typing import Any
 
 from router.operations.answers import encoded
 from router.operations.context import RequestContext
 from router.operations.iterators import ShardIterators, ShardPosition
-from router.operations.shards import TableStream, found_stream, parsed_sequence, shard_partition
+from router.operations.shards import (
+    TableStream,
+    found_stream,
+    parsed_sequence,
+    read_ends,
+    shard_partition,
+    trimmed,
+)
 from router.operations.store import Store
 from wire.catalog import PartitionId
 from wire.clock import Clock
-from wire.commands import Changes, ReadChanges
-from wire.errors import ErrorCode, StoreError, validation_error
-from wire.keys import RING_TOKENS
-
-_BEYOND_ALL: Final = (1 << 63) - 1
+from wire.errors import validation_error
 
 
 class GetShardIterator:
@@ -27,8 +30,7 @@ class GetShardIterator:
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
         found = found_stream(self._store.view, body["StreamArn"], self._store.region)
-        placements = self._store.partitions(0, RING_TOKENS)
-        partition = shard_partition(placements, found, body["ShardId"], body["StreamArn"])
+        partition = shard_partition(self._store, found, body["ShardId"])
         position = await self._position(found, partition, body, context.deadline)
         return encoded({"ShardIterator": self._iterators.issued(position)})
 
@@ -42,22 +44,12 @@ class GetShardIterator:
             case "AT_TIMESTAMP":
                 return ShardPosition(arn, shard, 0, from_horizon=True, since_ms=self._since_ms(body))
             case "LATEST":
-                return ShardPosition(arn, shard, (await self._ends(found, partition, deadline)).latest)
+                return ShardPosition(arn, shard, (await read_ends(self._store, found, partition, deadline)).latest)
         sequence = parsed_sequence(body)
         after = sequence if body["ShardIteratorType"] == "AFTER_SEQUENCE_NUMBER" else sequence - 1
-        if after < (await self._ends(found, partition, deadline)).oldest - 1:
-            raise StoreError(
-                ErrorCode.TRIMMED_DATA_ACCESS,
-                "The operation attempted to read past the oldest stream record in a shard.",
-            )
+        if after < (await read_ends(self._store, found, partition, deadline)).oldest - 1:
+            raise trimmed()
         return ShardPosition(arn, shard, after)
-
-    async def _ends(self, found: TableStream, partition: PartitionId, deadline: float) -> Changes:
-        """Return the first and the last sequence number there is, and no records."""
-        ends = ReadChanges(found.table.number, found.stream.generation, _BEYOND_ALL, limit=1, bytes_max=1)
-        changes = await self._store.execute_on(partition, ends, deadline=deadline)
-        assert type(changes) is Changes, f"expected Changes, found {changes!r}"
-        return changes
 
     def _since_ms(self, body: dict[str, Any]) -> int:
         seconds = body.get("Timestamp")

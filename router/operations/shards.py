@@ -6,8 +6,11 @@ Knows how names are made and read back; refuses to know what a shard holds.
 from typing import Any, Final, NamedTuple
 
 from router.operations.arns import stream_arn, stream_name
-from wire.catalog import CatalogView, PartitionId, Placement
+from router.operations.store import Store
+from wire.catalog import CatalogView, PartitionId
+from wire.commands import Changes, ReadChanges
 from wire.errors import ErrorCode, StoreError, validation_error
+from wire.keys import RING_TOKENS
 from wire.tables import StreamSpec, TableSpec
 
 _SEQUENCE_DIGITS: Final = 21
@@ -46,13 +49,43 @@ def shard_id(stream: StreamSpec, partition: PartitionId) -> str:
     return f"shardId-{stream.created_ms:020d}-{partition:08x}"
 
 
-def shard_partition(placements: tuple[Placement, ...], found: TableStream, shard: str, arn: str) -> PartitionId:
+def shard_partition(store: Store, found: TableStream, shard: str) -> PartitionId:
     """Return the partition of a stream's shard."""
-    for placement in placements:
+    for placement in store.partitions(0, RING_TOKENS):
         if shard_id(found.stream, placement.partition) == shard:
             return placement.partition
     raise StoreError(
-        ErrorCode.RESOURCE_NOT_FOUND, f"Requested resource not found: Shard: {shard} in Stream: {arn} not found"
+        ErrorCode.RESOURCE_NOT_FOUND,
+        f"Requested resource not found: Shard: {shard} in Stream: {found.arn(store.region)} not found",
+    )
+
+
+async def read_changes(
+    store: Store,
+    found: TableStream,
+    partition: PartitionId,
+    after: int,
+    *,
+    limit: int,
+    bytes_max: int,
+    deadline: float,
+) -> Changes:
+    """Return a page of a shard's changes with sequence numbers above `after`."""
+    wanted = ReadChanges(found.table.number, found.stream.generation, after, limit, bytes_max)
+    changes = await store.execute_on(partition, wanted, deadline=deadline)
+    assert type(changes) is Changes, f"expected Changes, found {changes!r}"
+    return changes
+
+
+async def read_ends(store: Store, found: TableStream, partition: PartitionId, deadline: float) -> Changes:
+    """Return the first and the last sequence number of a shard's partition, and no changes."""
+    return await read_changes(store, found, partition, _SEQUENCE_MAX, limit=1, bytes_max=1, deadline=deadline)
+
+
+def trimmed() -> StoreError:
+    """Return the error of a reader whose place is before the oldest record that is left."""
+    return StoreError(
+        ErrorCode.TRIMMED_DATA_ACCESS, "The operation attempted to read past the oldest stream record in a shard."
     )
 
 

@@ -35,9 +35,9 @@ def view_type_of(stream: dict[str, Any]) -> StreamViewType | None:
 
 
 def refuse_unsupported(body: dict[str, Any], members: Iterable[str]) -> None:
-    """Refuse what AWS would do and this version cannot, rather than pretend."""
+    """Refuse what AWS would do and this version cannot, rather than pretend; an empty list or map asks for nothing."""
     for name in members:
-        if body.get(name) is not None:
+        if body.get(name) not in (None, [], {}):
             raise unsupported(name)
 
 

@@ -110,6 +110,8 @@ def _require_something(body: dict[str, Any]) -> None:
         raise validation_error(f"{INVALID}You cannot modify stream status while updating table IOPS")
     refuse_unsupported(body, _UNSUPPORTED)
     refuse_encryption(body)
+    if "SSESpecification" in asked:
+        raise validation_error(f"{INVALID}Table is already encrypted by default")
 
 
 def _stream_view(stream: dict[str, Any]) -> StreamViewType | None:

@@ -1,6 +1,7 @@
 """DynamoDB Streams: what is recorded, in which order, and how it is read."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -172,6 +173,17 @@ def test_sequence_numbers_are_places(recorded: Table, streams: Any) -> None:
 
     assert seen("AT_SEQUENCE_NUMBER") == ["1", "2"]
     assert seen("AFTER_SEQUENCE_NUMBER") == ["2"]
+
+
+# A time is a place as well; one to come is not.
+def test_times_are_places(recorded: Table, streams: Any) -> None:
+    recorded.put(KEY)
+    arn = _arn(recorded)
+    shard = Reader(streams, arn).until(1)[0]["shard"]
+    at = {"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "AT_TIMESTAMP"}
+    iterator = streams.get_shard_iterator(**at, Timestamp=datetime(2020, 1, 1, tzinfo=UTC))["ShardIterator"]
+    assert len(streams.get_records(ShardIterator=iterator)["Records"]) == 1
+    assert invalid(streams.get_shard_iterator, **at, Timestamp=datetime(2100, 1, 1, tzinfo=UTC))
 
 
 # Records come in pages, and the iterator goes on.

@@ -80,6 +80,12 @@ async def test_shards_are_paged() -> None:
     assert "LastEvaluatedShardId" not in second
 
 
+# Partitions are never split yet, so no shard has children; consumers ask for them when a shard ends.
+async def test_shards_have_no_children() -> None:
+    answer = await _api()("DescribeStream", StreamArn=ARN, ShardFilter={"Type": "CHILD_SHARDS", "ShardId": SHARD})
+    assert answer["StreamDescription"]["Shards"] == []
+
+
 # Past streams stay listed for as long as they can be read.
 async def test_streams_are_listed_with_past_ones() -> None:
     past = StreamSpec(StreamViewType.KEYS_ONLY, "2026-01-01T00:00:00.000", 2, 1, 2)

@@ -160,6 +160,14 @@ async def test_indexes_are_refused_for_now() -> None:
     assert text == "GlobalSecondaryIndexes is not supported yet by this version of Globetable"
 
 
+# An empty list of indexes is AWS's own mistake; empty tags ask for nothing.
+async def test_empty_lists() -> None:
+    assert await _refused_create(GlobalSecondaryIndexes=[]) == INVALID + "List of GlobalSecondaryIndexes is empty"
+    api = Api(FakeStore())
+    api.store.decisions.append(table_spec())
+    assert await api("CreateTable", **_create(Tags=[], SSESpecification={"Enabled": False}))
+
+
 # Settings that are left out stay as they are.
 async def test_an_update_names_only_what_changes() -> None:
     change = await _changed(BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
@@ -221,6 +229,7 @@ _CREATE = {"Create": {"RegionName": "eu-west-1"}}
             {"StreamSpecification": {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"}},
             INVALID + "If stream is being disabled, then UpdateViewType must not be specified",
         ),
+        ({"SSESpecification": {"Enabled": False}}, INVALID + "Table is already encrypted by default"),
         ({"WarmThroughput": {"ReadUnitsPerSecond": 1}}, "WarmThroughput is not supported yet"),
     ],
 )
