@@ -6,6 +6,7 @@ applying it twice is the same as once.
 
 import asyncio
 import contextlib
+import math
 import random
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -37,12 +38,15 @@ from wire.commands import (
     Outcome,
     Range,
     ReadChanges,
+    Write,
 )
 from wire.errors import NOT_APPLIED, ErrorCode, StoreError
 
 RETRY_SECONDS_MIN: Final = 0.005
 RETRY_SECONDS_MAX: Final = 0.2
 REFRESH_SECONDS: Final = 0.1
+# A follower learns that an entry is committed with the next append or heartbeat.
+FOLLOWER_LAG_SECONDS: Final = 0.3
 
 _FAILURES: Final = (Failed, NotLeader)
 _IDEMPOTENT: Final = (Get, Range, ReadChanges, Merge)
@@ -70,6 +74,8 @@ class RegionStore:
         self._ring = Ring(())
         self._cache = CatalogCache(randomness, self._catalog_changed)
         self._channels: dict[NodeId, NodeChannel] = {node.id: connect(node) for node in nodes}
+        # When each partition was last written to through here; one entry per partition.
+        self._written: dict[PartitionId, float] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._running: asyncio.Future[None] | None = None
 
@@ -114,16 +120,20 @@ class RegionStore:
 
     async def execute_on(self, partition: PartitionId, command: Command, *, deadline: float) -> Outcome:
         """Carry out a command in a partition that is known by its id."""
-        leads = not (isinstance(command, Get | Range) and not command.consistent)
+        is_strong = not (isinstance(command, Get | Range) and not command.consistent)
+        leads = is_strong or self._is_fresh(partition)
         wait_seconds = 0.0
         while True:
             placement = self._placement(partition)
             node = self._routes.leader(placement) if leads else self._routes.replica(placement)
             outcome = await self._send(node, placement, command, deadline)
             if type(outcome) not in _FAILURES:
+                if isinstance(command, Write):
+                    self._written[partition] = self._clock.monotonic()
                 return outcome
             self._require_retry(command, outcome, deadline)
             is_corrected = self._learn(placement, node, outcome) if leads else True
+            leads = is_strong
             await self._refresh(placement, outcome, deadline)
             # A better address is tried at once, but only once: two nodes that name each other must not be asked in a spin.
             if wait_seconds or not is_corrected:
@@ -155,6 +165,13 @@ class RegionStore:
             if node.id not in self._channels and self._tasks is not None:
                 self._channels[node.id] = self._connect(node)
                 self._tasks.create_task(self._channels[node.id].run())
+
+    def _is_fresh(self, partition: PartitionId) -> bool:
+        """Tell whether followers may not have heard of the last write yet.
+
+        Until they have, the leader answers eventually consistent reads too: allowed, and kinder to whoever reads what it just wrote.
+        """
+        return self._clock.monotonic() - self._written.get(partition, -math.inf) < FOLLOWER_LAG_SECONDS
 
     def _placement(self, partition: PartitionId) -> Placement:
         placement = self.view.placements.get(partition)

@@ -110,6 +110,26 @@ async def test_eventual_reads_are_spread(store: RegionStore, region: FakeRegion)
     assert {node: len(channel.asked) for node, channel in region.channels.items()} == dict.fromkeys(region.channels, 4)
 
 
+# Whoever wrote and reads again, without asking for consistency, mostly sees it on AWS too; followers learn of it a little later.
+async def test_a_read_after_a_write_goes_to_the_leader(store: RegionStore, region: FakeRegion) -> None:
+    region.answer_all(lambda partition, command: WRITTEN)
+    await store.execute_on(P1, WRITE, deadline=FAR)
+    region.answer_all(lambda partition, command: GOT)
+    for _ in range(3):
+        await store.execute_on(P1, EVENTUAL, deadline=FAR)
+    assert len(region.channels[store.view.placements[P1].nodes()[0]].asked) == 4
+
+
+# The leader is gone: a read that needs none is answered by any other replica.
+async def test_eventual_reads_survive_the_leader(store: RegionStore, region: FakeRegion) -> None:
+    region.answer_all(lambda partition, command: WRITTEN)
+    await store.execute_on(P1, WRITE, deadline=FAR)
+    region.answer_all(lambda partition, command: GOT)
+    leader = store.view.placements[P1].nodes()[0]
+    region.channels[leader].answer = lambda partition, command: Failed(ErrorCode.NOT_READY, "gone")
+    assert await store.execute_on(P1, EVENTUAL, deadline=FAR) == GOT
+
+
 # A promise that nothing was applied makes any command safe to send again.
 @pytest.mark.parametrize(
     "code", [ErrorCode.OVERLOADED, ErrorCode.NOT_READY, ErrorCode.NOT_LEADER, ErrorCode.STALE_EPOCH]
