@@ -110,7 +110,7 @@ class NodeClient:
                 await asyncio.sleep(wait_seconds * self._randomness.uniform(0.5, 1.0))
         finally:
             expiry.cancel()
-            self._break("stopped")
+            self._break("")
             if self._channel is not None:
                 await self._channel.close()
                 self._channel = None
@@ -142,6 +142,9 @@ class NodeClient:
             await self._read(call)
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
             reason = _reason(error)
+        except asyncio.CancelledError:
+            reason = ""
+            raise
         finally:
             if writing is not None:
                 writing.cancel()
@@ -181,7 +184,8 @@ class NodeClient:
         self._reachable.set()
 
     def _break(self, reason: str) -> None:
-        if not self._is_down:
+        # Without a reason it is this side that stops.
+        if reason and not self._is_down:
             _log.warning(
                 "node_unreachable", node=self._node, address=self._address, reason=reason, lost=len(self._inflight)
             )
