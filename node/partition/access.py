@@ -85,10 +85,7 @@ class ReplicaAccess(Protocol):
     def scan_records(
         self, table: int, after: Position | None, limit: int, bytes_max: int = 1 << 20
     ) -> Sequence[StoredItem]:
-        """Return items and tombstones of a table in hash order after a position; fewer than both bounds allow.
-
-        The end.
-        """
+        """Return items and tombstones of a table in hash order after a position; empty at the end, only there."""
         ...
 
     def find_record(self, table: int, key: ItemKey) -> StoredItem | None:

@@ -244,7 +244,9 @@ class PartitionCore:
         """Tell whether a turn now would do anything."""
         if self._in_flight is not None:
             return False
-        return bool(self._queue or self._reads.unconfirmed or self._rejections) or self.consensus.has_ready()
+        can_write = self._queue and self._is_ready and not self._is_transferring
+        can_ask = self._reads.unconfirmed and self._leading_term
+        return bool(can_write or can_ask) or self.consensus.has_ready()
 
     # Turns.
 

@@ -91,7 +91,7 @@ class PartitionDriver:
         self._writing = OrderedWriting(equipment.writer, equipment.loop, self._storage_full)
         self._preferred = PreferredLeader()
         self._ticks = self._leaderless_ticks = 0
-        self._ready_term = 0
+        self._ready_term = self._trimmed_to = 0
         self._barriers: deque[tuple[int, int, asyncio.Future[bool]]] = deque()
         self._installation: Installation | None = None
         self._is_flushing = self._is_refusing = False
@@ -182,7 +182,7 @@ class PartitionDriver:
     def submit(self, request: Request, done: Callable[[int, Outcome], None]) -> None:
         """Take a request."""
         self.core.submit(request, done)
-        if not self.is_marked and self.core.has_work():
+        if not self.is_marked and not self._writing.is_full and self.core.has_work():
             self._equipment.mark(self)
         if self.core.wants_apply:
             self.flush()
@@ -360,8 +360,11 @@ class PartitionDriver:
 
     def _trim_log(self) -> None:
         store = self._log_store
-        target = self._trim.target(store.start.index, store.applied_index)
-        if target > store.start.index:
+        # What is on its way to the disk counts as gone: it cannot be asked for a second time.
+        start = max(store.start.index, self._trimmed_to)
+        target = self._trim.target(start, store.applied_index)
+        if target > start:
+            self._trimmed_to = target
             self.core.consensus.compacted(Index(target + 1))
             batch = WriteBatch()
             store.compact_to(batch, target)
@@ -409,7 +412,7 @@ class PartitionDriver:
         ready_term = core.term_led if core.is_ready else 0
         if ready_term != self._ready_term:
             self._tell_leadership(ready_term)
-        if not self.is_marked and core.has_work():
+        if not self.is_marked and not self._writing.is_full and core.has_work():
             self._equipment.mark(self)
 
     def _tell_leadership(self, ready_term: int) -> None:
@@ -448,10 +451,9 @@ class PartitionDriver:
 
     def _storage_full(self, is_full: bool) -> None:
         is_full = is_full or self._is_refusing
-        if is_full == self.core.is_storage_full:
-            return
-        self.core.is_storage_full = is_full
-        _log.error("storage_full" if is_full else "storage_has_space", partition=self.partition)
+        if is_full != self.core.is_storage_full:
+            self.core.is_storage_full = is_full
+            _log.error("storage_full" if is_full else "storage_has_space", partition=self.partition)
         self._after()
 
     def transfer(self, to: ReplicaId) -> bool:

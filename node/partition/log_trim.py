@@ -5,11 +5,8 @@ Pure. Counts what is appended and names the index up to which the log may go. Re
 
 from collections import deque
 
-SLACK_ENTRIES = 1_024
-"""The log is trimmed by at least so many entries at once, so that trimming costs next to nothing per entry."""
-SAMPLE_ENTRIES = 128
-SAMPLE_BYTES = 1 << 20
-"""How finely bytes are counted, whichever is met first."""
+STEPS = 8
+"""The log is trimmed, and its bytes are counted, in so many steps per bound: trimming costs next to nothing per entry."""
 
 
 class LogTrim:
@@ -18,11 +15,13 @@ class LogTrim:
     Invariant: `_samples` holds growing pairs of an index and the bytes appended up to and with it.
     """
 
-    __slots__ = ("_bytes", "_bytes_max", "_entries_kept", "_samples")
+    __slots__ = ("_bytes", "_bytes_max", "_entries_kept", "_samples", "_step_bytes", "_step_entries")
 
     def __init__(self, entries_kept: int, bytes_max: int) -> None:
         self._entries_kept = entries_kept
         self._bytes_max = bytes_max
+        self._step_entries = max(1, entries_kept // STEPS)
+        self._step_bytes = max(1, bytes_max // STEPS)
         self._bytes = 0
         self._samples: deque[tuple[int, int]] = deque()
 
@@ -32,14 +31,15 @@ class LogTrim:
         samples = self._samples
         while samples and samples[-1][0] >= index:
             samples.pop()
-        if not samples or index >= samples[-1][0] + SAMPLE_ENTRIES or self._bytes >= samples[-1][1] + SAMPLE_BYTES:
+        last_index, last_bytes = samples[-1] if samples else (0, 0)
+        if index >= last_index + self._step_entries or self._bytes >= last_bytes + self._step_bytes:
             samples.append((index, self._bytes))
 
     def target(self, start: int, applied: int) -> int:
         """Return the index up to which a log that begins after `start` may be trimmed now; `start` itself: not yet."""
         excess = self._excess_index(applied)
         target = max(applied - self._entries_kept, excess)
-        if target >= start + SLACK_ENTRIES or start < excess == target:
+        if target >= start + self._step_entries or start < excess == target:
             return target
         return start
 

@@ -313,7 +313,9 @@ class NodeDriver:
     def _schedule_tick(self) -> None:
         tick_seconds = self._settings.tick_ms / 1_000
         due = self._ticks_from + (self._ticks_done + 1) * tick_seconds
-        self._timer = self._loop.call_later(max(0.0, due - self._parts.clock.monotonic()), self._tick)
+        # A timer may come a hair early; the least delay keeps that from becoming a spin.
+        delay_seconds = max(tick_seconds / 50, due - self._parts.clock.monotonic())
+        self._timer = self._loop.call_later(delay_seconds, self._tick)
 
     def _tick(self) -> None:
         tick_seconds = self._settings.tick_ms / 1_000

@@ -1,0 +1,285 @@
+"""A whole region of real node drivers on one seed: simulated time, network, disks and crashes.
+
+What is real: cores, drivers, machines, logs, snapshots. What is simulated: the event loop's time, each node's clocks, the
+network (loss, delay, duplication, reordering, cuts), the writer (delay, lost unsynced batches, full disks) and crashes.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from node.consensus.types import Message
+from node.partition.core import PartitionConfig
+from node.partition.node_driver import NodeDriver, NodeParts, NodeSettings
+from node.partition.transport import SnapshotRefusedError
+from node.storage.engine import Engine, EngineUsage, Snapshot, Space
+from node.storage.errors import StorageFull
+from node.storage.layout import LOCAL_STATE, state_key
+from node.storage.memory_engine import MemoryEngine
+from node.storage.writer import WriteBatch
+from tests.support.virtual_loop import VirtualLoop
+from wire.catalog import CatalogView, NodeId, PartitionId, Placement, ReplicaPlacement
+from wire.commands import Command, Failed, NotLeader, Outcome, Request
+from wire.errors import ErrorCode
+from wire.keys import RING_TOKENS
+from wire.tables import TableSpec
+
+PARTITION = PartitionId(1)
+TICK_MS = 10
+NO_ANSWER = Failed(ErrorCode.UNKNOWN_OUTCOME, "the node crashed")
+
+
+class NodeClock:
+    """A node's clocks: a little fast or slow, and wrong on the wall."""
+
+    def __init__(self, loop: VirtualLoop, rate: float, wall_offset_ms: int) -> None:
+        self._loop = loop
+        self._rate = rate
+        self._wall_offset_ms = wall_offset_ms
+
+    def monotonic(self) -> float:
+        return self._loop.time() * self._rate
+
+    def wall_ms(self) -> int:
+        return 1_700_000_000_000 + self._wall_offset_ms + int(self._loop.time() * 1_000)
+
+    def wall(self) -> float:
+        return self.wall_ms() / 1_000
+
+
+class SimulatedWriter:
+    """Writes batches in groups after a while, unless the node crashes first or the disk is full."""
+
+    def __init__(self, engine: Engine, loop: VirtualLoop, rng: random.Random) -> None:
+        self._engine = engine
+        self._loop = loop
+        self._rng = rng
+        self._waiting: list[tuple[WriteBatch, asyncio.Future[None]]] = []
+        self._is_scheduled = False
+        self.is_crashed = False
+        self.is_full = False
+
+    def submit(self, batch: WriteBatch, *, lazy: bool = False) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.append((batch, future))
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_later(self._rng.uniform(0.0002, 0.004) + (0.005 if lazy else 0), self._commit)
+        return future
+
+    def _commit(self) -> None:
+        self._is_scheduled = False
+        waiting, self._waiting = self._waiting, []
+        if self.is_crashed:
+            return
+        if self.is_full:
+            for _, future in waiting:
+                future.set_exception(StorageFull("simulated"))
+            return
+        with self._engine.transaction() as transaction:
+            for batch, _ in waiting:
+                batch.apply(transaction)
+        # Durable now; but a crash may come before anybody hears of it.
+        self._loop.call_later(self._rng.uniform(0, 0.001), self._tell, waiting)
+
+    def _tell(self, waiting: list[tuple[WriteBatch, asyncio.Future[None]]]) -> None:
+        if self.is_crashed:
+            return
+        for batch, future in waiting:
+            for notice in batch.on_commit:
+                notice()
+            future.set_result(None)
+
+
+class RoomyEngine:
+    """A memory engine that never says how little space is left, so that only the writer decides about full disks."""
+
+    def __init__(self) -> None:
+        self._engine = MemoryEngine()
+
+    def snapshot(self) -> Snapshot:
+        return self._engine.snapshot()
+
+    def write(self, body: Any) -> Any:
+        return self._engine.write(body)
+
+    def transaction(self) -> Any:
+        return self._engine.transaction()
+
+    def usage(self) -> EngineUsage:
+        return EngineUsage(used_bytes=0, map_bytes=0, disk_free_bytes=1 << 40)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weather:
+    """How bad the network is."""
+
+    loss: float = 0.02
+    duplication: float = 0.02
+    delay_seconds_max: float = 0.004
+
+
+CALM = Weather(loss=0.0, duplication=0.0, delay_seconds_max=0.001)
+
+
+@dataclass
+class Catalog:
+    view: CatalogView = field(default_factory=CatalogView)
+
+
+class SimulatedNode:
+    """One life of a node after another, on one disk."""
+
+    def __init__(self, region: "SimulatedRegion", node: NodeId) -> None:
+        self.region = region
+        self.node = node
+        self.engine = RoomyEngine()
+        self.driver: NodeDriver | None = None
+        self.writer: SimulatedWriter | None = None
+        self.is_paused = False
+
+    def start(self) -> None:
+        region, rng = self.region, self.region.rng
+        clock = NodeClock(region.loop, rng.uniform(0.97, 1.03), rng.randrange(-2_000, 2_000))
+        self.writer = SimulatedWriter(self.engine, region.loop, rng)
+        parts = NodeParts(
+            node=self.node,
+            region_number=1,
+            engine=self.engine,
+            writer=self.writer,
+            catalog=region.catalog,
+            catalog_machine=None,
+            transport=self,
+            snapshots=self,
+            clock=clock,
+            random=random.Random(rng.randrange(1 << 30)),
+            on_fatal=region.fatal.append,
+        )
+        self.driver = NodeDriver(parts, region.settings)
+        self.driver.start(region.catalog.view.placements.values())
+
+    async def crash(self) -> None:
+        """Lose everything that is not durable, and everybody who waits."""
+        driver, writer = self.driver, self.writer
+        self.driver = None
+        if writer is not None:
+            writer.is_crashed = True
+        if driver is not None:
+            await driver.stop()
+
+    def send(self, node: NodeId, partition: PartitionId, message: Message) -> None:
+        region, rng = self.region, self.region.rng
+        weather = region.weather
+        copies = 1 + (rng.random() < weather.duplication) - (rng.random() < weather.loss)
+        for _ in range(copies):
+            region.loop.call_later(rng.uniform(0.0001, weather.delay_seconds_max), self._arrive, node, message)
+
+    def _arrive(self, node: NodeId, message: Message) -> None:
+        receiver = self.region.nodes[node].driver
+        if receiver is not None and (self.node, node) not in self.region.cut:
+            receiver.deliver(PARTITION, message)
+
+    async def send_snapshot(
+        self, node: NodeId, partition: PartitionId, message: Message, chunks: AsyncIterator[bytes]
+    ) -> None:
+        receiver = self.region.nodes[node].driver
+        if receiver is None or (self.node, node) in self.region.cut:
+            raise SnapshotRefusedError(f"{node} cannot be reached")
+        self.region.counts["snapshots"] += 1
+        await receiver.install_snapshot(partition, message, self._carried(chunks))
+
+    async def _carried(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in chunks:
+            await asyncio.sleep(self.region.rng.uniform(0, 0.01))
+            if self.region.rng.random() < self.region.weather.loss:
+                raise SnapshotRefusedError("the stream broke")
+            yield chunk
+
+
+class SimulatedRegion:
+    """Three nodes with one partition, and what goes wrong with them."""
+
+    def __init__(self, loop: VirtualLoop, seed: int, *tables: TableSpec, lease_reads: bool = True) -> None:
+        self.loop = loop
+        self.rng = random.Random(seed)
+        self.settings = NodeSettings(
+            tick_ms=TICK_MS,
+            lease_reads=lease_reads,
+            log_entries_kept=8,
+            log_bytes_kept=2_000,
+            partition=PartitionConfig(turn_requests_max=8),
+        )
+        self.weather = Weather()
+        self.catalog = Catalog()
+        self.cut: set[tuple[NodeId, NodeId]] = set()
+        self.fatal: list[BaseException] = []
+        self.counts = {"snapshots": 0, "crashes": 0, "full": 0, "acknowledged": 0, "unknown": 0}
+        names = [NodeId(f"n{number}") for number in (1, 2, 3)]
+        replicas = tuple(ReplicaPlacement(number, node) for number, node in enumerate(names, 1))
+        view = self.catalog.view
+        view.placements[PARTITION] = Placement(PARTITION, 0, RING_TOKENS, 1, replicas)
+        view.tables_by_number.update({table.number: table for table in tables})
+        view.version = 1
+        self.nodes = {node: SimulatedNode(self, node) for node in names}
+        self.request_id = 0
+        self._waiting: set[asyncio.Future[Outcome]] = set()
+
+    def start(self) -> None:
+        for node in self.nodes.values():
+            node.start()
+
+    async def ask(self, node: NodeId, command: Command, timeout_ms: int = 500) -> Outcome:
+        """Send a command to a node and wait for its outcome, or for its crash."""
+        driver = self.nodes[node].driver
+        if driver is None:
+            return NotLeader("")
+        self.request_id += 1
+        future: asyncio.Future[Outcome] = self.loop.create_future()
+
+        def done(_: int, outcome: Outcome) -> None:
+            assert not future.done() or future.result() == NO_ANSWER, f"answered twice: {outcome}"
+            if not future.done():
+                future.set_result(outcome)
+
+        driver.submit(Request(self.request_id, PARTITION, 1, timeout_ms, command), done)
+        try:
+            async with asyncio.timeout(2 * timeout_ms / 1_000):
+                return await future
+        except TimeoutError:
+            return NO_ANSWER
+
+    async def crash(self, node: NodeId) -> None:
+        self.counts["crashes"] += 1
+        await self.nodes[node].crash()
+
+    def isolate(self, node: NodeId, *, one_way: bool) -> None:
+        for other in self.nodes:
+            if other != node:
+                self.cut.add((node, other))
+                if not one_way:
+                    self.cut.add((other, node))
+
+    def heal(self) -> None:
+        """Everything works from now on."""
+        self.cut.clear()
+        self.weather = CALM
+        for node in self.nodes.values():
+            if node.driver is None:
+                node.start()
+            assert node.writer is not None
+            node.writer.is_full = False
+
+    async def stop(self) -> None:
+        for node in self.nodes.values():
+            await node.crash()
+
+    def rows(self, node: NodeId, space: Space) -> dict[bytes, bytes]:
+        """Return what a replica holds of the replicated state."""
+        local = state_key(PARTITION, LOCAL_STATE)
+        with self.nodes[node].engine.snapshot() as view:
+            return {key: value for key, value in view.scan(space, b"", None) if not key.startswith(local)}
