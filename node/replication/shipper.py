@@ -67,10 +67,6 @@ class CatalogChanges(Protocol):
         ...
 
 
-class _Look:
-    """Ask a shipper's own task to look for change records."""
-
-
 class Shipper:
     """Drive one core."""
 
@@ -84,7 +80,7 @@ class Shipper:
         self._clock = clock
         self._catalog = catalog
         self._memberships: Mapping[int, e.Membership] = {}
-        self._effects: asyncio.Queue[e.Effect | _Look | None] = asyncio.Queue()  # bounded by the core: a few per table
+        self._effects: asyncio.Queue[e.Effect | None] = asyncio.Queue()  # bounded by the core: a few per table
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -112,10 +108,6 @@ class Shipper:
                 case _:
                     self._effects.put_nowait(effect)
 
-    def look(self) -> None:
-        """Look for change records of every table: something was applied, it is not known what."""
-        self._effects.put_nowait(_Look())
-
     def report(self) -> ShipperReport:
         """Return what happened and what is outstanding."""
         return self._core.report(self._clock.wall_ms())
@@ -140,10 +132,8 @@ class Shipper:
             self._link.detach(self)
             self._set_timer(None)
 
-    def _carry_out(self, effect: e.Effect | _Look, tasks: asyncio.TaskGroup) -> None:
+    def _carry_out(self, effect: e.Effect, tasks: asyncio.TaskGroup) -> None:
         match effect:
-            case _Look():
-                self._note_applied()
             case e.LoadCursor():
                 self._load_cursor(effect.table)
             case e.ReadRecords():
@@ -158,12 +148,6 @@ class Shipper:
                 tasks.create_task(self._report_backfill(effect.membership))
             case _:
                 raise AssertionError(f"not an effect that is queued: {effect}")
-
-    def _note_applied(self) -> None:
-        if self._memberships:
-            tables = tuple(self._memberships)
-            latest = self._changes(tables[0], 0, 1).latest
-            self.step(e.ChangesApplied(tables=tables, latest=latest))
 
     def _load_cursor(self, table: int) -> None:
         stored = self._replica.cursor(cursor_name(self.destination, table))

@@ -72,7 +72,7 @@ class ShippersDriver:
             self._tasks = tasks
             try:
                 self.catalog_changed()
-                await AppliedWatch(self._shipped_replicas, self._note_applied).run()
+                await AppliedWatch(self._shipped_replicas, self._shipped_tables, self.changes_applied).run()
             finally:
                 self._tasks = None
                 self._shippers.clear()
@@ -129,9 +129,9 @@ class ShippersDriver:
         found = (self._node.replica(partition) for partition in shipped)
         return [replica for replica in found if replica is not None]
 
-    def _note_applied(self, partition: PartitionId) -> None:
-        for shipper in self._of_partition(partition):
-            shipper.look()
+    def _shipped_tables(self) -> dict[int, int]:
+        tables = (table for table in self._catalog.view.tables.values() if table.replicas and table.stream is not None)
+        return {table.number: table.stream.generation for table in tables if table.stream is not None}
 
     def _start_missing(self) -> None:
         if self._tasks is None:
