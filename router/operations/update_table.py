@@ -15,6 +15,7 @@ from router.operations.table_settings import (
     refuse_encryption,
     refuse_unsupported,
     throughput_of,
+    unsupported,
     view_type_of,
 )
 from wire import catalog
@@ -49,7 +50,6 @@ _UNSUPPORTED: Final = (
     "WarmThroughput",
     "VectorIndexUpdates",
     "GlobalTableWitnessUpdates",
-    "MultiRegionConsistency",
     "GlobalTableSettingsReplicationMode",
     "DisassociationProtectionEnabled",
 )
@@ -109,6 +109,8 @@ def _require_something(body: dict[str, Any]) -> None:
     if "StreamSpecification" in asked and "ProvisionedThroughput" in asked:
         raise validation_error(f"{INVALID}You cannot modify stream status while updating table IOPS")
     refuse_unsupported(body, _UNSUPPORTED)
+    if body.get("MultiRegionConsistency") == "STRONG":
+        raise unsupported("MultiRegionConsistency STRONG")
     refuse_encryption(body)
     if "SSESpecification" in asked:
         raise validation_error(f"{INVALID}Table is already encrypted by default")

@@ -118,6 +118,17 @@ async def test_iterators_begin_where_they_say(kind: str, more: dict[str, str], a
     assert (_asked(api).after, _asked(api).generation, _asked(api).limit) == (after, 3, 10)
 
 
+# A place that is missing, or is none, is refused.
+@pytest.mark.parametrize(
+    ("more", "text"), [({}, "SequenceNumber must be specified"), ({"SequenceNumber": "x" * 21}, "Invalid")]
+)
+async def test_sequence_numbers_are_checked(more: dict[str, str], text: str) -> None:
+    refusal = await _api().refused(
+        "GetShardIterator", StreamArn=ARN, ShardId=SHARD, ShardIteratorType="AT_SEQUENCE_NUMBER", **more
+    )
+    assert text in refusal.message
+
+
 # The newest type: records older than the time are passed over; a time to come is a mistake.
 async def test_an_iterator_can_begin_at_a_time() -> None:
     api = _api()

@@ -24,6 +24,7 @@ INVALID = "One or more parameter values were invalid: "
 UNITS = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}
 ON_DEMAND = {"BillingMode": "PAY_PER_REQUEST"}
 HASH = {"AttributeName": "pk", "KeyType": "HASH"}
+_CREATE = {"Create": {"RegionName": "eu-west-1"}}
 PK = {"AttributeName": "pk", "AttributeType": "S"}
 
 
@@ -191,11 +192,10 @@ async def test_replicas_are_added_and_removed() -> None:
     change = await _changed(ReplicaUpdates=[{"Create": {"RegionName": "eu-west-1"}}])
     assert isinstance(change, catalog.AddReplica)
     assert (change.name, change.region, len(change.global_table_id)) == ("things", "eu-west-1", 32)
+    change = await _changed(ReplicaUpdates=[_CREATE], MultiRegionConsistency="EVENTUAL")
+    assert isinstance(change, catalog.AddReplica)
     change = await _changed(ReplicaUpdates=[{"Delete": {"RegionName": "eu-west-1"}}])
     assert isinstance(change, catalog.RemoveReplica)
-
-
-_CREATE = {"Create": {"RegionName": "eu-west-1"}}
 
 
 # AWS's words for updates that ask for nothing, or for too much at once.
@@ -229,6 +229,7 @@ _CREATE = {"Create": {"RegionName": "eu-west-1"}}
             {"StreamSpecification": {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"}},
             INVALID + "If stream is being disabled, then UpdateViewType must not be specified",
         ),
+        ({"ReplicaUpdates": [_CREATE], "MultiRegionConsistency": "STRONG"}, "MultiRegionConsistency STRONG is not sup"),
         ({"SSESpecification": {"Enabled": False}}, INVALID + "Table is already encrypted by default"),
         ({"WarmThroughput": {"ReadUnitsPerSecond": 1}}, "WarmThroughput is not supported yet"),
     ],
