@@ -49,6 +49,7 @@ REFRESH_SECONDS: Final = 0.1
 FOLLOWER_LAG_SECONDS: Final = 0.3
 
 _FAILURES: Final = (Failed, NotLeader)
+_READS: Final = (Get, Range)
 _IDEMPOTENT: Final = (Get, Range, ReadChanges, Merge)
 # The promise that nothing was applied is kept, but trying again would only find the disk full again.
 _RETRIED: Final = NOT_APPLIED - {ErrorCode.STORAGE_FULL}
@@ -120,7 +121,7 @@ class RegionStore:
 
     async def execute_on(self, partition: PartitionId, command: Command, *, deadline: float) -> Outcome:
         """Carry out a command in a partition that is known by its id."""
-        is_strong = not (isinstance(command, Get | Range) and not command.consistent)
+        is_strong = not isinstance(command, _READS) or command.consistent
         leads = is_strong or self._is_fresh(partition)
         wait_seconds = 0.0
         while True:
