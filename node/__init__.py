@@ -1,0 +1,1 @@
+"""The storage node: replicas of partitions, their consensus, streams and shippers."""

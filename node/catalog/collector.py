@@ -13,10 +13,10 @@ from typing import Final, Protocol
 import structlog
 
 from node.catalog.tables import FIRST_TABLE_NUMBER, NEXT_TABLE
+from node.storage.batch import WriteBatch
 from node.storage.engine import Engine, Space, View
 from node.storage.errors import StorageFull, StorageOverloaded
 from node.storage.layout import successor
-from node.storage.writer import WriteBatch
 from wire.catalog import CatalogView
 
 STEP_ENTRIES_MAX: Final = 512

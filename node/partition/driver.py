@@ -28,10 +28,10 @@ from node.partition.snapshot_source import SnapshotSource
 from node.partition.transport import PeerTransport, SnapshotRefusedError, SnapshotTransport
 from node.partition.turns import ApplyPlan, Turn
 from node.partition.writing import OrderedWriting, Writer
+from node.storage.batch import WriteBatch
 from node.storage.engine import Engine, Transaction
 from node.storage.errors import StorageError
 from node.storage.log import LogStore
-from node.storage.writer import WriteBatch
 from node.streams.pages import read_page
 from node.streams.retention import trim_step
 from wire.catalog import NodeId, PartitionId, Placement

@@ -13,6 +13,7 @@ from node.consensus.types import Message
 from node.partition.core import PartitionCore
 from node.partition.transport import SnapshotRefusedError
 from node.partition.writing import OrderedWriting
+from node.storage.batch import WriteBatch
 from node.storage.engine import Transaction
 from node.storage.errors import DamagedRecord
 from node.storage.snapshots import (
@@ -23,7 +24,6 @@ from node.storage.snapshots import (
     finish_install_to,
     install_to,
 )
-from node.storage.writer import WriteBatch
 from wire.catalog import PartitionId
 from wire.keys import TokenRange
 

@@ -16,9 +16,9 @@ from node.consensus.types import (
     SnapshotMetadata,
     Term,
 )
+from node.storage.batch import WriteBatch
 from node.storage.engine import Engine
 from node.storage.log import LogStore
-from node.storage.writer import WriteBatch
 from wire.catalog import Placement
 
 _KINDS = {int(kind): kind for kind in EntryKind}

@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from node.storage.batch import WriteBatch
 from node.storage.errors import StorageFull, StorageOverloaded, StorageStopped
-from node.storage.writer import WriteBatch
 
 RETRY_SECONDS = 0.25
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from node.storage.batch import WriteBatch
 from node.storage.engine import Engine, Space, View
 from node.storage.errors import DamagedRecord
 from node.storage.layout import LOCAL_STATE, log_index_of, log_key, log_range, state_key
 from node.storage.sealed import SEAL_BYTES, sealed, unsealed
-from node.storage.writer import WriteBatch
 
 HARD_STATE = LOCAL_STATE + "hard_state"
 LOG_START = LOCAL_STATE + "log_start"

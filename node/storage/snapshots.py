@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from xxhash import xxh3_64_digest
 
+from node.storage.batch import WriteBatch
 from node.storage.engine import Space, Transaction, View
 from node.storage.errors import DamagedRecord
 from node.storage.layout import (
@@ -25,7 +26,6 @@ from node.storage.layout import (
     token_bounds,
 )
 from node.storage.sealed import sealed, unsealed
-from node.storage.writer import WriteBatch
 from wire.keys import TokenRange, token_of
 
 INSTALLING = LOCAL_STATE + "installing"

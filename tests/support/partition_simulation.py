@@ -14,11 +14,11 @@ from node.consensus.types import Message
 from node.partition.core import PartitionConfig
 from node.partition.node_driver import NodeDriver, NodeParts, NodeSettings
 from node.partition.transport import SnapshotRefusedError
+from node.storage.batch import WriteBatch
 from node.storage.engine import Engine, EngineUsage, Snapshot, Space
 from node.storage.errors import StorageFull
 from node.storage.layout import LOCAL_STATE, state_key
 from node.storage.memory_engine import MemoryEngine
-from node.storage.writer import WriteBatch
 from tests.support.virtual_loop import VirtualLoop
 from wire.catalog import CatalogView, NodeId, PartitionId, Placement, ReplicaPlacement
 from wire.commands import Command, Failed, NotLeader, Outcome, Request

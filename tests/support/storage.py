@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from node.storage.batch import WriteBatch
 from node.storage.directory import Identity
 from node.storage.engine import Engine, Space, Transaction
-from node.storage.writer import WriteBatch
 
 IDENTITY = Identity(cluster="test-cluster", region="eu-west-1", node="n1")
 

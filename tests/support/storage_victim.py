@@ -7,9 +7,10 @@ import asyncio
 import sys
 from pathlib import Path
 
+from node.storage.batch import WriteBatch
 from node.storage.engine import Space
 from node.storage.lmdb_engine import LmdbEngine, LmdbSpec
-from node.storage.writer import StorageWriter, WriteBatch
+from node.storage.writer import StorageWriter
 from tests.support.storage import IDENTITY
 from wire.clock import SystemClock
 

@@ -3,10 +3,10 @@
 import asyncio
 
 from node.catalog.collector import STEP_ENTRIES_MAX, TableCollector
+from node.storage.batch import WriteBatch
 from node.storage.engine import Space
 from node.storage.layout import change_key, item_key
 from node.storage.memory_engine import MemoryEngine
-from node.storage.writer import WriteBatch
 from tests.support.rpc_catalog import Catalog, create
 from wire.catalog import DeleteTable
 from wire.keys import key_hash

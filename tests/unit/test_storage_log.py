@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from node.storage.batch import WriteBatch
 from node.storage.engine import Engine, Space
 from node.storage.errors import DamagedRecord
 from node.storage.layout import log_key, state_key
 from node.storage.lmdb_engine import LmdbEngine
 from node.storage.log import HARD_STATE, LogEntry, LogStart, LogStore, StoredHardState
 from node.storage.memory_engine import MemoryEngine
-from node.storage.writer import WriteBatch
 from tests.support.storage import IDENTITY, commit
 
 PARTITION = 7

@@ -3,6 +3,7 @@
 import pytest
 
 from node.storage import items
+from node.storage.batch import WriteBatch
 from node.storage.engine import Engine, Space
 from node.storage.errors import DamagedRecord
 from node.storage.layout import change_key, log_key, state_key
@@ -21,7 +22,6 @@ from node.storage.snapshots import (
     partition_rows,
     read_chunk,
 )
-from node.storage.writer import WriteBatch
 from tests.support.storage import commit, put_all
 from wire.keys import ItemKey, TokenRange, key_hash, token_of
 from wire.versions import Version

@@ -8,10 +8,11 @@ from typing import TypeVar
 
 import pytest
 
+from node.storage.batch import WriteBatch
 from node.storage.engine import Space
 from node.storage.errors import StorageFull, StorageOverloaded, StorageStopped
 from node.storage.memory_engine import MemoryEngine, MemoryTransaction
-from node.storage.writer import StorageWriter, WriteBatch, WriterSpec
+from node.storage.writer import StorageWriter, WriterSpec
 from wire.clock import SystemClock
 
 _Result = TypeVar("_Result")

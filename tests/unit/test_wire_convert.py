@@ -5,6 +5,7 @@ import typing
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from wire import commands as c
 from wire.convert import (
     UnreadableMessage,
