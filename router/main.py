@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from router.expressions.syntax import prepare_parsers
 from router.http.dispatcher import Dispatcher
 from router.http.messages import HttpRequest, HttpResponse
 from router.http.server import HttpServer, HttpSettings, ListenError
@@ -93,6 +94,7 @@ def _dispatcher(
     cluster: ClusterSpec, region: RegionEntry, store: RegionStore, clock: Clock, randomness: random.Random
 ) -> Dispatcher:
     settings = cluster.settings
+    prepare_parsers()
     surroundings = Surroundings(store=store, clock=clock, randomness=randomness, cluster_id=cluster.cluster_id)
     verifier = SignatureVerifier(
         credentials=cluster.secrets(), clock=clock, skew_seconds=settings.signature_skew_seconds
