@@ -53,6 +53,20 @@ async def dumped_items(node: NodeEntry, table: str, *, leaders_only: bool) -> As
                 yield item
 
 
+async def endpoint_answers(address: str) -> bool:
+    """Whether a router's HTTP endpoint says that it is healthy."""
+    host, _, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(STATUS_TIMEOUT_SECONDS):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"GET / HTTP/1.0\r\nHost: " + address.encode() + b"\r\n\r\n")
+            line = await reader.readline()
+            writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return b" 200 " in line
+
+
 async def _node_status(address: str) -> admin_pb2.NodeStatus | None:
     async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
         stub = cast("admin_pb2_grpc.AdminServiceAsyncStub", admin_pb2_grpc.AdminServiceStub(channel))

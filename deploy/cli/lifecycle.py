@@ -167,7 +167,7 @@ def _wait_until_ready(cluster: LocalCluster) -> ClusterStatus:
             status = asyncio.run(gathered_status(cluster))
             for region in status.regions:
                 progress.update(rows[region.name], description=f"{region.name}: {_stage(region)}")
-            if status.is_ready and asyncio.run(_endpoints_answer(status)):
+            if status.is_ready:
                 return status
             _refuse_dead(cluster)
             if time.monotonic() > deadline:
@@ -184,23 +184,6 @@ def _stage(region: RegionReport) -> str:
     if region.leaderless:
         return f"waiting for the leaders of {len(region.leaderless)} partitions"
     return "ready"
-
-
-async def _endpoints_answer(status: ClusterStatus) -> bool:
-    hosts = [region.endpoint.removeprefix("http://").rpartition(":") for region in status.regions]
-    return all(await asyncio.gather(*(_answers(host, int(port)) for host, _, port in hosts)))
-
-
-async def _answers(host: str, port: int) -> bool:
-    try:
-        async with asyncio.timeout(2):
-            reader, writer = await asyncio.open_connection(host, port)
-            writer.write(b"GET / HTTP/1.0\r\nHost: " + host.encode() + b"\r\n\r\n")
-            line = await reader.readline()
-            writer.close()
-    except (OSError, TimeoutError):
-        return False
-    return b" 200 " in line
 
 
 def _refuse_dead(cluster: LocalCluster) -> None:

@@ -12,7 +12,7 @@ from deploy.cli import faults, lifecycle
 from deploy.cli.console import fail, output, print_json
 from deploy.cli.options import DataOption, JsonOption, opened
 from deploy.cli.status import gathered_status
-from deploy.cli.tables import link_table, region_table
+from deploy.cli.tables import link_table, region_tables
 
 FOLLOW_SECONDS = 0.2
 
@@ -38,7 +38,8 @@ def status(data: DataOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(report)
         return
-    output.print(region_table(report))
+    for table in region_tables(report):
+        output.print(table)
     output.print(link_table(report))
 
 

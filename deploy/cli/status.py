@@ -3,11 +3,12 @@
 The JSON form of `ClusterStatus` is a stable contract for scripts: members are only ever added.
 """
 
+import asyncio
 from typing import Literal
 
 import msgspec
 
-from deploy.cli.admin import node_statuses
+from deploy.cli.admin import endpoint_answers, node_statuses
 from deploy.local.cluster import LocalCluster, router_name
 from wire.catalog import LinkState
 from wire.cluster import Credential, NodeEntry, RegionEntry
@@ -80,10 +81,10 @@ class ClusterStatus(msgspec.Struct, frozen=True):
 async def gathered_status(cluster: LocalCluster) -> ClusterStatus:
     """Ask every node once, in parallel, and add it up."""
     awake = [node for node in cluster.nodes() if _is_awake(cluster, node.id)]
-    answers = await node_statuses(awake)
+    answers, endpoints = await asyncio.gather(node_statuses(awake), _answering(cluster))
     return ClusterStatus(
         credentials=cluster.spec.credentials[0] if cluster.spec.credentials else Credential("", ""),
-        regions=[_region_report(cluster, region, answers) for region in cluster.spec.regions],
+        regions=[_region_report(cluster, region, answers, endpoints) for region in cluster.spec.regions],
         links=_link_reports(cluster, answers),
         data=str(cluster.folder),
     )
@@ -96,7 +97,13 @@ def _is_awake(cluster: LocalCluster, name: str) -> bool:
     return cluster.processes.running(name) is not None and not cluster.processes.is_paused(name)
 
 
-def _region_report(cluster: LocalCluster, region: RegionEntry, answers: Answers) -> RegionReport:
+async def _answering(cluster: LocalCluster) -> set[str]:
+    regions = [region for region in cluster.spec.regions if _is_awake(cluster, router_name(region.name))]
+    answers = await asyncio.gather(*(endpoint_answers(region.http) for region in regions))
+    return {region.name for region, is_answering in zip(regions, answers, strict=True) if is_answering}
+
+
+def _region_report(cluster: LocalCluster, region: RegionEntry, answers: Answers, endpoints: set[str]) -> RegionReport:
     nodes = [_node_report(cluster, node, answers.get(node.id)) for node in region.nodes]
     led = {partition for node in nodes for partition in node.leads}
     partitions = range(cluster.spec.settings.partitions + 1)  # 0 is the catalog
@@ -104,7 +111,7 @@ def _region_report(cluster: LocalCluster, region: RegionEntry, answers: Answers)
         name=region.name,
         endpoint=f"http://{region.http}",
         nodes=nodes,
-        router=_router_report(cluster, region.name),
+        router=_router_report(cluster, region.name, region.name in endpoints),
         leaderless=[partition for partition in partitions if partition not in led],
     )
 
@@ -133,12 +140,14 @@ def _node_state(cluster: LocalCluster, name: str, answer: admin_pb2.NodeStatus |
     return "starting" if answer.state == "starting" else "stopping" if answer.state == "stopping" else "ready"
 
 
-def _router_report(cluster: LocalCluster, region: str) -> RouterReport:
+def _router_report(cluster: LocalCluster, region: str, is_answering: bool) -> RouterReport:
     name = router_name(region)
     process = cluster.processes.running(name)
     if process is None:
         return RouterReport(name, None, "stopped")
-    return RouterReport(name, process.pid, "paused" if cluster.processes.is_paused(name) else "ready")
+    if cluster.processes.is_paused(name):
+        return RouterReport(name, process.pid, "paused")
+    return RouterReport(name, process.pid, "ready" if is_answering else "unreachable")
 
 
 def _link_reports(cluster: LocalCluster, answers: Answers) -> list[LinkReport]:

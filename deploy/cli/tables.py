@@ -19,15 +19,9 @@ _COLOURS = {
 }
 
 
-def region_table(status: ClusterStatus) -> Table:
-    """Return one row per process."""
-    table = Table(title="Regions", title_justify="left", expand=False)
-    for heading in ("region", "endpoint", "process", "zone", "pid", "state", "leads"):
-        table.add_column(heading, no_wrap=heading != "leads")
-    for region in status.regions:
-        _add_region(table, region)
-        table.add_section()
-    return table
+def region_tables(status: ClusterStatus) -> list[Table]:
+    """Return one table per region, one row per process."""
+    return [_region_table(region) for region in status.regions]
 
 
 def link_table(status: ClusterStatus) -> Table:
@@ -40,15 +34,19 @@ def link_table(status: ClusterStatus) -> Table:
     return table
 
 
-def _add_region(table: Table, region: RegionReport) -> None:
+def _region_table(region: RegionReport) -> Table:
+    table = Table(title=f"{region.name}  {region.endpoint}", title_justify="left", title_style="bold", min_width=72)
+    for heading in ("process", "zone", "pid", "state", "leads partitions"):
+        table.add_column(heading, ratio=1 if heading == "leads partitions" else None)
     router = region.router
-    table.add_row(region.name, region.endpoint, router.name, "", _pid(router.pid), _coloured(router.state), "")
+    table.add_row(router.name, "", _pid(router.pid), _coloured(router.state), "")
     for node in region.nodes:
         leads = " ".join(str(partition) for partition in node.leads)
-        table.add_row("", "", node.id, node.zone, _pid(node.pid), _coloured(node.state), leads)
+        table.add_row(node.id, node.zone, _pid(node.pid), _coloured(node.state), leads)
     if region.leaderless:
         missing = " ".join(str(partition) for partition in region.leaderless)
-        table.add_row("", "", Text(f"no leader: {missing}", style="red"), "", "", "", "")
+        table.add_row(Text("no leader", style="red"), "", "", "", Text(missing, style="red"))
+    return table
 
 
 def _add_link(table: Table, link: LinkReport) -> None:
