@@ -34,7 +34,8 @@ _OPTIONS = (
     # Every connection is our own, so that closing one closes it.
     ("grpc.use_local_subchannel_pool", 1),
     # Nobody but the link decides when to try again.
-    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 500),
 )
 
