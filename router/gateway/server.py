@@ -75,7 +75,6 @@ class GatewayService(gateway_pb2_grpc.GatewayServiceServicer):
         try:
             merged = await self._receiver.merge(_batch(message))
         except StoreError as error:
-            _log.debug("batch_refused", source=message.source, table=message.table_name, reason=str(error))
             return gateway_pb2.Ack(id=message.id, code=error.code.value, message=error.message)
         return gateway_pb2.Ack(id=message.id, applied=merged.applied, superseded=merged.superseded)
 
