@@ -15,7 +15,10 @@ from router.operations.store import Store
 from wire.catalog import CatalogChange, Decided
 from wire.clock import Clock
 from wire.commands import Change, Merged
+from wire.errors import ErrorCode, StoreError
 from wire.keys import RING_TOKENS
+
+_PASSING = frozenset({ErrorCode.RESOURCE_NOT_FOUND, ErrorCode.NOT_LEADER, ErrorCode.DEADLINE_EXCEEDED})
 
 _log = structlog.get_logger(__name__)
 
@@ -61,6 +64,13 @@ class Receiver:
         self.counts["control"] += 1
         _log.info("membership_step_received", source=source, step=type(change).__name__)
         return await self._store.change(change, deadline=self._clock.monotonic() + self._timeout_seconds)
+
+    def note_refused(self, batch: Batch, error: StoreError) -> None:
+        """Count a batch that was refused; tell of one that is not just early."""
+        self.counts["refused"] += 1
+        # While catalogs differ, and while a partition looks for a leader, refusals are the normal course.
+        log = _log.debug if error.code in _PASSING else _log.warning
+        log("batch_refused", source=batch.source, partition=batch.partition, table=batch.table_name, reason=str(error))
 
     def _summed(self, outcomes: Sequence[object]) -> Merged:
         applied = superseded = 0

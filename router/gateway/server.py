@@ -72,9 +72,11 @@ class GatewayService(gateway_pb2_grpc.GatewayServiceServicer):
         await acks.put(None)
 
     async def _acknowledged(self, message: gateway_pb2.ChangeBatch) -> gateway_pb2.Ack:
+        batch = _batch(message)
         try:
-            merged = await self._receiver.merge(_batch(message))
+            merged = await self._receiver.merge(batch)
         except StoreError as error:
+            self._receiver.note_refused(batch, error)
             return gateway_pb2.Ack(id=message.id, code=error.code.value, message=error.message)
         return gateway_pb2.Ack(id=message.id, applied=merged.applied, superseded=merged.superseded)
 
