@@ -22,6 +22,9 @@ UNAPPLIED_PAGE_BYTES = 1 << 20
 
 _FROM_LEADER = frozenset({MessageKind.APPEND, MessageKind.HEARTBEAT, MessageKind.SNAPSHOT})
 _VOTES = frozenset({MessageKind.VOTE, MessageKind.PRE_VOTE})
+_REPLIES = frozenset(
+    {MessageKind.APPEND_REPLY, MessageKind.HEARTBEAT_REPLY, MessageKind.VOTE_REPLY, MessageKind.PRE_VOTE_REPLY}
+)
 
 
 class Campaign(Enum):
@@ -40,6 +43,9 @@ def settle_term(replica: Replica, message: Message) -> bool:
         _answer_older_term(replica, message)
         return False
     kind = message.kind
+    if kind in _REPLIES and message.sender not in replica.progress:
+        # Somebody who was removed, or a replica of a group that is no more: its terms are not ours.
+        return False
     if kind in _VOTES and not message.force and hears_leader(replica):
         return False
     if kind is MessageKind.PRE_VOTE or (kind is MessageKind.PRE_VOTE_REPLY and not message.reject):

@@ -139,8 +139,13 @@ def on_append_reply(replica: Replica, message: Message) -> None:
 def _settle_state(replica: Replica, progress: Progress, index: Index) -> None:
     if progress.state is ProgressState.REPLICATE:
         progress.free_inflight(index)
-    elif progress.state is ProgressState.PROBE or progress.match + 1 >= replica.log.first:
+    elif progress.state is ProgressState.PROBE or _is_snapshot_over(replica, progress):
         progress.become_replicate()
+
+
+def _is_snapshot_over(replica: Replica, progress: Progress) -> bool:
+    # It has what the snapshot holds (and may need the next one), or something that the log can follow.
+    return progress.match >= progress.pending_snapshot or progress.match + 1 >= replica.log.first
 
 
 def _on_rejection(replica: Replica, progress: Progress, message: Message) -> None:
