@@ -72,13 +72,21 @@ class ExchangeStream:
     async def _read(self, context: Any, tasks: asyncio.TaskGroup) -> None:
         while (batch := await context.read()) is not grpc.aio.EOF:
             self._open_requests += len(batch.requests)
-            if batch.catalog_version > self._feed.view.version:
+            if not batch.requests:
+                self._answer_greeting()
+            elif batch.catalog_version > self._feed.view.version:
                 tasks.create_task(self._submit_later(batch))
             else:
                 self._submit(batch)
             await self._hold()
         self._is_read_out = True
         self._wake.set()
+
+    def _answer_greeting(self) -> None:
+        """Show that this node is there: an empty batch asks for an empty one in return."""
+        if not self._batches:
+            self._batch_for(0)
+            self._wake.set()
 
     def _submit(self, batch: storage_pb2.RequestBatch) -> None:
         submit, done = self._node.submit, self._done

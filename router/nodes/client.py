@@ -13,27 +13,28 @@ import grpc
 import structlog
 
 from router.nodes.inflight import InFlight
+from router.nodes.liveness import SILENT_SECONDS, Liveness, Verdict
 from wire.catalog import Delta, NodeId, PartitionId, decode_delta
 from wire.clock import Clock
 from wire.commands import Command, Failed, Outcome
 from wire.convert import UnreadableMessage, response_from_proto
 from wire.errors import ErrorCode, StoreError
 from wire.limits import EXCHANGE_INFLIGHT_REQUESTS_MAX, GRPC_MESSAGE_BYTES_MAX
-from wire.v1 import catalog_pb2, catalog_pb2_grpc, storage_pb2_grpc
+from wire.v1 import catalog_pb2, catalog_pb2_grpc, storage_pb2, storage_pb2_grpc
 
 RECONNECT_SECONDS_MIN: Final = 0.02
 RECONNECT_SECONDS_MAX: Final = 0.5
-EXPIRY_SECONDS: Final = 0.2
+CHECK_SECONDS: Final = 0.2
 # Nodes send a heartbeat every two seconds when the catalog is quiet.
 WATCH_SILENCE_SECONDS_MAX: Final = 7.0
 _TIMEOUT_MS_MAX: Final = (1 << 32) - 1
 
-# A stopped process keeps its connections: only the lack of answers to pings tells it from a quiet one.
+# Pings of gRPC find a broken path while nobody waits; while somebody does, `router.nodes.liveness` is quicker.
 CHANNEL_OPTIONS: Final = (
     ("grpc.max_send_message_length", GRPC_MESSAGE_BYTES_MAX),
     ("grpc.max_receive_message_length", GRPC_MESSAGE_BYTES_MAX),
-    ("grpc.keepalive_time_ms", 2_000),
-    ("grpc.keepalive_timeout_ms", 2_000),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.initial_reconnect_backoff_ms", 20),
@@ -58,6 +59,9 @@ class NodeClient:
         self._inflight = InFlight(node)
         self._wake = asyncio.Event()
         self._is_down = False
+        self._liveness = Liveness(clock.monotonic())
+        self._asks = False
+        self._silent = asyncio.Event()
         self._reachable = asyncio.Event()
         self._catalog_version = 0
         self._channel: grpc.aio.Channel | None = None
@@ -102,14 +106,14 @@ class NodeClient:
     async def run(self) -> None:
         """Keep the stream up until cancelled."""
         wait_seconds = RECONNECT_SECONDS_MIN
-        expiry = asyncio.ensure_future(self._expire())
+        checking = asyncio.ensure_future(self._check())
         try:
             while True:
                 was_connected = await self._exchange()
                 wait_seconds = RECONNECT_SECONDS_MIN if was_connected else min(2 * wait_seconds, RECONNECT_SECONDS_MAX)
                 await asyncio.sleep(wait_seconds * self._randomness.uniform(0.5, 1.0))
         finally:
-            expiry.cancel()
+            checking.cancel()
             self._break("")
             if self._channel is not None:
                 await self._channel.close()
@@ -128,34 +132,53 @@ class NodeClient:
         return self._channel
 
     async def _exchange(self) -> bool:
-        """Serve one stream until it breaks; tell whether it was ever connected."""
+        """Serve one stream until it breaks; tell whether the node ever answered on it."""
         stub: Any = storage_pb2_grpc.StorageServiceStub(self._opened())
         call: _ExchangeCall = stub.Exchange()
         was_connected = False
-        writing: asyncio.Future[None] | None = None
-        reason = "the node ended the stream"
+        reason = ""
         try:
-            await call.wait_for_connection()
+            await self._greet(call)
             was_connected = True
             self._connected()
-            writing = asyncio.ensure_future(self._write(call))
-            await self._read(call)
+            reason = await self._until_broken(call)
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
             reason = _reason(error)
-        except asyncio.CancelledError:
-            reason = ""
-            raise
+        except TimeoutError:
+            reason = "no answer to the first question"
         finally:
-            if writing is not None:
-                writing.cancel()
-                await asyncio.wait([writing])
             call.cancel()
             self._break(reason)
         return was_connected
 
+    async def _greet(self, call: _ExchangeCall) -> None:
+        """Have the node answer once: a stream to a stopped process can be opened, too."""
+        async with asyncio.timeout(SILENT_SECONDS):
+            await call.write(storage_pb2.RequestBatch())
+            if await call.read() is grpc.aio.EOF:
+                raise asyncio.InvalidStateError("the node ended the stream at once")
+
+    async def _until_broken(self, call: _ExchangeCall) -> str:
+        """Read and write until the stream ends or the node is silent; return why."""
+        self._liveness = Liveness(self._clock.monotonic())
+        self._silent.clear()
+        reading = asyncio.ensure_future(self._read(call))
+        others = [asyncio.ensure_future(self._write(call)), asyncio.ensure_future(self._silent.wait())]
+        try:
+            await asyncio.wait([reading, others[1]], return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                return f"silent for {SILENT_SECONDS} s"
+            reading.result()
+            return "the node ended the stream"
+        finally:
+            for task in (reading, *others):
+                task.cancel()
+            await asyncio.gather(reading, *others, return_exceptions=True)
+
     async def _read(self, call: _ExchangeCall) -> None:
         answer = self._inflight.answer
         while (batch := await call.read()) is not grpc.aio.EOF:
+            self._liveness.heard(self._clock.monotonic())
             for message in batch.responses:
                 try:
                     response = response_from_proto(message)
@@ -169,13 +192,16 @@ class NodeClient:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._inflight.has_batches:
-                batch = self._inflight.next_batch()
-                batch.catalog_version = self._catalog_version
-                try:
+            try:
+                if self._asks:
+                    self._asks = False
+                    await call.write(storage_pb2.RequestBatch())
+                while self._inflight.has_batches:
+                    batch = self._inflight.next_batch()
+                    batch.catalog_version = self._catalog_version
                     await call.write(batch)
-                except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-                    return
+            except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                return
 
     def _connected(self) -> None:
         if self._is_down:
@@ -193,10 +219,20 @@ class NodeClient:
         self._reachable.clear()
         self._inflight.fail_all()
 
-    async def _expire(self) -> None:
+    async def _check(self) -> None:
+        """Look after what waits: past its deadline, or for a node that is not there any more."""
         while True:
-            await asyncio.sleep(EXPIRY_SECONDS)
-            self._inflight.expire(self._clock.monotonic())
+            await asyncio.sleep(CHECK_SECONDS)
+            now = self._clock.monotonic()
+            self._inflight.expire(now)
+            match self._liveness.check(now, is_waiting=len(self._inflight) > 0):
+                case Verdict.ASK:
+                    self._asks = True
+                    self._wake.set()
+                case Verdict.SILENT:
+                    self._silent.set()
+                case Verdict.FINE:
+                    pass
 
 
 def _reason(error: Exception) -> str:

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class StorageServiceStub(object):
-    """Router to node. One stream per (router, node) carries whatever has queued since the last send.
+    """Router to node. One stream per (router, node) carries whatever has queued since the last send. An empty batch asks for a sign of
+    life: the node answers with a batch, which may be empty.
     """
 
     def __init__(self, channel):
@@ -43,7 +44,8 @@ class StorageServiceStub(object):
 
 
 class StorageServiceServicer(object):
-    """Router to node. One stream per (router, node) carries whatever has queued since the last send.
+    """Router to node. One stream per (router, node) carries whatever has queued since the last send. An empty batch asks for a sign of
+    life: the node answers with a batch, which may be empty.
     """
 
     def Exchange(self, request_iterator, context):
@@ -69,7 +71,8 @@ def add_StorageServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class StorageService(object):
-    """Router to node. One stream per (router, node) carries whatever has queued since the last send.
+    """Router to node. One stream per (router, node) carries whatever has queued since the last send. An empty batch asks for a sign of
+    life: the node answers with a batch, which may be empty.
     """
 
     @staticmethod

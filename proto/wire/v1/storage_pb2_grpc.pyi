@@ -18,7 +18,9 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class StorageServiceStub:
-    """Router to node. One stream per (router, node) carries whatever has queued since the last send."""
+    """Router to node. One stream per (router, node) carries whatever has queued since the last send. An empty batch asks for a sign of
+    life: the node answers with a batch, which may be empty.
+    """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     Exchange: grpc.StreamStreamMultiCallable[
@@ -27,7 +29,9 @@ class StorageServiceStub:
     ]
 
 class StorageServiceAsyncStub:
-    """Router to node. One stream per (router, node) carries whatever has queued since the last send."""
+    """Router to node. One stream per (router, node) carries whatever has queued since the last send. An empty batch asks for a sign of
+    life: the node answers with a batch, which may be empty.
+    """
 
     Exchange: grpc.aio.StreamStreamMultiCallable[
         wire.v1.storage_pb2.RequestBatch,
@@ -35,7 +39,9 @@ class StorageServiceAsyncStub:
     ]
 
 class StorageServiceServicer(metaclass=abc.ABCMeta):
-    """Router to node. One stream per (router, node) carries whatever has queued since the last send."""
+    """Router to node. One stream per (router, node) carries whatever has queued since the last send. An empty batch asks for a sign of
+    life: the node answers with a batch, which may be empty.
+    """
 
     @abc.abstractmethod
     def Exchange(
