@@ -1,9 +1,8 @@
-"""Applies unified diffs strictly: every line of context must be where the diff says, and nothing is guessed."""
+"""Applies unified diffs: what a hunk wants to replace must be in the file exactly once, wherever; nothing is guessed."""
 
 import re
 from collections.abc import Callable, Iterator
 
-_HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@")
 DIFF_BEGINS = "--- a/"
 
 
@@ -24,29 +23,18 @@ def applied_patch(text: str, read: Callable[[str], str]) -> dict[str, str]:
 
 
 def _applied_section(section: str, read: Callable[[str], str]) -> tuple[str, str]:
-    lines = section.splitlines()
-    name = lines[0]
-    old = read(name).splitlines()
-    new: list[str] = []
-    position = 0
-    for start, hunk in _hunks(lines[2:]):
-        new += old[position:start]
-        position = start
-        for line in hunk:
-            sign, content = line[:1], line[1:]
-            if sign != "+":
-                if position >= len(old) or old[position] != content:
-                    found = old[position] if position < len(old) else "the end"
-                    raise PatchError(f"{name}:{position + 1}: expected {content!r}, found {found!r}")
-                position += 1
-            if sign != "-":
-                new.append(content)
-    return name, "\n".join(new + old[position:]) + "\n"
+    name, _, *lines = section.splitlines()
+    content = read(name)
+    for hunk in _hunks(lines):
+        old = "".join(f"{line[1:]}\n" for line in hunk if line[:1] != "+")
+        new = "".join(f"{line[1:]}\n" for line in hunk if line[:1] != "-")
+        if content.count(old) != 1:
+            raise PatchError(f"{name}: expected these lines once, found them {content.count(old)} times:\n{old}")
+        content = content.replace(old, new)
+    return name, content
 
 
-def _hunks(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
-    starts = [number for number, line in enumerate(lines) if _HUNK.match(line)]
-    for number, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        match = _HUNK.match(lines[number])
-        assert match is not None
-        yield int(match[1]) - 1, lines[number + 1 : end]
+def _hunks(lines: list[str]) -> Iterator[list[str]]:
+    starts = [number for number, line in enumerate(lines) if line.startswith("@@ ")]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        yield lines[start + 1 : end]
