@@ -4,11 +4,13 @@ Knows which operations there are, what their requests look like and what their e
 any of them does.
 """
 
+import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any, Final
 
-from botocore.loaders import Loader
+import orjson
 
 from router.operations.acceptance import AcceptanceCompiler
 from router.operations.coercion import coerce, coerced_attribute_value
@@ -43,8 +45,7 @@ class ServiceModel:
     @classmethod
     def load(cls, wording: ValidationWording = ValidationWording.CLASSIC) -> "ServiceModel":
         """Return the model of the installed botocore."""
-        loader = Loader()
-        return cls({name: loader.load_service_model(name, "service-2") for name in _SERVICES}, wording)
+        return cls({name: _raw_model(name) for name in _SERVICES}, wording)
 
     def _add(self, raw: Mapping[str, Any], wording: ValidationWording) -> None:
         reader = ShapeReader(raw["shapes"])
@@ -94,6 +95,14 @@ class ServiceModel:
     def require_attribute_value_types(self, value: Any) -> None:
         """Return when `value` has the JSON types of an AttributeValue; raises StoreError SERIALIZATION."""
         coerced_attribute_value(value, self._attribute_value)
+
+
+def _raw_model(service: str) -> Mapping[str, Any]:
+    """Read the newest model of a service; botocore's own loader would import all of its HTTP client first."""
+    newest = max((resources.files("botocore") / "data" / service).iterdir(), key=lambda version: version.name)
+    packed = newest / "service-2.json.gz"
+    raw: Mapping[str, Any] = orjson.loads(gzip.decompress(packed.read_bytes()))
+    return raw
 
 
 def _error_shape(name: str, raw: Mapping[str, Any]) -> ErrorShape:
