@@ -45,6 +45,8 @@ RESERVE_BYTES = 32 << 20
 """Disk space that writes leave alone: elections, acknowledgements and deletions of old data need a little."""
 RESERVE_CHECK_SECONDS = 1.0
 HAND_OVER_POLL_SECONDS = 0.02
+HAND_OVERS_MAX = 2
+"""Times that one leadership is handed over by a node that stops."""
 
 _STOPPING = Failed(ErrorCode.NOT_READY, "the node is stopping")
 
@@ -143,10 +145,19 @@ class NodeDriver:
         self._view.drop()
 
     async def hand_over(self, timeout_seconds: float) -> int:
-        """Hand every leadership to another node; return how many are left when none is, or when the time is up."""
+        """Hand every leadership to another node; return how many are left when none is, or when the time is up.
+
+        A leadership that comes back is handed over once more and then kept: the other nodes are stopping as well.
+        """
         until = self._parts.clock.monotonic() + timeout_seconds
+        terms: dict[PartitionId, set[int]] = {}
         while (led := self._led()) and self._parts.clock.monotonic() < until:
             for driver in led:
+                terms.setdefault(driver.partition, set()).add(driver.core.term_led)
+            wanted = [driver for driver in led if len(terms[driver.partition]) <= HAND_OVERS_MAX]
+            if not wanted:
+                break
+            for driver in wanted:
                 driver.hand_over()
             await asyncio.sleep(HAND_OVER_POLL_SECONDS)
         return len(led)
