@@ -7,7 +7,7 @@ decide anything about data; it owns no task, the node's driver does.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,8 @@ from wire.keys import ItemKey, TokenRange
 TURNS_AT_ONCE_MAX = 8
 """Turns of one replica in a row; then the others have theirs."""
 TRIM_ROWS_MAX = 1_000
-SNAPSHOT_SECONDS_MAX = 300.0
+SNAPSHOT_STALL_SECONDS = 30.0
+"""How long a snapshot may make no progress, on its way or while the receiver finishes."""
 CURSOR_SECONDS = 10.0
 
 _log = structlog.get_logger(__name__)
@@ -250,6 +251,8 @@ class PartitionDriver:
         """Answer everything that waits, and begin nothing more."""
         self.core.close(outcome)
         self._writing.stop()
+        if self._installation is not None:
+            self._installation.abort()
         self._release_barriers(lost=True)
 
     async def install(self, message: Message, chunks: AsyncIterator[bytes]) -> None:
@@ -265,10 +268,7 @@ class PartitionDriver:
         self._installation = installation
         try:
             await installation.receive(chunks)
-            finished = self._equipment.loop.create_future()
-            installation.finish(message, finished)
-            self._after()
-            await finished
+            await installation.finish(message, self._after)
         finally:
             self._installation = None
 
@@ -348,7 +348,7 @@ class PartitionDriver:
         view = self._equipment.view.open()
         self.core.restored(view, read_progress(view, self.partition))
         if self._installation is not None:
-            self._installation.finished()
+            self._installation.durable()
         _log.info("snapshot_installed", partition=self.partition, index=self.core.applied_index)
 
     def _applied(self, plan: ApplyPlan) -> None:
@@ -388,15 +388,11 @@ class PartitionDriver:
         try:
             if node is None:
                 raise SnapshotRefusedError(f"no node is known for replica {message.recipient}")
-            async with asyncio.timeout(SNAPSHOT_SECONDS_MAX):
-                source = await SnapshotSource.opened(self._equipment.engine, self._log_store, self.core.placement)
-                try:
-                    async with aclosing(source.chunks()) as chunks:
-                        await self._equipment.snapshots.send_snapshot(
-                            node, self.partition, source.named_in(message), chunks
-                        )
-                finally:
-                    source.close()
+            source = await SnapshotSource.opened(self._equipment.engine, self._log_store, self.core.placement)
+            with closing(source):
+                async with asyncio.timeout(SNAPSHOT_STALL_SECONDS) as stall, aclosing(source.chunks(stall)) as chunks:
+                    named = source.named_in(message)
+                    await self._equipment.snapshots.send_snapshot(node, self.partition, named, chunks)
             is_installed = True
         except (SnapshotRefusedError, StorageError, TimeoutError) as error:
             _log.warning("snapshot_not_sent", partition=self.partition, to=node, error=str(error))

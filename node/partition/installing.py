@@ -6,7 +6,7 @@ hears its leader and votes, but refuses entries, serves nothing and campaigns fo
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 from node.consensus.types import Message
@@ -44,7 +44,7 @@ class Installation:
         self._partition = partition
         self._writing = writing
         self._loop = loop
-        self._finished: asyncio.Future[None] | None = None
+        self._awaited: asyncio.Future[None] | None = None
 
     def accepts(self, message: Message) -> bool:
         """Tell whether a snapshot is news: beyond everything this replica knows to be committed, and meant for it."""
@@ -75,13 +75,12 @@ class Installation:
         if not is_last:
             raise SnapshotRefusedError(f"partition {self._partition}: the snapshot ended before its last chunk")
 
-    def finish(self, message: Message, finished: asyncio.Future[None]) -> None:
-        """Let consensus begin anew from the snapshot, whose rows are all there; `finished` is done once that is
-        durable.
+    async def finish(self, message: Message, carry_out: Callable[[], None]) -> None:
+        """Let consensus begin anew from the snapshot, whose rows are all there; return once that is durable.
 
-        Its term may have passed meanwhile. What it holds is committed all the same.
+        `carry_out` sees to the turn that comes of it. The message's term may have passed meanwhile: what the snapshot holds
+        is committed all the same.
         """
-        self._finished = finished
         consensus = self._core.consensus
         assert message.snapshot is not None, "accepted snapshots have their place"
         if message.snapshot.index <= consensus.commit:
@@ -89,15 +88,23 @@ class Installation:
                 f"partition {self._partition}: snapshot {message.snapshot.index} is behind commit {consensus.commit}"
             )
         self._core.step(replace(message, term=max(message.term, consensus.term)))
+        awaited = self._awaiting()
+        carry_out()
+        await awaited
 
     def finish_to(self, batch: WriteBatch) -> None:
         """Remove the mark, in the batch that writes what consensus begins from."""
         finish_install_to(batch, self._partition)
 
-    def finished(self) -> None:
-        """Note that all is durable."""
-        if self._finished is not None and not self._finished.done():
-            self._finished.set_result(None)
+    def durable(self) -> None:
+        """Note that what is awaited is durable."""
+        if self._awaited is not None and not self._awaited.done():
+            self._awaited.set_result(None)
+
+    def abort(self) -> None:
+        """Give up: the node stops."""
+        if self._awaited is not None and not self._awaited.done():
+            self._awaited.set_exception(SnapshotRefusedError(f"partition {self._partition}: the node is stopping"))
 
     async def _mark_and_clear(self) -> None:
         batch = WriteBatch()
@@ -126,15 +133,14 @@ class Installation:
         await self._written(batch)
 
     async def _written(self, batch: WriteBatch) -> None:
-        future: asyncio.Future[None] = self._loop.create_future()
-
-        def durable() -> None:
-            if not future.done():
-                future.set_result(None)
-
-        batch.after_commit(durable)
+        awaited = self._awaiting()
+        batch.after_commit(self.durable)
         self._writing.submit(batch)
-        await future
+        await awaited
+
+    def _awaiting(self) -> asyncio.Future[None]:
+        self._awaited = self._loop.create_future()
+        return self._awaited
 
     def _tokens(self) -> TokenRange:
         placement = self._core.placement

@@ -5,7 +5,6 @@ Knows how to name that moment so that the log can go on from it. Refuses to know
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import closing
 from dataclasses import replace
 
 from node.consensus.types import Entry, Index, Membership, Message, SnapshotMetadata, Term
@@ -48,17 +47,18 @@ class SnapshotSource:
         """Return a SNAPSHOT message with the moment of this source in place of the one consensus chose."""
         return replace(message, snapshot=self.metadata)
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Yield all chunks, encoded, and close the view."""
+    async def chunks(self, stall: asyncio.Timeout) -> AsyncGenerator[bytes, None]:
+        """Yield all chunks, encoded, putting the timeout off with each."""
         tokens = TokenRange(self._placement.lower, self._placement.upper)
+        loop = asyncio.get_running_loop()
+        patience_seconds = (stall.when() or loop.time()) - loop.time()
         after: Position | None = None
-        with closing(self._view):
-            while True:
-                chunk = read_chunk(self._view, self._placement.partition, tokens, after, SNAPSHOT_CHUNK_BYTES)
-                yield encode_chunk(chunk)
-                if chunk.is_last:
-                    return
-                after = chunk.position
+        is_last = False
+        while not is_last:
+            chunk = read_chunk(self._view, self._placement.partition, tokens, after, SNAPSHOT_CHUNK_BYTES)
+            after, is_last = chunk.position, chunk.is_last
+            yield encode_chunk(chunk)
+            stall.reschedule(loop.time() + patience_seconds)
 
     def close(self) -> None:
         """Let go of the view; twice is once."""

@@ -6,11 +6,11 @@ import random
 import pytest
 
 from node.storage.engine import Space
-from node.storage.layout import change_sequence_of, state_key
+from node.storage.layout import change_sequence_of
 from node.streams.records import ChangeKind, decode_row
 from tests.support.partition_history import History
 from tests.support.partition_items import table
-from tests.support.partition_simulation import PARTITION, SimulatedRegion
+from tests.support.partition_simulation import SimulatedRegion
 from tests.support.virtual_loop import VirtualLoop, run_virtually
 from wire.keys import ItemKey
 
@@ -44,7 +44,9 @@ async def nemesis(region: SimulatedRegion, rng: random.Random, until: float) -> 
 async def converge(region: SimulatedRegion) -> None:
     """Wait until all replicas hold the same rows."""
     for _ in range(1_000):
-        states = [[region.rows(node, space) for space in (Space.ITEMS, Space.CHANGES)] for node in region.nodes]
+        states = [
+            [region.rows(node, space) for space in (Space.ITEMS, Space.CHANGES, Space.STATE)] for node in region.nodes
+        ]
         if all(state == states[0] for state in states):
             return
         await asyncio.sleep(0.02)
@@ -63,7 +65,6 @@ def check_log_tells_state(region: SimulatedRegion) -> None:
         assert (record.kind == ChangeKind.INSERT) == (record.key not in told)
         told[record.key] = record.new_image
     assert len(told) == len(region.rows(node, Space.ITEMS))
-    assert state_key(PARTITION, "progress") in region.rows(node, Space.STATE)
 
 
 def simulated(seed: int, *, lease_reads: bool = True) -> tuple[list[str], dict[str, int]]:
@@ -92,7 +93,7 @@ def simulated(seed: int, *, lease_reads: bool = True) -> tuple[list[str], dict[s
 
 # Every promise of a partition at once, on many histories: nothing acknowledged is lost, nothing happens twice, strong reads
 # are never stale, and after healing all replicas agree.
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(40))
 def test_promises_hold_in_a_storm(seed: int) -> None:
     print(f"seed {seed}")
     simulated(seed, lease_reads=seed % 2 == 0)
