@@ -16,6 +16,7 @@ from node.replication import events as e
 from node.replication.core import ShipperCore
 from node.replication.cursors import Cursor
 from node.replication.selection import REPLICATED, changes_to_ship, items_to_ship
+from node.replication.tombstones import Forgetting, Tombstone, forgettable
 from wire.commands import Change, ChangeRecord, Position
 from wire.keys import ItemKey, key_hash, token_of
 from wire.versions import HybridClock, Version
@@ -23,6 +24,8 @@ from wire.versions import HybridClock, Version
 TABLE = 7
 READ_RECORDS_MAX = 4
 READ_ITEMS_MAX = 3
+RETENTION_SECONDS = 200
+IN_FLIGHT_SECONDS_MAX = 60  # a link gives a connection up long before that
 
 
 class WorldClock:
@@ -126,6 +129,7 @@ class ModelRegion:
         self.shippers: dict[tuple[int, str], ModelShipper] = {}
         self.catalog_version = 0
         self.holds_table = False
+        self.forgetting: dict[int, Forgetting] = {}
 
     def partition_of(self, key: ItemKey) -> int:
         return token_of(key_hash(key.partition)) * len(self.partitions) >> 64
@@ -176,9 +180,44 @@ class ModelRegion:
 
     def crash(self, index: int) -> None:
         """Lose a leader: whatever was not replicated state is gone, what it had sent may still arrive."""
+        self.forgetting.pop(index, None)
         for number, destination in list(self.shippers):
             if number == index:
                 self.lead(index, destination)
+
+    def forget(self, tombstones: tuple[Tombstone, ...]) -> None:
+        """Remove tombstones, each only if it is still stored at that version."""
+        for tombstone in tombstones:
+            items = self.partitions[self.partition_of(tombstone.key)].items
+            stored = items.get(tombstone.key)
+            if stored is not None and stored.tombstone and stored.version == tombstone.version:
+                del items[tombstone.key]
+
+    def sweep(self, index: int) -> None:
+        """Take one step of letting the tombstones of a partition go."""
+        under_way = self.forgetting.get(index)
+        if under_way is None:
+            self._begin_sweep(index)
+        elif under_way.may_forget_here:
+            self.forget(under_way.tombstones)
+            del self.forgetting[index]
+        else:
+            destination = under_way.waiting[0]
+            if (self.name, destination) not in self.world.cut:
+                self.world.regions[destination].forget(under_way.tombstones)
+                under_way.confirmed(destination)
+
+    def _begin_sweep(self, index: int) -> None:
+        shippers = [self.shippers[index, destination] for destination in self.memberships]
+        if not shippers or not all(shipper.core.is_settled(TABLE) for shipper in shippers):
+            return
+        members = next(iter(self.memberships.values())).members
+        before_ms = WorldClock(self.world, 0).wall_ms() - RETENTION_SECONDS * 1000
+        found = forgettable(
+            self.partitions[index].items.values(), region=self.number, members=members, written_before_ms=before_ms
+        )
+        if found:
+            self.forgetting[index] = Forgetting(found, self.memberships)
 
 
 class World:
@@ -231,6 +270,7 @@ class World:
         members = tuple(region.number for region in self.regions.values() if region.holds_table)
         for region in self.regions.values():
             region.catalog_version = self.version
+            region.forgetting.clear()
             others = [other for other in self.regions.values() if other.holds_table and other is not region]
             before = region.memberships
             region.memberships = {
@@ -286,8 +326,9 @@ class World:
         return [shipper for region in self.regions.values() for shipper in region.shippers.values()]
 
     def advance(self, seconds: float) -> None:
-        """Let time pass and wake whoever asked for it."""
+        """Let time pass and wake whoever asked for it; what has been on its way for too long never arrives."""
         self.now += seconds
+        self.messages = [each for each in self.messages if each.due > self.now - IN_FLIGHT_SECONDS_MAX]
         for shipper in self.shippers():
             if shipper.wake is not None and shipper.wake <= self.now:
                 shipper.wake = None
@@ -393,11 +434,12 @@ class World:
                     self.set_link(source, destination)
         end = self.now + seconds
         while self.now < end:
-            self._drain()
+            self.drain()
             self.advance(0.25)
-        self._drain()
+        self.drain()
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
+        """Carry out every effect and deliver every message until there is none left."""
         for _ in range(100_000):
             busy = [shipper for shipper in self.shippers() if shipper.pending]
             for shipper in busy:
@@ -410,6 +452,14 @@ class World:
         raise AssertionError("the shippers never come to rest")
 
     # Checks
+
+    def live(self, name: str) -> dict[ItemKey, tuple[Version, bytes]]:
+        """Return the items that a reader in a region would see."""
+        return {key: held for key, held in self.contents(name).items() if held[1]}
+
+    def tombstones(self) -> int:
+        """Return how many tombstones all regions hold together."""
+        return sum(not body for name in self.regions for _, body in self.contents(name).values())
 
     def contents(self, name: str) -> dict[ItemKey, tuple[Version, bytes]]:
         """Return what a region holds, tombstones included."""
