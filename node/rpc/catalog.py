@@ -12,8 +12,8 @@ from wire.catalog import Delta, decode_delta, encode_delta
 from wire.errors import ErrorCode, StoreError
 from wire.v1 import catalog_pb2, catalog_pb2_grpc
 
-HEARTBEAT_SECONDS: Final = 2.0
-SILENCE_SECONDS_MAX: Final = 7.0
+HEARTBEAT_SECONDS: Final = 1.0
+SILENCE_SECONDS_MAX: Final = 3.5
 
 
 class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):

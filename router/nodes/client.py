@@ -25,8 +25,8 @@ from wire.v1 import catalog_pb2, catalog_pb2_grpc, storage_pb2, storage_pb2_grpc
 RECONNECT_SECONDS_MIN: Final = 0.02
 RECONNECT_SECONDS_MAX: Final = 0.5
 CHECK_SECONDS: Final = 0.2
-# Nodes send a heartbeat every two seconds when the catalog is quiet.
-WATCH_SILENCE_SECONDS_MAX: Final = 7.0
+# Nodes send a heartbeat every second when the catalog is quiet.
+WATCH_SILENCE_SECONDS_MAX: Final = 3.5
 _TIMEOUT_MS_MAX: Final = (1 << 32) - 1
 
 # Pings of gRPC find a broken path while nobody waits; while somebody does, `router.nodes.liveness` is quicker.

@@ -14,6 +14,8 @@ from wire.errors import ErrorCode, StoreError
 
 RETRY_SECONDS_MIN: Final = 0.02
 RETRY_SECONDS_MAX: Final = 1.0
+# How long a version that some node has may take to come from the node that is watched.
+PATIENCE_SECONDS: Final = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -25,6 +27,7 @@ class CatalogCache:
         self._randomness = randomness
         self._on_change = on_change
         self._changed = asyncio.Event()
+        self._suspected = asyncio.Event()
         self.view = CatalogView()
 
     async def run(self, channels: dict[NodeId, NodeChannel]) -> None:
@@ -34,8 +37,7 @@ class CatalogCache:
             node = list(channels)[turn % len(channels)]
             before = self.view.version
             try:
-                async for delta in channels[node].watch(before):
-                    self._take(delta)
+                await self._follow(channels[node])
             except StoreError as error:
                 _log.warning("catalog_watch_broken", node=node, reason=error.message)
             has_progress = self.view.version > before
@@ -43,7 +45,11 @@ class CatalogCache:
             await asyncio.sleep(wait_seconds * self._randomness.uniform(0.5, 1.0))
 
     async def wait_beyond(self, version: int, timeout_seconds: float | None = None) -> None:
-        """Return when the view is newer than `version`. Raises StoreError when that takes too long."""
+        """Return when the view is newer than `version`. Raises StoreError when that takes too long.
+
+        A version that is known to exist and does not come soon is looked for at the next node.
+        """
+        impatience = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._suspect)
         try:
             async with asyncio.timeout(timeout_seconds):
                 while self.view.version <= version:
@@ -51,6 +57,31 @@ class CatalogCache:
         except TimeoutError:
             text = f"the catalog is at version {self.view.version}, waited for {version + 1}"
             raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, text) from None
+        finally:
+            impatience.cancel()
+
+    async def _follow(self, channel: NodeChannel) -> None:
+        """Watch one node until it breaks, which raises StoreError, or until it is suspected to be behind."""
+        self._suspected.clear()
+        following = asyncio.ensure_future(self._take_all(channel))
+        suspecting = asyncio.ensure_future(self._suspected.wait())
+        try:
+            await asyncio.wait([following, suspecting], return_when=asyncio.FIRST_COMPLETED)
+            if following.done():
+                following.result()
+        finally:
+            for task in (following, suspecting):
+                task.cancel()
+            await asyncio.gather(following, suspecting, return_exceptions=True)
+
+    async def _take_all(self, channel: NodeChannel) -> None:
+        async for delta in channel.watch(self.view.version):
+            self._take(delta)
+
+    def _suspect(self) -> None:
+        """Give up the node that is watched, unless there is no view at all: then it is too early to blame it."""
+        if self.view.version > 0:
+            self._suspected.set()
 
     def _take(self, delta: Delta) -> None:
         """Apply a delta. A node that is behind has nothing to tell."""

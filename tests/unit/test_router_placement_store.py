@@ -206,3 +206,14 @@ async def test_a_stale_ring_is_replaced(store: RegionStore, region: FakeRegion) 
     assert [placement.partition for placement in store.partitions(0, 1 << 64)] == [1, 3]
     with pytest.raises(StoreError, match="no partition is known"):
         await store.execute(1 << 63, STRONG, deadline=FAR)
+
+
+# The node that is watched has fallen behind, but lives: a change decided elsewhere is heard of from another node.
+async def test_a_node_that_is_behind_is_not_watched_for_ever(store: RegionStore, region: FakeRegion) -> None:
+    region.answer_all(lambda partition, command: CatalogDecided(Decided(2).encode()))
+    watched, *others = region.channels.values()
+    for other in others:
+        other.deltas.put_nowait(Delta(2, {}))
+    deadline = SystemClock().monotonic() + 20
+    assert (await store.change(create("t"), deadline=deadline)).version == 2
+    assert watched.deltas.empty()
