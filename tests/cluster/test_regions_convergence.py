@@ -2,14 +2,17 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from deploy.chaos.checkers import lost_puts, wrong_counters
 from deploy.chaos.workload import Workload
+from deploy.cli.admin import ControlRefused
+from deploy.local.cluster import router_name
 from tests.support.cluster import RunningCluster, add_replica, eventually, make_table, reader, running_cluster
 from tests.support.replication_cluster import backlog, converged, dumps, fill, mixed_writes
-from wire.catalog import LinkState
+from wire.catalog import CATALOG_PARTITION, LinkState
 
 PARTITIONS = 2
 SEED = 20_261_123
@@ -129,3 +132,70 @@ def test_a_replica_is_removed_and_added_again(cluster: RunningCluster, table: st
     cluster.client(1).put_item(TableName=table, Item={"pk": {"S": "meanwhile"}})
     add_replica(cluster, table, 0, 2)
     assert len(converged(cluster, table)) == 21
+
+
+# A gateway that hangs without a word must not hold changes up once it is back, nor may what it swallowed be lost.
+def test_a_frozen_gateway_costs_only_time(cluster: RunningCluster, table: str) -> None:
+    fill(cluster, table, ({"pk": {"S": key}} for key in names("before", 20)))
+    converged(cluster, table)
+    router = router_name(cluster.regions[1].name)
+    cluster.local.pause(router)
+    fill(cluster, table, ({"pk": {"S": key}} for key in names("meanwhile", 200)))
+    eventually(lambda: len(cluster.dump(table, 2)) == 220, "the other region is not held up")
+    eventually(lambda: backlog(cluster, 0, 1) > 0, "the backlog shows")
+    cluster.local.resume(router)
+    assert len(converged(cluster, table)) == 220
+
+
+# Growing a table is carried on by whoever leads the catalog next.
+def test_a_table_grows_though_the_catalog_leader_is_killed(cluster: RunningCluster) -> None:
+    name = "grows-anyway"
+    cluster.wait_ready()
+    here = cluster.client(0)
+    make_table(here, name)
+    fill(cluster, name, ({"pk": {"S": key}} for key in names("k", 500)))
+    cluster.set_link(0, 1, LinkState.CUT)
+    region = cluster.regions[1].name
+    here.update_table(TableName=name, ReplicaUpdates=[{"Create": {"RegionName": region}}])
+    victim = cluster.leader(CATALOG_PARTITION)
+    cluster.local.kill(victim)
+    cluster.leader(CATALOG_PARTITION)
+    eventually(lambda: is_mended(cluster, 0, 1), "link mended")
+
+    def active() -> bool:
+        replicas = here.describe_table(TableName=name)["Table"].get("Replicas", [])
+        return [each["ReplicaStatus"] for each in replicas] == ["ACTIVE"]
+
+    eventually(active, "replica active")
+    assert cluster.dump(name, 0) == cluster.dump(name, 1)
+    cluster.local.start(victim)
+    cluster.wait_ready()
+
+
+# A name that is taken over there fails the replica with AWS's words and leaves both tables as they were.
+def test_a_taken_name_fails_the_replica(cluster: RunningCluster) -> None:
+    name = "taken"
+    cluster.wait_ready()
+    here, there = cluster.client(0), cluster.client(1)
+    make_table(here, name)
+    make_table(there, name)
+    there.put_item(TableName=name, Item={"pk": {"S": "theirs"}})
+    region = cluster.regions[1].name
+    here.update_table(TableName=name, ReplicaUpdates=[{"Create": {"RegionName": region}}])
+
+    def failed() -> bool:
+        replicas = here.describe_table(TableName=name)["Table"].get("Replicas", [])
+        return [each["ReplicaStatus"] for each in replicas] == ["CREATION_FAILED"]
+
+    eventually(failed, "replica failed")
+    here.update_table(TableName=name, ReplicaUpdates=[{"Delete": {"RegionName": region}}])
+    eventually(lambda: "Replicas" not in here.describe_table(TableName=name)["Table"], "entry removed")
+    assert there.get_item(TableName=name, Key={"pk": {"S": "theirs"}})["Item"] == {"pk": {"S": "theirs"}}
+
+
+def is_mended(cluster: RunningCluster, source: int, destination: int) -> bool:
+    """Mend a link, unless the catalog is just between two leaders."""
+    with suppress(ControlRefused):
+        cluster.set_link(source, destination, LinkState.UP)
+        return True
+    return False
