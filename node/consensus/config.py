@@ -23,9 +23,9 @@ class ConsensusConfig:
     """Payload bytes waiting for a quorum; when full, proposals are refused."""
     reads_waiting_max: int = 65536
     """Reads waiting for a quorum's confirmation; when full, reads are refused."""
-    tail_bytes_max: int = 8 << 20
+    tail_bytes_max: int = 2 << 20
     """Payload bytes of persisted entries kept in memory, so that followers are normally served without the disk."""
-    tail_entries_max: int = 8192
+    tail_entries_max: int = 4096
     """Persisted entries kept in memory; whichever bound is met first counts."""
     pre_vote: bool = True
     """Ask first whether an election could be won, so that a replica coming back does not disturb a working leader."""

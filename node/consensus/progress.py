@@ -112,10 +112,11 @@ class Progress:
             self.inflight.popleft()
 
     def rejected(self, index: Index, hint: Index) -> bool:
-        """Step back after the append following index was rejected; tell whether the rejection was a current one."""
+        """Step back after the append following index was rejected; tell whether that calls for another try at once."""
+        if index <= self.match:
+            # It is old, or the follower has lost what it acknowledged: then the next sign of life is soon enough.
+            return False
         if self.state is ProgressState.REPLICATE:
-            if index <= self.match:
-                return False
             self.next = Index(self.match + 1)
             return True
         if self.next - 1 != index:

@@ -28,6 +28,7 @@ def append(replica: Replica, kind: EntryKind, payloads: Sequence[bytes]) -> Inde
     The leader does not count itself before these entries are persisted, see own_log_persisted.
     """
     term = replica.term
+    assert payloads, "expected something to append"
     log = replica.log
     first = log.last + 1
     log.append([Entry(term, Index(index), kind, payload) for index, payload in enumerate(payloads, first)])

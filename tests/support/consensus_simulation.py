@@ -160,6 +160,10 @@ class Simulation:
             healed_after_ms=healed_after_us // 1000,
         )
 
+    def run_for(self, duration_us: int) -> None:
+        """Let time pass, without faults unless they have begun."""
+        self._run_until(self._now_us + duration_us)
+
     def _run_until(self, end_us: int) -> None:
         while self._queue and self._queue[0][0] <= end_us:
             self._now_us, _, action = heapq.heappop(self._queue)
