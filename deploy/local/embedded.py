@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import random
 import signal
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
@@ -19,6 +20,7 @@ from wire.catalog import Delta, NodeId, PartitionId
 from wire.clock import Clock, SystemClock
 from wire.cluster import ClusterSpec, NodeEntry, RegionEntry, Settings
 from wire.commands import Command, Outcome, Request
+from wire.telemetry import configure_logs
 
 if TYPE_CHECKING:
     from node.consensus.types import Message
@@ -193,6 +195,7 @@ def embedded_cluster(region: str) -> ClusterSpec:
 
 async def run_embedded(*, port: int, data: Path | None, region: str) -> None:
     """Run a region until SIGINT or SIGTERM. Raises LocalClusterError when it cannot start or go on."""
+    configure_logs(level="warning", output=sys.stderr)
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
