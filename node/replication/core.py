@@ -150,7 +150,7 @@ class ShipperCore:
         self._cursors_due.pop(number, None)
         self._reports_due.pop(number, None)
         del self._tables[number]
-        if shipping.stored is not None:
+        if shipping.stored is not None or shipping.is_storing:
             self._effects.append(e.StoreCursor(table=number, cursor=None))
 
     # Where each begins
@@ -285,8 +285,10 @@ class ShipperCore:
     def _take_items(self, event: e.ItemsRead, now: float) -> None:
         self._is_reading = False
         shipping = self._tables.get(event.table)
-        if shipping is None or shipping.scan is None or shipping.scan.read != event.after or not self._is_open:
+        if shipping is None or shipping.scan is None or not self._is_open:
             return
+        if shipping.scan.read != event.after or shipping.membership.members != event.members:
+            return  # the scan began anew meanwhile, or another choice is to be made
         work = Work(event.table, Kind.SCAN)
         if event.shipment.changes:
             shipping.scan.launch(self._send(work, event.shipment, event.through, now))

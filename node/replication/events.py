@@ -96,12 +96,13 @@ class ChangesRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemsRead:
-    """The stored items in (after, through] come to this shipment; `is_last`: the table ends there."""
+    """The stored items in (after, through], chosen by these `members`, come to this shipment; `is_last`: the table ends there."""
 
     table: int
     shipment: Shipment
     after: Position | None
     through: Position | None
+    members: tuple[int, ...]
     is_last: bool
 
 

@@ -54,6 +54,7 @@ class MembershipDriver:
         self._is_leading = False
         self._done: set[StepId] = set()
         self._running: dict[StepId, asyncio.Task[None]] = {}
+        self._delayed: set[StepId] = set()
         self._wanted = asyncio.Event()
 
     async def run(self) -> None:
@@ -76,6 +77,7 @@ class MembershipDriver:
             return
         self._is_leading = False
         self._done.clear()
+        self._delayed.clear()
         for task in self._running.values():
             task.cancel()
 
@@ -148,5 +150,8 @@ class MembershipDriver:
         return False
 
     async def _wait(self, backoff: Backoff, step_id: StepId, reason: str) -> None:
-        _log.debug("membership_step_delayed", reason=reason, **step_id._asdict())
+        # Once per step: an unreachable region is asked for as long as it takes.
+        log = _log.debug if step_id in self._delayed else _log.warning
+        self._delayed.add(step_id)
+        log("membership_step_delayed", reason=reason, **step_id._asdict())
         await asyncio.sleep(backoff.failed() * self._randomness.uniform(0.5, 1.0))

@@ -176,6 +176,7 @@ class Shipper:
                 shipment=items_to_ship(items, self._region, effect.everything, effect.members),
                 after=effect.after,
                 through=items[-1].position if items else effect.after,
+                members=effect.members,
                 # A page may also end early because it is large; only an empty one is surely the last.
                 is_last=not items,
             )

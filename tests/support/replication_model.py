@@ -392,6 +392,7 @@ class World:
                 shipment=items_to_ship(items, shipper.source.number, effect.everything, effect.members),
                 after=effect.after,
                 through=items[-1].position if items else effect.after,
+                members=effect.members,
                 is_last=len(items) < READ_ITEMS_MAX,
             ),
             self.now,

@@ -99,9 +99,18 @@ class Transcript:
             )
         )
 
-    def scanned(self, after: Position | None, through: Position | None, *, last: bool = False) -> list[e.Effect]:
+    def scanned(
+        self,
+        after: Position | None,
+        through: Position | None,
+        *,
+        last: bool = False,
+        members: tuple[int, ...] = (1, 2, 3),
+    ) -> list[e.Effect]:
         shipment = e.Shipment() if last else e.Shipment(changes=(change_of("item"),), bytes=10)
-        return self.step(e.ItemsRead(table=1, shipment=shipment, after=after, through=through, is_last=last))
+        return self.step(
+            e.ItemsRead(table=1, shipment=shipment, after=after, through=through, members=members, is_last=last)
+        )
 
     def applied(self, latest: int, table: int = 1) -> list[e.Effect]:
         return self.step(e.ChangesApplied(tables=(table,), latest=latest))
@@ -399,6 +408,18 @@ def test_core_scans_when_records_are_gone() -> None:
 def test_core_scans_when_a_member_has_left() -> None:
     transcript = Transcript().started()
     transcript.step(e.TablesChanged(memberships=(member(members=(1, 2)),)))
+    assert transcript.one(e.ReadItems) == e.ReadItems(table=1, after=None, everything=False, members=(1, 2))
+
+
+# A page that was chosen before a member left lacks what that member wrote: it must be read again, even as the first of a scan.
+def test_core_drops_a_page_that_was_chosen_for_other_members() -> None:
+    transcript = Transcript()
+    transcript.step(UP)
+    transcript.step(e.TablesChanged(memberships=(member(),)))
+    transcript.step(e.CursorLoaded(table=1, cursor=cursor(10, scanning=True)))
+    transcript.read(10, 10, 10, changes=0)
+    transcript.step(e.TablesChanged(memberships=(member(members=(1, 2)),)))
+    transcript.scanned(None, position("a"), members=(1, 2, 3))
     assert transcript.one(e.ReadItems) == e.ReadItems(table=1, after=None, everything=False, members=(1, 2))
 
 
