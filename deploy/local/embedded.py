@@ -103,8 +103,8 @@ class EmbeddedRegion:
             region=region,
             node=region.nodes[0],
             data=self._folder(),
-            transport=_NoPeers(),
-            snapshots=_NoPeers(),
+            transport=NoPeers(),
+            snapshots=NoPeers(),
             clock=clock,
             randomness=randomness,
             on_fatal=self._fail,
@@ -170,7 +170,7 @@ class InProcessChannel:
         await asyncio.Event().wait()
 
 
-class _NoPeers:
+class NoPeers:
     """Satisfy both transports where there is nobody to send to."""
 
     def send(self, node: NodeId, partition: PartitionId, message: "Message") -> None:

@@ -1,0 +1,127 @@
+"""What operators ask of a node, answered by a real one over gRPC."""
+
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import grpc
+import pytest
+
+from deploy.local.embedded import HOST, PARTITIONS, InProcessChannel, NoPeers, embedded_cluster
+from node.main import StorageNode
+from node.rpc.admin import DUMP_ITEMS_MAX, AdminParts, AdminService
+from node.rpc.server import RpcServer
+from router.placement.store import RegionStore
+from tests.support.rpc_catalog import create
+from wire.catalog import PartitionId
+from wire.clock import SystemClock
+from wire.commands import Write, WriteKind
+from wire.keys import ItemKey, key_hash, token_of
+from wire.v1 import admin_pb2, admin_pb2_grpc
+
+REGION = "us-east-1"
+
+
+class Admin(NamedTuple):
+    """A node of one region of its own, and a stub of its admin service."""
+
+    node: StorageNode
+    stub: Any
+
+
+@pytest.fixture
+async def admin(tmp_path: Path) -> AsyncIterator[Admin]:
+    cluster = embedded_cluster(REGION)
+    region = cluster.regions[0]
+    node = StorageNode(
+        cluster=cluster,
+        region=region,
+        node=region.nodes[0],
+        data=tmp_path,
+        transport=NoPeers(),
+        snapshots=NoPeers(),
+        clock=SystemClock(),
+        randomness=random.Random(1),
+        on_fatal=lambda error: pytest.fail(repr(error)),
+    )
+    node.start()
+    parts = AdminParts(
+        node_id=region.nodes[0].id,
+        region=REGION,
+        zone="zone-1",
+        node=node.driver,
+        feed=node.feed,
+        usage=node.engine.usage,
+        links=lambda: [admin_pb2.LinkStatus(destination="eu-west-1", state="up")],
+        state=lambda: "ready",
+    )
+    server = RpcServer(f"{HOST}:0")
+    await server.start(lambda each: admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(parts), each))
+    async with grpc.aio.insecure_channel(f"{HOST}:{server.port}") as channel:
+        yield Admin(node, admin_pb2_grpc.AdminServiceStub(channel))
+    await server.stop()
+    await node.stop()
+
+
+async def filled(node: StorageNode, items: int) -> None:
+    """Create a table and put items into it, as a router does."""
+    clock = SystemClock()
+    channel = InProcessChannel(node, clock)
+    entries = [each.spec() for each in embedded_cluster(REGION).regions[0].nodes]
+    store = RegionStore(
+        region=REGION, nodes=entries, connect=lambda _: channel, clock=clock, randomness=random.Random(1)
+    )
+    await store.start()
+    await store.wait_ready()
+    deadline = clock.monotonic() + 20
+    table = (await store.change(create("tab"), deadline=deadline)).table
+    assert table is not None
+    for number in range(items):
+        key = ItemKey(b"key-%d" % number)
+        write = Write(WriteKind.PUT, table.number, key, body=b'{"id":{"S":"key-%d"}}' % number, size=10)
+        await store.execute(token_of(key_hash(key.partition)), write, deadline=deadline)
+    await store.stop()
+
+
+# `globetable status` and every test that waits for readiness read this.
+async def test_status_tells_what_the_node_does(admin: Admin) -> None:
+    await filled(admin.node, 1)
+    status = await admin.stub.Status(admin_pb2.StatusRequest())
+    assert (status.node, status.region, status.zone, status.state) == (f"{REGION}-1", REGION, "zone-1", "ready")
+    assert status.catalog_version == 2
+    assert [each.partition for each in status.partitions] == list(range(PARTITIONS + 1))
+    assert (status.partitions[0].role, status.partitions[0].leader, status.partitions[0].ready) == (
+        "leader",
+        f"{REGION}-1",
+        True,
+    )
+    assert [link.destination for link in status.links] == ["eu-west-1"]
+    assert status.storage_map_bytes >= status.storage_bytes > 0
+
+
+# Checkers compare whole replicas: nothing may be missing or come twice, over page bounds and partitions.
+async def test_a_dump_holds_every_item_once(admin: Admin) -> None:
+    count = 2 * DUMP_ITEMS_MAX + 7
+    await filled(admin.node, count)
+    for partition in range(1, PARTITIONS + 1):
+        replica = admin.node.driver.replica(PartitionId(partition))
+        assert replica is not None
+        assert await replica.applied_barrier()
+    chunks = [chunk async for chunk in admin.stub.Dump(admin_pb2.DumpRequest(table_name="tab", leaders_only=True))]
+    items = [item for chunk in chunks for item in chunk.items]
+    assert sorted(item.partition_key for item in items) == sorted(b"key-%d" % number for number in range(count))
+    assert all(not item.tombstone and item.body and item.time and item.region == 1 for item in items)
+
+
+# A table that is not there is an error, not an empty dump that a checker would take for agreement.
+async def test_a_dump_of_no_table_is_an_error(admin: Admin) -> None:
+    with pytest.raises(grpc.aio.AioRpcError, match="table absent is not in the catalog"):
+        [chunk async for chunk in admin.stub.Dump(admin_pb2.DumpRequest(table_name="absent"))]
+
+
+# With nobody to hand over to, the answer says how much is left when the time is up.
+async def test_a_lone_node_keeps_its_leaderships(admin: Admin) -> None:
+    await filled(admin.node, PARTITIONS)
+    answer = await admin.stub.HandOver(admin_pb2.HandOverRequest(timeout_ms=100))
+    assert answer.remaining == PARTITIONS + 1
