@@ -72,7 +72,9 @@ def delete_table(view: CatalogView, change: DeleteTable, rules: CatalogRules) ->
         raise refusals.protected_against_deletion()
     if not table.replicas:
         return dropped(table)
-    if is_held(table.acted_as_source_ms, change.now_ms, rules):
+    # A copy that failed has no use for its source.
+    has_members = any(replica.status is not ReplicaStatus.CREATION_FAILED for replica in table.replicas)
+    if has_members and is_held(table.acted_as_source_ms, change.now_ms, rules):
         raise refusals.replica_was_source()
     return changed(view, replace(table, status=TableStatus.DELETING))
 

@@ -175,21 +175,8 @@ def _read_range(message: item_pb2.Range) -> c.Range:
 
 # Members of Range that look the same on both sides.
 _RANGE_PLAIN = (
-    "table",
-    "index",
-    "lower",
-    "lower_included",
-    "upper_included",
-    "prefix",
-    "lower_token",
-    "reverse",
-    "limit",
-    "bytes_max",
-    "consistent",
-    "filter",
-    "projection",
-    "values",
-    "count_only",
+    *"table index lower lower_included upper_included prefix lower_token".split(),
+    *"reverse limit bytes_max consistent filter projection values count_only".split(),
 )
 
 
@@ -361,17 +348,7 @@ def _record(message: item_pb2.ChangeRecord) -> c.ChangeRecord:
 
 
 # Members of ChangeRecord that look the same on both sides.
-_RECORD_PLAIN = (
-    "sequence",
-    "table",
-    "generation",
-    "kind",
-    "old_image",
-    "new_image",
-    "origin",
-    "flags",
-    "time_ms",
-)
+_RECORD_PLAIN = tuple("sequence table generation kind old_image new_image origin flags time_ms".split())
 
 _write_kinds = {kind.value: kind for kind in c.WriteKind}
 _returned = {returned.value: returned for returned in c.Returned}

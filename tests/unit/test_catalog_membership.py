@@ -228,6 +228,14 @@ def test_a_source_stays_for_a_while() -> None:
     assert catalog.view.tables["t"].status is TableStatus.DELETING
 
 
+# The copy failed: nobody has anything to check against the source, which may go like any other table.
+def test_a_source_of_nothing_may_go() -> None:
+    catalog = replicated()
+    catalog.change(status(THERE, ReplicaStatus.CREATION_FAILED))
+    catalog.change(DeleteTable(name="t", now_ms=NOW_MS + 1))
+    assert catalog.view.tables["t"].status is TableStatus.DELETING
+
+
 # The same rule, seen from a region that was joined: it knows who the source was.
 def test_a_source_elsewhere_stays_too() -> None:
     catalog = Catalog(replace(RULES, region=THERE))
