@@ -4,7 +4,8 @@ Knows how far each follower has the log and what it may be sent. Refuses to know
 a follower does with what it gets (following).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 from node.consensus import reads
 from node.consensus.progress import Progress, ProgressState
@@ -30,8 +31,8 @@ def append(replica: Replica, kind: EntryKind, payloads: Sequence[bytes]) -> Inde
     term = replica.term
     assert payloads, "expected something to append"
     log = replica.log
-    first = log.last + 1
-    log.append([Entry(term, Index(index), kind, payload) for index, payload in enumerate(payloads, first)])
+    indexes = cast("Iterable[Index]", range(log.last + 1, log.last + 1 + len(payloads)))
+    log.append([Entry(term, index, kind, payload) for index, payload in zip(indexes, payloads, strict=True)])
     broadcast_append(replica)
     return log.last
 

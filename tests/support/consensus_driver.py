@@ -190,6 +190,13 @@ class SimulatedReplica:
             self._world.judge.stepped(self.core, self._world.durable())
         self._stepped()
 
+    def report_snapshot(self, message: Message, ok: bool) -> None:
+        """Tell the core how the transfer of a snapshot ended. A driver owes it that, unless it has died meanwhile."""
+        if self.core is not None and self._is_busy():
+            self._in_life(TICK_US, lambda: self.report_snapshot(message, ok))
+        else:
+            self.act(lambda core: core.report_snapshot(message.recipient, ok))
+
     def act(self, action: Callable[[ConsensusCore], None]) -> None:
         """Do something else with the core, if it can be reached now."""
         if self.core is not None and not self._is_busy():

@@ -128,8 +128,7 @@ class Simulation:
         replica.receive(message)
 
     def _report_snapshot(self, message: Message, ok: bool) -> None:
-        replica = self.replicas[message.sender]
-        replica.act(lambda core: core.report_snapshot(message.recipient, ok))
+        self.replicas[message.sender].report_snapshot(message, ok)
 
     def note(self, text: str) -> None:
         """Show what happens, if anybody looks."""
