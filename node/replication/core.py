@@ -17,6 +17,7 @@ from node.replication.cursors import BatchId
 from node.replication.lanes import Flight, Lane
 from node.replication.reports import ShipperReport
 from node.replication.shipping import TableShipping
+from node.replication.tally import Tally
 from node.replication.window import Kind, Sent, Window, Work
 from wire.limits import SHIPMENT_CHANGES_MAX
 
@@ -51,8 +52,7 @@ class ShipperCore:
         self._reports_due: dict[int, float] = {}
         self._refresh_due = 0.0
         self._wake: float | None = None
-        self._shipped = self._superseded = self._errors = 0
-        self._last_error = ""
+        self._tally = Tally()
         self._effects: list[e.Effect] = []
 
     def step(self, event: e.Event, now: float) -> list[e.Effect]:
@@ -68,24 +68,12 @@ class ShipperCore:
 
     def report(self, wall_ms: int) -> ShipperReport:
         """Return what happened so far and what is outstanding."""
-        behind = [table.stream for table in self._tables.values() if table.stream.is_behind]
-        since = min((lane.behind_since_ms() or wall_ms for lane in behind), default=wall_ms)
-        return ShipperReport(
-            lag_seconds=max(0, wall_ms - since) / 1000,
-            pending_records=max((self._latest - lane.acknowledged for lane in behind), default=0),
-            shipped=self._shipped,
-            superseded=self._superseded,
-            errors=self._errors,
-            last_error=self._last_error,
-            backfilling_tables=sum(
-                1 for table in self._tables.values() if table.scan is not None or not table.is_running
-            ),
-        )
+        return self._tally.report(self._tables.values(), self._latest, wall_ms)
 
     def is_settled(self, table: int) -> bool:
         """Tell whether everything of a table that was ever noted is acknowledged and no scan is under way."""
         shipping = self._tables.get(table)
-        if shipping is None or not shipping.is_running or shipping.scan is not None:
+        if shipping is None or not shipping.is_running or shipping.scan is not None or shipping.awaits_barrier:
             return False
         return Work(table, Kind.STREAM) not in self._work and not shipping.stream.is_behind
 
@@ -138,7 +126,7 @@ class ShipperCore:
         if not shipping.is_running:
             return
         if shipping.has_orphans():
-            self._rescan(shipping, now)
+            self._await_barrier(shipping)
         elif shipping.stored is not None and shipping.stored.members != membership.members:
             self._cursor_moved(shipping, now + CURSOR_SECONDS)
         self._want_report(shipping, now)
@@ -165,25 +153,36 @@ class ShipperCore:
             or cursor.generation != membership.generation
             or membership.generation > self._catalog_version
         ):
-            self._effects.append(e.AwaitBarrier(table=event.table, generation=membership.generation))
+            self._await_barrier(shipping)
             return
         shipping.resume(cursor)
         self._work[Work(event.table, Kind.STREAM)] = None
         if shipping.has_orphans():
-            self._rescan(shipping, now)
-        elif shipping.scan is not None:
+            self._await_barrier(shipping)
+        if shipping.scan is not None:
             self._work[Work(event.table, Kind.SCAN)] = None
         self._want_report(shipping, now)
 
     def _begin(self, event: e.BarrierPassed, now: float) -> None:
         shipping = self._tables.get(event.table)
-        if shipping is None or shipping.is_running or shipping.membership.generation != event.generation:
+        if shipping is None or shipping.membership.generation != event.generation:
             return
+        shipping.awaits_barrier = False
         self._latest = max(self._latest, event.latest)
+        if shipping.is_running:
+            self._rescan(shipping, now)
+            return
         shipping.begin(event.latest)
         self._work[Work(event.table, Kind.STREAM)] = None
         self._work[Work(event.table, Kind.SCAN)] = None
         self._cursor_moved(shipping, now)
+
+    def _await_barrier(self, shipping: TableShipping) -> None:
+        """Before a scan: what was evaluated under the rows before this change has to be there to be found."""
+        if not shipping.awaits_barrier:
+            shipping.awaits_barrier = True
+            membership = shipping.membership
+            self._effects.append(e.AwaitBarrier(table=membership.table, generation=membership.generation))
 
     def _rescan(self, shipping: TableShipping, now: float) -> None:
         self._window.remove(*shipping.restart_scan())
@@ -315,8 +314,7 @@ class ShipperCore:
         if sent is None:
             return  # of a batch that was given up: what it carried is sent again, and loses against itself
         self._window.remove(event.batch)
-        self._shipped += sent.changes
-        self._superseded += event.superseded
+        self._tally.acknowledged(sent.changes, event.superseded)
         shipping = self._tables[sent.work.table]
         shipping.backoff.succeeded()
         shipping.settle(event.batch)
@@ -327,14 +325,10 @@ class ShipperCore:
         sent = self._window.get(event.batch)
         if sent is None:
             return
-        self._note_error(event.reason)
+        self._tally.failed(event.reason)
         shipping = self._tables[sent.work.table]
         self._return_to_cursor(shipping)
         shipping.blocked_until = now + shipping.backoff.failed()
-
-    def _note_error(self, reason: str) -> None:
-        self._errors += 1
-        self._last_error = reason
 
     # Cursors and reports
 
@@ -394,7 +388,7 @@ class ShipperCore:
         deadline = self._window.deadline
         if deadline is not None and deadline <= now:
             reason = f"no acknowledgement within {ACKNOWLEDGED_WITHIN_SECONDS:.0f} s"
-            self._note_error(reason)
+            self._tally.failed(reason)
             self._change_link(e.LinkChanged(is_connected=False))
             self._effects.append(e.ResetLink(reason=reason))
         if self._refresh_due <= now:

@@ -28,6 +28,7 @@ class TableShipping:
         self.is_storing = False
         self.is_reporting = False
         self.is_running = False
+        self.awaits_barrier = False
         self._scan_members = membership.members
 
     def begin(self, latest: int) -> None:

@@ -407,7 +407,10 @@ def test_core_scans_when_records_are_gone() -> None:
 # When a region leaves, what it wrote and only we received has to come from us.
 def test_core_scans_when_a_member_has_left() -> None:
     transcript = Transcript().started()
-    transcript.step(e.TablesChanged(memberships=(member(members=(1, 2)),)))
+    changed = e.TablesChanged(memberships=(member(members=(1, 2)),))
+    assert transcript.step(changed) == [e.AwaitBarrier(table=1, generation=5)]
+    assert transcript.step(changed) == []
+    transcript.step(e.BarrierPassed(table=1, generation=5, latest=10))
     assert transcript.one(e.ReadItems) == e.ReadItems(table=1, after=None, everything=False, members=(1, 2))
 
 
@@ -419,6 +422,7 @@ def test_core_drops_a_page_that_was_chosen_for_other_members() -> None:
     transcript.step(e.CursorLoaded(table=1, cursor=cursor(10, scanning=True)))
     transcript.read(10, 10, 10, changes=0)
     transcript.step(e.TablesChanged(memberships=(member(members=(1, 2)),)))
+    transcript.step(e.BarrierPassed(table=1, generation=5, latest=10))
     transcript.scanned(None, position("a"), members=(1, 2, 3))
     assert transcript.one(e.ReadItems) == e.ReadItems(table=1, after=None, everything=False, members=(1, 2))
 
