@@ -174,10 +174,8 @@ def _read_range(message: item_pb2.Range) -> c.Range:
 
 
 # Members of Range that look the same on both sides.
-_RANGE_PLAIN = (
-    *"table index lower lower_included upper_included prefix lower_token".split(),
-    *"reverse limit bytes_max consistent filter projection values count_only".split(),
-)
+_RANGE_SPECIAL = ("partition_key", "upper", "upper_token", "start")
+_RANGE_PLAIN = tuple(name for name in c.Range._fields if name not in _RANGE_SPECIAL)
 
 
 def _write_read_changes(message: storage_pb2.Request, command: c.ReadChanges) -> None:
@@ -348,7 +346,7 @@ def _record(message: item_pb2.ChangeRecord) -> c.ChangeRecord:
 
 
 # Members of ChangeRecord that look the same on both sides.
-_RECORD_PLAIN = tuple("sequence table generation kind old_image new_image origin flags time_ms".split())
+_RECORD_PLAIN = tuple(name for name in c.ChangeRecord._fields if name not in ("key", "version"))
 
 _write_kinds = {kind.value: kind for kind in c.WriteKind}
 _returned = {returned.value: returned for returned in c.Returned}
