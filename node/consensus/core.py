@@ -225,7 +225,10 @@ class ConsensusCore:
         return True
 
     def report_snapshot(self, peer: ReplicaId, ok: bool) -> None:
-        """Report how the transfer of a snapshot ended, as far as the sender can tell."""
+        """Report how the transfer of a snapshot ended, as far as the sender can tell.
+
+        Owed for every SNAPSHOT message: until then, or until the peer answers it, the peer gets nothing else.
+        """
         replication.report_snapshot(self._replica, peer, received=ok)
 
     def report_unreachable(self, peer: ReplicaId) -> None:
