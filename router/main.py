@@ -8,13 +8,13 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from router.expressions.syntax import prepare_parsers
 from router.http.dispatcher import Dispatcher
+from router.http.errors import body_of
 from router.http.messages import HttpRequest, HttpResponse
 from router.http.server import HttpServer, HttpSettings, ListenError
 from router.http.sigv4 import SignatureVerifier, claimed_identity
@@ -27,12 +27,15 @@ from router.workers import WorkerProcesses, wait_orphaned
 from wire.catalog import NodeSpec
 from wire.clock import Clock, SystemClock
 from wire.cluster import ClusterFileError, ClusterSpec, RegionEntry, load_cluster
+from wire.errors import ErrorCode, StoreError
 from wire.telemetry import configure_logs
 
 if TYPE_CHECKING:
     from router.gateway.server import GatewayServer
 
 _log = structlog.get_logger(__name__)
+
+_NOT_READY = StoreError(ErrorCode.SERVICE_UNAVAILABLE, "No storage node of the region has answered yet.")
 
 Connect = Callable[[NodeSpec], NodeChannel]
 
@@ -85,8 +88,11 @@ class Router:
 
     async def _answer(self, request: HttpRequest) -> HttpResponse:
         if not self._is_ready:
-            with suppress(TimeoutError):
+            try:
                 await asyncio.wait_for(self.store.wait_ready(), self._timeout_seconds)
+            except TimeoutError:
+                # Without a catalog every table would seem to be missing.
+                return HttpResponse(503, body_of(_NOT_READY), {"content-type": "application/x-amz-json-1.0"})
         return await self._dispatcher(request)
 
 

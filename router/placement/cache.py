@@ -84,9 +84,12 @@ class CatalogCache:
             self._suspected.set()
 
     def _take(self, delta: Delta) -> None:
-        """Apply a delta. A node that is behind has nothing to tell."""
+        """Apply a delta. A node that is behind has nothing to tell. Raises StoreError after a gap: watching begins anew."""
         if delta.version < self.view.version or (delta.version == self.view.version and not delta.full):
             return
+        if not delta.full and delta.version != self.view.version + 1:
+            text = f"expected catalog version {self.view.version + 1}, found {delta.version}"
+            raise StoreError(ErrorCode.INTERNAL, text)
         self.view.apply(delta)
         self._on_change(self.view)
         changed, self._changed = self._changed, asyncio.Event()

@@ -217,3 +217,11 @@ async def test_a_node_that_is_behind_is_not_watched_for_ever(store: RegionStore,
     deadline = SystemClock().monotonic() + 20
     assert (await store.change(create("t"), deadline=deadline)).version == 2
     assert watched.deltas.empty()
+
+
+# A delta was lost on the way: going on without it would leave a wrong ring for good, so everything is asked for again.
+async def test_a_gap_in_the_catalog_is_not_believed(store: RegionStore, region: FakeRegion) -> None:
+    region.publish(Delta(3, {"placement/1": None}))
+    region.publish(Delta(4, {}, full=True))
+    await store._cache.wait_beyond(3, 20)
+    assert store.view.placements == {}
