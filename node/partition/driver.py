@@ -6,7 +6,7 @@ decide anything about data; it owns no task, the node's driver does.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ import structlog
 from node.consensus.types import NO_REPLICA, Entry, Index, Message, MessageKind, ReplicaId, Role
 from node.partition.access import ReplicaStatus, StoredItem
 from node.partition.core import PartitionCore
+from node.partition.effects import logged_tables
 from node.partition.entries import Cursor
 from node.partition.installing import Installation
 from node.partition.leadership import CHECK_TICKS, PROMPT_TICKS, PreferredLeader, successor
@@ -34,7 +35,7 @@ from node.storage.errors import StorageError
 from node.storage.log import LogStore
 from node.streams.pages import read_page
 from node.streams.retention import trim_step
-from wire.catalog import NodeId, PartitionId, Placement
+from wire.catalog import CATALOG_PARTITION, NodeId, PartitionId, Placement
 from wire.commands import Changes, Outcome, Position, ReadChanges, Request, Written
 from wire.keys import ItemKey, TokenRange
 
@@ -67,6 +68,8 @@ class Equipment:
     """Give up on this node."""
     ready: Callable[[PartitionId], None]
     lost: Callable[[PartitionId], None]
+    changed: Callable[[PartitionId, Collection[int], int], None]
+    """Tell that a partition led here has applied change records of these tables, the last one numbered so."""
     wall_ms: Callable[[], int]
     retention_ms: int
 
@@ -356,7 +359,17 @@ class PartitionDriver:
         self._equipment.view.drop()
         self.core.applied(plan)
         self._release_barriers()
+        self._tell_changes(plan)
         self._trim_log()
+
+    def _tell_changes(self, plan: ApplyPlan) -> None:
+        # Effects of the catalog's partition are its own machine's; nobody ships them.
+        if not self.core.is_ready or self.partition == CATALOG_PARTITION:
+            return
+        tables = logged_tables(plan.effects)
+        if tables:
+            latest = read_progress(self._equipment.view.open(), self.partition).sequence
+            self._equipment.changed(self.partition, tables, latest)
 
     def _trim_log(self) -> None:
         store = self._log_store

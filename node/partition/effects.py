@@ -12,7 +12,7 @@ effects are written; refuses to know why.
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 
 from node.storage.engine import Space, Transaction
@@ -79,6 +79,17 @@ def apply_effect(effect: bytes, partition: int, sequence: int, transaction: Tran
     else:
         remove(transaction, table, _TABLE_INDEX, key, key_hash(key.partition))
     return sequence
+
+
+def logged_tables(effects: Iterable[bytes]) -> set[int]:
+    """Return the tables in whose change log these effects leave a record."""
+    tables: set[int] = set()
+    for effect in effects:
+        if effect[0] == Operation.SEVERAL:
+            tables |= logged_tables(_parts(effect))
+        elif effect[0] in _LOGGED:
+            tables.add(_HEAD.unpack_from(effect)[1])
+    return tables
 
 
 def _parts(effect: bytes) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ so that it shares one transaction of the writer and one batch per peer. Refuses 
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,6 +105,7 @@ class NodeDriver:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ready_callbacks: list[Callable[[PartitionId], None]] = []
         self._lost_callbacks: list[Callable[[PartitionId], None]] = []
+        self._change_callbacks: list[Callable[[PartitionId, Collection[int], int], None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._ticks_from = 0.0
         self._ticks_done = 0
@@ -143,6 +144,16 @@ class NodeDriver:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._view.drop()
+
+    def suspend_ticks(self) -> None:
+        """Let no tick pass until `resume_ticks`; for tests that stall a node."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def resume_ticks(self) -> None:
+        """Go on ticking; some of the ticks missed are made up for."""
+        if not self._is_stopped:
+            self._tick()
 
     async def hand_over(self, timeout_seconds: float) -> int:
         """Hand every leadership to another node; return how many are left when none is, or when the time is up.
@@ -209,9 +220,17 @@ class NodeDriver:
             if driver.is_ready:
                 ready(partition)
 
+    def on_changes(self, changed: Callable[[PartitionId, Collection[int], int], None]) -> None:
+        """Ask to be told when a partition led here has applied change records: of which tables, and the last number."""
+        self._change_callbacks.append(changed)
+
     def status(self) -> Sequence[ReplicaStatus]:
         """Return what every replica is doing, by partition id."""
         return [self._drivers[partition].status() for partition in sorted(self._drivers)]
+
+    def _tell_changes(self, partition: PartitionId, tables: Collection[int], latest: int) -> None:
+        for callback in self._change_callbacks:
+            callback(partition, tables, latest)
 
     # Opening.
 
@@ -230,6 +249,7 @@ class NodeDriver:
             fail=self._fail,
             ready=lambda partition: self._tell(self._ready_callbacks, partition),
             lost=lambda partition: self._tell(self._lost_callbacks, partition),
+            changed=self._tell_changes,
             wall_ms=parts.clock.wall_ms,
             retention_ms=self._settings.stream_retention_seconds * 1_000,
         )

@@ -28,8 +28,12 @@ async def nemesis(region: SimulatedRegion, rng: random.Random, until: float) -> 
         assert writer is not None
         if region.nodes[node].driver is None:
             region.nodes[node].start()
-        elif choice < 0.35:
+        elif choice < 0.25:
             await region.crash(node)
+        elif choice < 0.4:
+            region.counts["stalls"] += 1
+            # A leader that stalls may not know that another one leads.
+            region.nodes[region.leader or node].stall(rng.uniform(0.05, 0.5))
         elif choice < 0.65:
             region.isolate(node, one_way=rng.random() < 0.5)
         elif choice < 0.85:

@@ -6,7 +6,7 @@ network (loss, delay, duplication, reordering, cuts), the writer (delay, lost un
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from node.partition.core import PartitionConfig
 from node.partition.node_driver import NodeDriver, NodeParts, NodeSettings
 from node.partition.transport import SnapshotRefusedError
 from node.storage.batch import WriteBatch
-from node.storage.engine import Engine, EngineUsage, Snapshot, Space
+from node.storage.engine import EngineUsage, Snapshot, Space
 from node.storage.errors import StorageFull
 from node.storage.layout import LOCAL_STATE, state_key
 from node.storage.memory_engine import MemoryEngine
@@ -52,9 +52,10 @@ class NodeClock:
 class SimulatedWriter:
     """Writes batches in groups after a while, unless the node crashes first or the disk is full."""
 
-    def __init__(self, engine: Engine, loop: VirtualLoop, rng: random.Random) -> None:
-        self._engine = engine
-        self._loop = loop
+    def __init__(self, node: "SimulatedNode", rng: random.Random) -> None:
+        self._node = node
+        self._engine = node.engine
+        self._loop = node.region.loop
         self._rng = rng
         self._waiting: list[tuple[WriteBatch, asyncio.Future[None]]] = []
         self._is_scheduled = False
@@ -82,7 +83,8 @@ class SimulatedWriter:
             for batch, _ in waiting:
                 batch.apply(transaction)
         # Durable now; but a crash may come before anybody hears of it.
-        self._loop.call_later(self._rng.uniform(0, 0.001), self._tell, waiting)
+        delay_seconds = self._rng.uniform(0, 0.001)
+        self._loop.call_later(delay_seconds, lambda: self._node.hear(lambda: self._tell(waiting)))
 
     def _tell(self, waiting: list[tuple[WriteBatch, asyncio.Future[None]]]) -> None:
         if self.is_crashed:
@@ -132,6 +134,17 @@ class Catalog:
     view: CatalogView = field(default_factory=CatalogView)
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A message that has reached a node."""
+
+    node: "SimulatedNode"
+    message: Message
+
+    def __call__(self) -> None:
+        self.node.deliver(self.message)
+
+
 class SimulatedNode:
     """One life of a node after another, on one disk."""
 
@@ -141,12 +154,12 @@ class SimulatedNode:
         self.engine = RoomyEngine()
         self.driver: NodeDriver | None = None
         self.writer: SimulatedWriter | None = None
-        self.is_paused = False
+        self._stalled: list[Callable[[], None]] | None = None
 
     def start(self) -> None:
         region, rng = self.region, self.region.rng
         clock = NodeClock(region.loop, rng.uniform(0.97, 1.03), rng.randrange(-2_000, 2_000))
-        self.writer = SimulatedWriter(self.engine, region.loop, rng)
+        self.writer = SimulatedWriter(self, rng)
         parts = NodeParts(
             node=self.node,
             region_number=1,
@@ -163,10 +176,35 @@ class SimulatedNode:
         self.driver = NodeDriver(parts, region.settings)
         self.driver.start(region.catalog.view.placements.values())
 
+    def stall(self, seconds: float) -> None:
+        """Stop the process for a while: it hears nothing, and its timers run late; its clock goes on."""
+        if self._stalled is None and self.driver is not None:
+            self._stalled = []
+            self.driver.suspend_ticks()
+            self.region.loop.call_later(seconds, self._resume, self.driver)
+
+    def hear(self, event: Callable[[], None]) -> None:
+        """Have something happen to this node now, or when it goes on."""
+        if self._stalled is None:
+            event()
+        else:
+            self._stalled.append(event)
+
+    def _resume(self, driver: NodeDriver) -> None:
+        if self.driver is not driver:
+            # It crashed meanwhile, and what it did not hear is lost.
+            return
+        stalled, self._stalled = self._stalled or [], None
+        # The worst order there is: who waited longest knows least of what has happened since.
+        stalled.sort(key=lambda event: isinstance(event, Heard))
+        for event in stalled:
+            event()
+        driver.resume_ticks()
+
     async def crash(self) -> None:
         """Lose everything that is not durable, and everybody who waits."""
         driver, writer = self.driver, self.writer
-        self.driver = None
+        self.driver = self._stalled = None
         if writer is not None:
             writer.is_crashed = True
         if driver is not None:
@@ -180,9 +218,13 @@ class SimulatedNode:
             region.loop.call_later(rng.uniform(0.0001, weather.delay_seconds_max), self._arrive, node, message)
 
     def _arrive(self, node: NodeId, message: Message) -> None:
-        receiver = self.region.nodes[node].driver
-        if receiver is not None and (self.node, node) not in self.region.cut:
-            receiver.deliver(PARTITION, message)
+        receiver = self.region.nodes[node]
+        if (self.node, node) not in self.region.cut:
+            receiver.hear(Heard(receiver, message))
+
+    def deliver(self, message: Message) -> None:
+        if self.driver is not None:
+            self.driver.deliver(PARTITION, message)
 
     async def send_snapshot(
         self, node: NodeId, partition: PartitionId, message: Message, chunks: AsyncIterator[bytes]
@@ -218,7 +260,7 @@ class SimulatedRegion:
         self.catalog = Catalog()
         self.cut: set[tuple[NodeId, NodeId]] = set()
         self.fatal: list[BaseException] = []
-        self.counts = {"snapshots": 0, "crashes": 0, "full": 0, "acknowledged": 0, "unknown": 0}
+        self.counts = {"snapshots": 0, "crashes": 0, "stalls": 0, "full": 0, "acknowledged": 0, "unknown": 0}
         names = [NodeId(f"n{number}") for number in (1, 2, 3)]
         replicas = tuple(ReplicaPlacement(number, node) for number, node in enumerate(names, 1))
         view = self.catalog.view
@@ -233,22 +275,26 @@ class SimulatedRegion:
         for node in self.nodes.values():
             node.start()
 
-    async def ask(self, node: NodeId, command: Command, timeout_ms: int = 500) -> Outcome:
-        """Send a command to a node and wait for its outcome, or for its crash."""
+    async def ask(self, node: NodeId, command: Command) -> Outcome:
+        """Send a command to a node and wait for its outcome, sometimes longer than the node may work on it."""
         driver = self.nodes[node].driver
         if driver is None:
             return NotLeader("")
         self.request_id += 1
+        timeout_ms = self.rng.choice((50, 500))
         future: asyncio.Future[Outcome] = self.loop.create_future()
+        outcomes: list[Outcome] = []
 
         def done(_: int, outcome: Outcome) -> None:
-            assert not future.done() or future.result() == NO_ANSWER, f"answered twice: {outcome}"
+            outcomes.append(outcome)
+            assert len(outcomes) == 1, f"answered more than once: {outcomes}"
             if not future.done():
                 future.set_result(outcome)
 
-        driver.submit(Request(self.request_id, PARTITION, 1, timeout_ms, command), done)
+        request = Request(self.request_id, PARTITION, 1, timeout_ms, command)
+        self.nodes[node].hear(lambda: driver.submit(request, done))
         try:
-            async with asyncio.timeout(2 * timeout_ms / 1_000):
+            async with asyncio.timeout(1.2 * timeout_ms / 1_000):
                 return await future
         except TimeoutError:
             return NO_ANSWER
@@ -263,6 +309,15 @@ class SimulatedRegion:
                 self.cut.add((node, other))
                 if not one_way:
                     self.cut.add((other, node))
+
+    @property
+    def leader(self) -> NodeId | None:
+        """Return a node that believes to lead, if any does."""
+        for node in self.nodes.values():
+            replica = node.driver.replica(PARTITION) if node.driver is not None else None
+            if replica is not None and replica.is_ready:
+                return node.node
+        return None
 
     def heal(self) -> None:
         """Everything works from now on."""
