@@ -209,6 +209,7 @@ class NodeProcess:
         )
         node.start()
         node.driver.on_leadership(self._replication.leadership_ready, self._replication.leadership_lost)
+        node.driver.on_changes(self._replication.changes_applied)
         node.feed.on_change(self._replication.catalog_changed)
         return server
 

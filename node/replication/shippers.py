@@ -12,7 +12,6 @@ import structlog
 
 from node.partition.access import CatalogSource, ReplicaAccess
 from node.replication import events as e
-from node.replication.applied_watch import AppliedWatch
 from node.replication.core import ShipperCore
 from node.replication.gateways import Gateways
 from node.replication.link import Link
@@ -72,7 +71,7 @@ class ShippersDriver:
             self._tasks = tasks
             try:
                 self.catalog_changed()
-                await AppliedWatch(self._shipped_replicas, self._shipped_tables, self.changes_applied).run()
+                await asyncio.get_running_loop().create_future()  # the tasks are all there is to do
             finally:
                 self._tasks = None
                 self._shippers.clear()
@@ -123,15 +122,6 @@ class ShippersDriver:
         """Tell whether these regions have acknowledged all that a partition led here has of a table."""
         found = [self._shippers.get((partition, region)) for region in regions]
         return all(shipper is not None and shipper.is_settled(table) for shipper in found)
-
-    def _shipped_replicas(self) -> list[ReplicaAccess]:
-        shipped = dict.fromkeys(partition for partition, _ in self._shippers)
-        found = (self._node.replica(partition) for partition in shipped)
-        return [replica for replica in found if replica is not None]
-
-    def _shipped_tables(self) -> dict[int, int]:
-        tables = (table for table in self._catalog.view.tables.values() if table.replicas and table.stream is not None)
-        return {table.number: table.stream.generation for table in tables if table.stream is not None}
 
     def _start_missing(self) -> None:
         if self._tasks is None:
