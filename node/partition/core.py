@@ -9,7 +9,6 @@ driver persists and sends, `step` and `persisted` move the commit index, which a
 later.
 """
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,26 +23,22 @@ from node.consensus.types import (
     ReplicaId,
     Role,
 )
-from node.partition.entries import Cursor, cursor_piece, effect_piece, encode_entry
+from node.partition.entries import Cursor, encode_entry
 from node.partition.items import ItemMachine
 from node.partition.lease import Lease
 from node.partition.machine import StateMachine
 from node.partition.rows import Progress
 from node.partition.strong_reads import StrongReads
 from node.partition.turns import ApplyPlan, Turn, planned, rejection, withholds
-from node.partition.waiting import LOST, TOO_LATE, Committing, Done, Judged, Waiting
+from node.partition.waiting import TOO_LATE, Done, Judged, Waiting
+from node.partition.write_queue import WriteQueue
 from node.storage.engine import View
 from node.storage.errors import StorageError
 from wire import commands
 from wire.catalog import NodeId, Placement
-from wire.commands import ChangeCatalog, Failed, Get, Outcome, Range, ReadChanges, Request, Written
+from wire.commands import ChangeCatalog, Failed, Get, Outcome, Range, ReadChanges, Request
 from wire.errors import ErrorCode
-from wire.limits import ENTRY_BYTES_MAX
 
-ENTRY_CLOSES_BYTES = ENTRY_BYTES_MAX // 2
-"""A turn evaluates no further write once its entry is this large; no single effect is larger than the other half."""
-
-_DONE = Written(b"", 0, 0)
 _OVERLOADED = Failed(ErrorCode.OVERLOADED, "too many requests wait for this partition")
 _FULL = Failed(ErrorCode.STORAGE_FULL, "the node's disk is full: writes are refused until there is space")
 _INSTALLING = Failed(ErrorCode.NOT_READY, "this replica is receiving its data")
@@ -108,8 +103,7 @@ class PartitionCore:
         self._is_ready = False
         self._in_flight: Turn | None = None
         self._lease = Lease(lease_seconds)
-        self._queue: deque[Waiting] = deque()
-        self._committing = Committing()
+        self._writes = WriteQueue(machine, surroundings.monotonic, config.turn_requests_max)
         self._reads = StrongReads()
         self._rejections: list[Message] = []
 
@@ -138,7 +132,7 @@ class PartitionCore:
     @property
     def waiting_count(self) -> int:
         """Return how many requests are not answered yet."""
-        return len(self._queue) + self._committing.count + self._reads.count
+        return self._writes.count + self._reads.count
 
     @property
     def wants_apply(self) -> bool:
@@ -192,7 +186,7 @@ class PartitionCore:
         elif self.waiting_count >= self._config.waiting_requests_max:
             waiting.done(waiting.id, _OVERLOADED)
         else:
-            self._queue.append(waiting)
+            self._writes.add(waiting)
 
     def _takes(self, command: commands.Command) -> bool:
         return (self._items is None) == isinstance(command, ChangeCatalog)
@@ -221,7 +215,7 @@ class PartitionCore:
         """Let one tick of time pass."""
         self.consensus.tick()
         self._observe()
-        if self._queue or self._reads.count:
+        if self._writes or self._reads.count:
             self._sweep(self._monotonic())
         if self._is_transferring and self.consensus.status().transferee == NO_REPLICA:
             self._is_transferring = False
@@ -244,7 +238,7 @@ class PartitionCore:
         """Tell whether a turn now would do anything."""
         if self._in_flight is not None:
             return False
-        can_write = self._queue and self._is_ready and not self._is_transferring
+        can_write = self._writes and self._is_ready and not self._is_transferring
         can_ask = self._reads.unconfirmed and self._leading_term
         return bool(can_write or can_ask) or self.consensus.has_ready()
 
@@ -257,7 +251,7 @@ class PartitionCore:
         """
         if self._in_flight is not None:
             return None
-        if self._queue and self._is_ready and not self._is_transferring:
+        if self._writes and self._is_ready and not self._is_transferring:
             self._propose()
         if self._reads.unconfirmed and self._leading_term:
             self._reads.ask(self.consensus)
@@ -308,17 +302,15 @@ class PartitionCore:
 
     def close(self, outcome: Outcome) -> None:
         """Answer everything that waits: the node stops."""
-        for waiting in [*self._queue, *self._reads.clear()]:
+        for waiting in self._reads.clear():
             waiting.done(waiting.id, outcome)
-        self._queue.clear()
-        for judged in self._committing.clear():
-            judged.waiting.done(judged.waiting.id, LOST if judged.is_written else outcome)
+        self._writes.close(outcome)
 
     # Writing.
 
     def _propose(self) -> None:
         index = self.consensus.last_index + 1
-        judged, pieces = self._evaluated(index)
+        judged, pieces = self._writes.evaluate(index, self._open_view())
         if not pieces:
             self._rest(judged)
             return
@@ -328,43 +320,20 @@ class PartitionCore:
             self._refused(judged, proposed)
             return
         assert proposed == index, f"expected to propose at {index}, found {proposed}"
-        self._committing.add(index, [each for each, _ in judged])
-
-    def _evaluated(self, index: int) -> tuple[list[tuple[Judged, int]], list[bytes]]:
-        """Evaluate queued writes in order, up to the bounds; return each with the entry it rests on, and the pieces."""
-        judged: list[tuple[Judged, int]] = []
-        pieces: list[bytes] = []
-        size = 0
-        queue, now = self._queue, self._monotonic()
-        evaluate, view = self._machine.evaluate, self._open_view()
-        while queue and size < ENTRY_CLOSES_BYTES and len(judged) < self._config.turn_requests_max:
-            waiting = queue.popleft()
-            command = waiting.command
-            if waiting.deadline <= now:
-                waiting.done(waiting.id, TOO_LATE)
-            elif isinstance(command, Cursor):
-                pieces.append(cursor_piece(command))
-                judged.append((Judged(waiting, _DONE, True), 0))
-            else:
-                effect, outcome, rests_on = evaluate(command, view, index)
-                if effect:
-                    pieces.append(effect_piece(effect))
-                    size += len(effect)
-                judged.append((Judged(waiting, outcome, bool(effect)), rests_on))
-        return judged, pieces
+        self._writes.committing.add(index, [each for each, _ in judged])
 
     def _rest(self, judged: list[tuple[Judged, int]]) -> None:
         """Let outcomes without an entry of this turn wait for the entries they rest on, and be confirmed then."""
         for each, rests_on in judged:
             if rests_on > self._commit_seen:
-                self._committing.add(rests_on, [each])
+                self._writes.committing.add(rests_on, [each])
             else:
                 self._confirm(each)
 
     def _refused(self, judged: list[tuple[Judged, int]], why: NotLeader | Refused) -> None:
         if isinstance(why, Refused) and why.reason is RefusalReason.TRANSFER_IN_PROGRESS:
             self._is_transferring = True
-            self._queue.extendleft(each.waiting for each, _ in reversed(judged))
+            self._writes.put_back(judged)
             return
         outcome = _OVERLOADED if isinstance(why, Refused) else commands.NotLeader(self.leader_node)
         for each, _ in judged:
@@ -443,7 +412,7 @@ class PartitionCore:
                 self._answer_committed()
 
     def _answer_committed(self) -> None:
-        for judged in self._committing.committed(self._commit_seen):
+        for judged in self._writes.committing.committed(self._commit_seen):
             if judged.is_written:
                 judged.waiting.done(judged.waiting.id, judged.outcome)
             else:
@@ -467,8 +436,5 @@ class PartitionCore:
 
     def _sweep(self, now: float) -> None:
         """Answer requests whose time is up and that have not been proposed."""
-        late = [waiting for waiting in self._queue if waiting.deadline <= now]
-        if late:
-            self._queue = deque(waiting for waiting in self._queue if waiting.deadline > now)
-        for waiting in late + self._reads.expired(now):
+        for waiting in self._writes.expired(now) + self._reads.expired(now):
             waiting.done(waiting.id, TOO_LATE)

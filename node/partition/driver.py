@@ -6,10 +6,7 @@ decide anything about data; it owns no task, the node's driver does.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
-from contextlib import aclosing, closing
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
 
@@ -18,19 +15,19 @@ from node.partition.access import ReplicaStatus, StoredItem
 from node.partition.core import PartitionCore
 from node.partition.effects import logged_tables
 from node.partition.entries import Cursor
+from node.partition.equipment import Equipment
 from node.partition.installing import Installation
 from node.partition.leadership import CHECK_TICKS, PROMPT_TICKS, PreferredLeader, successor
 from node.partition.log_trim import LogTrim
 from node.partition.machine import StateMachine
 from node.partition.records import find_stored, scan_stored
 from node.partition.rows import Progress, read_cursor, read_progress, write_cursor, write_progress
-from node.partition.shared_view import SharedView
-from node.partition.snapshot_source import SnapshotSource
-from node.partition.transport import PeerTransport, SnapshotRefusedError, SnapshotTransport
+from node.partition.snapshot_source import send_snapshot
+from node.partition.transport import SnapshotRefusedError
 from node.partition.turns import ApplyPlan, Turn
-from node.partition.writing import OrderedWriting, Writer
+from node.partition.writing import OrderedWriting
 from node.storage.batch import WriteBatch
-from node.storage.engine import Engine, Transaction
+from node.storage.engine import Transaction
 from node.storage.errors import StorageError
 from node.storage.log import LogStore
 from node.streams.pages import read_page
@@ -42,36 +39,9 @@ from wire.keys import ItemKey, TokenRange
 TURNS_AT_ONCE_MAX = 8
 """Turns of one replica in a row; then the others have theirs."""
 TRIM_ROWS_MAX = 1_000
-SNAPSHOT_STALL_SECONDS = 30.0
-"""How long a snapshot may make no progress, on its way or while the receiver finishes."""
 CURSOR_SECONDS = 10.0
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Equipment:
-    """What all replicas of a node share."""
-
-    node: NodeId
-    engine: Engine
-    writer: Writer
-    view: SharedView
-    transport: PeerTransport
-    snapshots: SnapshotTransport
-    loop: asyncio.AbstractEventLoop
-    mark: "Callable[[PartitionDriver], None]"
-    """Ask for a turn soon."""
-    spawn: Callable[[Coroutine[Any, Any, None]], object]
-    """Run a coroutine as a task of the node's driver."""
-    fail: Callable[[BaseException], None]
-    """Give up on this node."""
-    ready: Callable[[PartitionId], None]
-    lost: Callable[[PartitionId], None]
-    changed: Callable[[PartitionId, Collection[int], int], None]
-    """Tell that a partition led here has applied change records of these tables, the last one numbered so."""
-    wall_ms: Callable[[], int]
-    retention_ms: int
 
 
 class PartitionDriver:
@@ -399,13 +369,7 @@ class PartitionDriver:
         """Carry a snapshot to a replica that has fallen behind the log, and tell consensus how that ended."""
         is_installed = False
         try:
-            if node is None:
-                raise SnapshotRefusedError(f"no node is known for replica {message.recipient}")
-            source = await SnapshotSource.opened(self._equipment.engine, self._log_store, self.core.placement)
-            with closing(source):
-                async with asyncio.timeout(SNAPSHOT_STALL_SECONDS) as stall, aclosing(source.chunks(stall)) as chunks:
-                    named = source.named_in(message)
-                    await self._equipment.snapshots.send_snapshot(node, self.partition, named, chunks)
+            await send_snapshot(self._equipment, self._log_store, self.core.placement, node, message)
             is_installed = True
         except (SnapshotRefusedError, StorageError, TimeoutError) as error:
             _log.warning("snapshot_not_sent", partition=self.partition, to=node, error=str(error))

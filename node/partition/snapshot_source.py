@@ -5,18 +5,22 @@ Knows how to name that moment so that the log can go on from it. Refuses to know
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing, closing
 from dataclasses import replace
 
 from node.consensus.types import Entry, Index, Membership, Message, SnapshotMetadata, Term
+from node.partition.equipment import Equipment
 from node.partition.rows import read_applied_index
 from node.partition.transport import SnapshotRefusedError
 from node.storage.engine import Engine, Snapshot
 from node.storage.log import LogStore
 from node.storage.snapshots import Position, encode_chunk, read_chunk
-from wire.catalog import Placement
+from wire.catalog import NodeId, Placement
 from wire.keys import TokenRange
 from wire.limits import SNAPSHOT_CHUNK_BYTES
 
+SNAPSHOT_STALL_SECONDS = 30.0
+"""How long a snapshot may make no progress, on its way or while the receiver finishes."""
 OPENINGS_MAX = 1_000
 """How often a view is opened until it shows just what the log store knows to be applied."""
 
@@ -63,3 +67,19 @@ class SnapshotSource:
     def close(self) -> None:
         """Let go of the view; twice is once."""
         self._view.close()
+
+
+async def send_snapshot(
+    equipment: Equipment, log: LogStore[Entry], placement: Placement, node: NodeId | None, message: Message
+) -> None:
+    """Carry a replica's state to another node; return when it is installed there.
+
+    Raises SnapshotRefusedError, StorageError, or TimeoutError when nothing moves for too long.
+    """
+    if node is None:
+        raise SnapshotRefusedError(f"no node is known for replica {message.recipient}")
+    source = await SnapshotSource.opened(equipment.engine, log, placement)
+    with closing(source):
+        async with asyncio.timeout(SNAPSHOT_STALL_SECONDS) as stall, aclosing(source.chunks(stall)) as chunks:
+            named = source.named_in(message)
+            await equipment.snapshots.send_snapshot(node, placement.partition, named, chunks)
