@@ -21,6 +21,7 @@ from node.catalog.placement import founding_delta
 from node.catalog.rules import CatalogRules
 from node.partition.node_driver import NodeDriver, NodeParts, NodeSettings
 from node.partition.transport import PeerTransport, SnapshotTransport
+from node.replication.journal import ConflictJournal
 from node.settings import ProcessSettings, parse_arguments
 from node.storage.directory import Identity
 from node.storage.errors import StorageError
@@ -85,6 +86,7 @@ class StorageNode:
             clock=clock,
             random=randomness,
             on_fatal=on_fatal,
+            superseded=ConflictJournal(clock).superseded,
         )
         self.driver = NodeDriver(parts, _node_settings(settings))
         self._collector = TableCollector(self.engine, self._writer, lambda: self.feed.view)

@@ -15,10 +15,16 @@ from wire.commands import Change, Failed, Merge, Merged, Outcome
 from wire.errors import ErrorCode
 from wire.keys import ItemKey
 from wire.tables import TableSpec
-from wire.versions import HybridClock
+from wire.versions import HybridClock, Version
 
 FindNewest = Callable[[ItemKey], Record | None]
 Remember = Callable[[ItemKey, Record], None]
+Superseded = Callable[[int, ItemKey, Version, Version], None]
+"""Told of a write that lost: table, key, the winning version, the losing one."""
+
+
+def forget_superseded(_table: int, _key: ItemKey, _winning: Version, _losing: Version) -> None:
+    """Keep no journal."""
 
 
 class MergeRules(NamedTuple):
@@ -27,6 +33,8 @@ class MergeRules(NamedTuple):
     clock: HybridClock
     max_clock_skew_ms: int
     now_ms: Callable[[], int]
+    region: int
+    superseded: Superseded = forget_superseded
 
 
 def decide_merge(  # what, on which state, by which rules
@@ -34,9 +42,12 @@ def decide_merge(  # what, on which state, by which rules
 ) -> tuple[bytes, Outcome]:
     """Decide a batch in order; `find` gives the newest state of a key and `remember` takes the one after a change.
 
-    A version too far ahead of this node's clock holds the whole batch back: believing it would drag every later version
-    of this region along.
+    A region that is no member any more is refused. A version too far ahead of this node's clock holds the whole batch
+    back: believing it would drag every later version of this region along.
     """
+    if table.replica(command.source) is None:
+        # The gateway asks this too, but its view may be older than the leader's.
+        return b"", Failed(ErrorCode.RESOURCE_NOT_FOUND, f"region {command.source} does not replicate this table")
     ahead_ms = max((rules.clock.skew_ms(change.version) for change in command.changes), default=0)
     if ahead_ms > rules.max_clock_skew_ms:
         text = f"held back: clock of region {command.source} is {ahead_ms} ms ahead"
@@ -48,11 +59,14 @@ def decide_merge(  # what, on which state, by which rules
         rules.clock.observe(change.version)
         stored = find(change.key)
         if wins(change.version, version_of(stored)):
+            if stored is not None and stored.version.region == rules.region:
+                rules.superseded(table.number, change.key, change.version, stored.version)
             record = Record(change.key, change.version, change.size, change.tombstone, change.body)
             effects.append(effect_of(table, stored, record, _encoded(change), time_ms, ChangeFlag.REPLICATED))
             remember(change.key, record)
         elif stored is not None and stored.version != change.version:
             superseded += 1
+            rules.superseded(table.number, change.key, stored.version, change.version)
     return combined_effect(effects) if effects else b"", Merged(len(effects), superseded)
 
 

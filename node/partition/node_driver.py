@@ -17,11 +17,12 @@ from node.consensus.core import ConsensusCore
 from node.consensus.types import Entry, Index, Message, ReplicaId
 from node.partition.access import CatalogSource, OnDone, ReplicaStatus
 from node.partition.core import PartitionConfig, PartitionCore, Surroundings
-from node.partition.driver import Equipment, PartitionDriver
+from node.partition.driver import PartitionDriver
+from node.partition.equipment import Equipment
 from node.partition.items import ItemMachine
 from node.partition.log_trim import LogTrim
 from node.partition.machine import StateMachine
-from node.partition.merges import MergeRules
+from node.partition.merges import MergeRules, Superseded, forget_superseded
 from node.partition.rows import read_progress
 from node.partition.shared_view import SharedView
 from node.partition.stored_log import StoredLog, bootstrap_log, open_log
@@ -90,6 +91,8 @@ class NodeParts:
     random: random.Random
     on_fatal: Callable[[BaseException], None]
     """Called once when the node cannot go on; it must stop the process."""
+    superseded: Superseded = forget_superseded
+    """Told of writes that lost to another region's."""
 
 
 class NodeDriver:
@@ -144,16 +147,6 @@ class NodeDriver:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._view.drop()
-
-    def suspend_ticks(self) -> None:
-        """Let no tick pass until `resume_ticks`; for tests that stall a node."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def resume_ticks(self) -> None:
-        """Go on ticking; some of the ticks missed are made up for."""
-        if not self._is_stopped:
-            self._tick()
 
     async def hand_over(self, timeout_seconds: float) -> int:
         """Hand every leadership to another node; return how many are left when none is, or when the time is up.
@@ -275,7 +268,13 @@ class NodeDriver:
             assert machine is not None, "a node with a replica of partition 0 needs the catalog's machine"
             return machine
         clock = self._parts.clock
-        rules = MergeRules(self._hybrid, self._settings.max_clock_skew_ms, clock.wall_ms)
+        rules = MergeRules(
+            self._hybrid,
+            self._settings.max_clock_skew_ms,
+            clock.wall_ms,
+            self._parts.region_number,
+            self._parts.superseded,
+        )
         catalog = self._parts.catalog
         return ItemMachine(placement.partition, lambda: catalog.view.tables_by_number, rules)
 

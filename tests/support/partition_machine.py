@@ -26,7 +26,7 @@ class MachineBench:
         self.tables = {table.number: table for table in tables}
         self.engine = MemoryEngine()
         hybrid = HybridClock(self.clock, REGION)
-        rules = MergeRules(hybrid, max_clock_skew_ms, self.clock.wall_ms)
+        rules = MergeRules(hybrid, max_clock_skew_ms, self.clock.wall_ms, REGION)
         self.machine = ItemMachine(PARTITION, lambda: self.tables, rules)
         self.index = 0
         self.applied = 0
