@@ -68,6 +68,16 @@ class CoreRandomness:
         return self._world.draw(stop)
 
 
+@dataclass(frozen=True, slots=True)
+class DriverHabits:
+    """What drivers may do one way or the other."""
+
+    steps_while_writing: bool
+    """Take in messages and ticks while a Ready is being written."""
+    plans_early: bool
+    """Take a membership into effect when its entry is handed out, before it is applied."""
+
+
 @dataclass(slots=True)
 class PendingRead:
     """A read by index that waits for its confirmation, then for the state machine."""
@@ -88,14 +98,14 @@ class DriverState:
     proposed: dict[tuple[int, int], bool] = field(default_factory=dict)
     reads: dict[int, PendingRead] = field(default_factory=dict)
     round_sent_us: dict[int, float] = field(default_factory=dict)
+    # Memberships taken into effect when they were handed out, by a driver that does that before it writes.
+    membership_at: dict[int, Membership] = field(default_factory=dict)
 
 
 class SimulatedReplica:
     """One replica in the simulation. It is down while core is None."""
 
-    def __init__(
-        self, world: World, config: ConsensusConfig, log: MemoryLog, clock_rate: float, steps_while_writing: bool
-    ):
+    def __init__(self, world: World, config: ConsensusConfig, log: MemoryLog, clock_rate: float, habits: DriverHabits):
         self.config = config
         self.disk = SimulatedDisk(log)
         self.clock_rate = clock_rate
@@ -104,7 +114,7 @@ class SimulatedReplica:
         self.crashes = 0
         self.snapshots_installed = 0
         self._world = world
-        self._steps_while_writing = steps_while_writing
+        self._habits = habits
         self._life = 0
         self._state = DriverState()
         self._reads_begun = 0
@@ -154,7 +164,7 @@ class SimulatedReplica:
     # Events
 
     def _is_busy(self) -> bool:
-        return self.is_stalled or (self._state.writing is not None and not self._steps_while_writing)
+        return self.is_stalled or (self._state.writing is not None and not self._habits.steps_while_writing)
 
     def _tick(self) -> None:
         assert self.core is not None
@@ -224,6 +234,10 @@ class SimulatedReplica:
             if self._state.proposed.pop((entry.index, entry.term), False):
                 self._world.judge.told(entry.index)
         self._send(ready.messages_before_persist)
+        if self._habits.plans_early:
+            for entry in ready.committed:
+                if entry.kind is EntryKind.MEMBERSHIP:
+                    self._state.membership_at[entry.index] = _changed_by(core, entry)
         self._state.writing = ready
         if self._crashes_here():
             # What leaves early has left, and the write may or may not have happened.
@@ -310,9 +324,9 @@ class SimulatedReplica:
     def _apply_entry(self, entry: Entry) -> None:
         assert self.core is not None
         self._world.judge.applied(self.config.id, entry)
-        membership = None
-        if entry.kind is EntryKind.MEMBERSHIP:
-            membership = self.core.apply_membership(MembershipChange.decode(entry.payload))
+        membership = self._state.membership_at.pop(entry.index, None)
+        if membership is None and entry.kind is EntryKind.MEMBERSHIP:
+            membership = _changed_by(self.core, entry)
         self.disk.write(applying_of(entry.index, membership), sync=False)
         self.core.applied_to(entry.index)
 
@@ -361,6 +375,10 @@ class SimulatedReplica:
 
     def _local_us(self) -> float:
         return self._world.now_us() * self.clock_rate
+
+
+def _changed_by(core: ConsensusCore, entry: Entry) -> Membership:
+    return core.apply_membership(MembershipChange.decode(entry.payload))
 
 
 def writing_of(ready: Ready) -> Callable[[MemoryLog], None]:

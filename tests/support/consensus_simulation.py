@@ -12,7 +12,7 @@ from random import Random
 
 from node.consensus.config import ConsensusConfig
 from node.consensus.types import Membership, Message, ReplicaId, Role
-from tests.support.consensus_driver import CLOCK_DRIFT_MAX, TICK_US, SimulatedReplica
+from tests.support.consensus_driver import CLOCK_DRIFT_MAX, TICK_US, DriverHabits, SimulatedReplica
 from tests.support.consensus_judge import Judge, Violation
 from tests.support.consensus_log import MemoryLog
 from tests.support.consensus_nemesis import Nemesis
@@ -57,7 +57,7 @@ class Simulation:
         self.network.report_snapshot = self._report_snapshot
         self.replicas: dict[int, SimulatedReplica] = {}
         self.settings = settings_of(self.random)
-        self._steps_while_writing = self.random.random() < 0.3
+        self._habits = DriverHabits(self.random.random() < 0.3, self.random.random() < 0.3)
         self._slow_disks = self.random.random() < 0.3
         self.crash_chance = self.random.choice((0.0, 0.001, 0.01))
         self._show = show
@@ -107,7 +107,7 @@ class Simulation:
         """Start a replica, with nothing on its disk unless given."""
         config = ConsensusConfig(id=number, **self.settings)
         clock_rate = 1 + self.random.uniform(-CLOCK_DRIFT_MAX, CLOCK_DRIFT_MAX)
-        replica = SimulatedReplica(self, config, log or MemoryLog(), clock_rate, self._steps_while_writing)
+        replica = SimulatedReplica(self, config, log or MemoryLog(), clock_rate, self._habits)
         self.replicas[number] = replica
         replica.start()
 
