@@ -19,7 +19,7 @@ from node.catalog.founding import founded_view
 from node.catalog.machine import CatalogMachine
 from node.catalog.placement import founding_delta
 from node.catalog.rules import CatalogRules
-from node.partition.node_driver import NodeDriver, NodeParts, NodeSettings
+from node.partition.node_driver import RESERVE_BYTES, NodeDriver, NodeParts, NodeSettings
 from node.partition.transport import PeerTransport, SnapshotTransport
 from node.replication.journal import ConflictJournal
 from node.settings import ProcessSettings, parse_arguments
@@ -67,7 +67,7 @@ class StorageNode:
         self.engine = LmdbEngine(
             data,
             Identity(cluster=cluster.cluster_id, region=region.name, node=node.id),
-            LmdbSpec(map_bytes=settings.map_bytes_initial),
+            LmdbSpec(map_bytes=settings.map_bytes_initial, reserve_bytes=RESERVE_BYTES),
         )
         self._writer = StorageWriter(self.engine, clock, on_fatal)
         founding = founding_delta(region, settings)

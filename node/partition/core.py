@@ -234,6 +234,12 @@ class PartitionCore:
         """Look again whether the node's view is as new as the state needs."""
         self._settle_readiness()
 
+    def storage_changed(self, is_full: bool) -> None:
+        """Refuse writes from now on, those that wait for their turn included, or take them again."""
+        self.is_storage_full = is_full
+        if is_full:
+            self._writes.refuse(_FULL)
+
     def has_work(self) -> bool:
         """Tell whether a turn now would do anything."""
         if self._in_flight is not None:

@@ -425,7 +425,7 @@ class PartitionDriver:
     def _storage_full(self, is_full: bool) -> None:
         is_full = is_full or self._is_refusing
         if is_full != self.core.is_storage_full:
-            self.core.is_storage_full = is_full
+            self.core.storage_changed(is_full)
             _log.error("storage_full" if is_full else "storage_has_space", partition=self.partition)
         self._after()
 

@@ -42,9 +42,10 @@ LEASE_DRIFT = 0.9
 CATCH_UP_TICKS_MAX = 3
 """Ticks made up for after a stall; the rest is forgotten, or every stall would end in an election."""
 TRIM_SECONDS = 60.0
-RESERVE_BYTES = 32 << 20
+RESERVE_BYTES = 16 << 20
 """Disk space that writes leave alone: elections, acknowledgements and deletions of old data need a little."""
-RESERVE_CHECK_SECONDS = 1.0
+RESERVE_FOLLOWED_BYTES = RESERVE_BYTES // 2
+"""Disk space that not even entries of another leader get: a vote must still be possible then."""
 HAND_OVER_POLL_SECONDS = 0.02
 HAND_OVERS_MAX = 2
 """Times that one leadership is handed over by a node that stops."""
@@ -113,7 +114,7 @@ class NodeDriver:
         self._ticks_from = 0.0
         self._ticks_done = 0
         self._ticks_total = 0
-        self._is_reserve_used = False
+        self._is_reserve_used = self._is_reserve_low = False
 
     # Life.
 
@@ -179,7 +180,10 @@ class NodeDriver:
     def deliver(self, partition: PartitionId, message: Message) -> None:
         """Take a consensus message from another node; one for a partition that is not here is dropped."""
         driver = self._drivers.get(partition)
-        if driver is not None and not self._is_stopped:
+        if driver is None or self._is_stopped:
+            return
+        # What cannot be kept counts as lost on its way: heartbeats go on, so the leader stays and serves reads.
+        if not (self._is_reserve_low and any(entry.payload for entry in message.entries)):
             driver.deliver(message)
 
     async def install_snapshot(self, partition: PartitionId, message: Message, chunks: AsyncIterator[bytes]) -> None:
@@ -364,16 +368,16 @@ class NodeDriver:
         self._ticks_total += 1
         for driver in self._drivers.values():
             driver.tick()
-        if self._ticks_total % max(1, round(RESERVE_CHECK_SECONDS / tick_seconds)) == 0:
-            self._check_reserve()
+        self._check_reserve()
         if self._ticks_total % max(1, round(TRIM_SECONDS / tick_seconds)) == 0:
             for driver in self._drivers.values():
                 driver.trim_changes()
 
     def _check_reserve(self) -> None:
         """Refuse writes before the disk is so full that even elections fail, and take them again when there is space."""
-        usage = self._parts.engine.usage()
-        is_used = usage.disk_free_bytes < RESERVE_BYTES
+        writable_bytes = self._parts.engine.usage().writable_bytes
+        self._is_reserve_low = writable_bytes < RESERVE_FOLLOWED_BYTES
+        is_used = writable_bytes < RESERVE_BYTES
         if is_used != self._is_reserve_used:
             self._is_reserve_used = is_used
             for driver in self._drivers.values():

@@ -84,10 +84,14 @@ class WriteQueue:
             self._queue = deque(waiting for waiting in self._queue if waiting.deadline > now)
         return late
 
-    def close(self, outcome: Outcome) -> None:
-        """Answer everything: `outcome` where nothing was proposed, else that it is not known what became of it."""
+    def refuse(self, outcome: Outcome) -> None:
+        """Answer what was not proposed."""
         waiting, self._queue = self._queue, deque()
         for each in waiting:
             each.done(each.id, outcome)
+
+    def close(self, outcome: Outcome) -> None:
+        """Answer everything: `outcome` where nothing was proposed, else that it is not known what became of it."""
+        self.refuse(outcome)
         for judged in self.committing.clear():
             judged.waiting.done(judged.waiting.id, LOST if judged.is_written else outcome)

@@ -33,6 +33,13 @@ class EngineUsage:
     used_bytes: int
     map_bytes: int
     disk_free_bytes: int
+    reserved_bytes: int = 0
+    """Space on the disk that the engine holds already and has not used."""
+
+    @property
+    def writable_bytes(self) -> int:
+        """Return how much can be written before the disk is full."""
+        return self.disk_free_bytes + self.reserved_bytes
 
 
 class Snapshot(Protocol):

@@ -48,6 +48,9 @@ class LmdbSpec:
     map_bytes: int = 1 << 30
     map_bytes_max: int = 1 << 44
     readers_max: int = 512
+    # Space on the disk that is held ahead of use, so that what must be written can be when others fill the disk; with
+    # less than this left, the engine takes as much again. A file system that copies on write may not honour it.
+    reserve_bytes: int = 0
     # How long growth waits for open snapshots before it takes them away.
     snapshot_patience_seconds: float = 1.0
 
@@ -157,6 +160,7 @@ class LmdbEngine:
             self._directory.close()
             raise
         self._page_bytes = self._environment.stat()["psize"]
+        self._reserved_to = self._allocated_to()
         self._snapshots_open = 0
         self._is_growing = False
         self._snapshots_changed = Condition()
@@ -186,6 +190,7 @@ class LmdbEngine:
         for _ in range(_GROWTH_STEPS_MAX):
             try:
                 with self._environment.begin(write=True) as transaction:
+                    self._reserve()
                     return body(LmdbTransaction(self.databases, transaction))
             except lmdb.MapFullError:
                 self._grow()
@@ -209,10 +214,12 @@ class LmdbEngine:
         """Measure the engine; used bytes are the high-water mark of its file, reused pages included."""
         facts = self._environment.info()
         disk = os.statvfs(self._directory.path)
+        used_bytes = (facts["last_pgno"] + 1) * self._page_bytes
         return EngineUsage(
-            used_bytes=(facts["last_pgno"] + 1) * self._page_bytes,
+            used_bytes=used_bytes,
             map_bytes=facts["map_size"],
             disk_free_bytes=disk.f_bavail * disk.f_frsize,
+            reserved_bytes=max(0, self._reserved_to - used_bytes),
         )
 
     def close(self) -> None:
@@ -284,6 +291,29 @@ class LmdbEngine:
             if any(transaction.stat(database)["entries"] for database in self.databases):
                 environment.close()
                 raise DamagedStorage(f"{path} holds data but its identity file is missing; restore it, or {_REJOIN}")
+
+    def _reserve(self) -> None:
+        """Hold space ahead of use, if there is any; only inside a write transaction, which keeps other writers away."""
+        reserve_bytes = self._spec.reserve_bytes
+        used_bytes = (self._environment.info()["last_pgno"] + 1) * self._page_bytes
+        if not reserve_bytes or self._reserved_to - used_bytes >= reserve_bytes:
+            return
+        wanted_to = used_bytes + 2 * reserve_bytes
+        held_to = max(self._reserved_to, used_bytes)
+        file = os.open(self._directory.path / _DATA_NAME, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.posix_fallocate(file, held_to, wanted_to - held_to)
+        except OSError:
+            # The disk is nearly full: `usage` says so, and whoever writes decides what is worth the rest.
+            return
+        finally:
+            os.close(file)
+        self._reserved_to = wanted_to
+
+    def _allocated_to(self) -> int:
+        """Return how far the file has its space on the disk; 0 where there may be holes in it."""
+        facts = (self._directory.path / _DATA_NAME).stat()
+        return facts.st_size if facts.st_blocks * 512 >= facts.st_size else 0
 
     def _grow(self) -> None:
         present = self._environment.info()["map_size"]
