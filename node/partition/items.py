@@ -128,7 +128,7 @@ class ItemMachine:
     def _evaluate_merge(self, command: Merge, table: TableSpec, view: View, index: int) -> Evaluation:
         rests_on = 0
         # Kept apart until the whole merge is decided: a read that fails in the middle must leave nothing pending.
-        fresh: dict[ItemKey, Record] = {}
+        fresh: dict[ItemKey, Record | None] = {}
 
         def find_newest(key: ItemKey) -> Record | None:
             nonlocal rests_on
@@ -145,5 +145,6 @@ class ItemMachine:
             self._remember(table, key, record, index)
         return Evaluation(effect, outcome, rests_on)
 
-    def _remember(self, table: TableSpec, key: ItemKey, record: Record, index: int) -> None:
-        self._overlay.add(table.number, key, index, removed_or_kept(table, record))
+    def _remember(self, table: TableSpec, key: ItemKey, record: Record | None, index: int) -> None:
+        kept = None if record is None else removed_or_kept(table, record)
+        self._overlay.add(table.number, key, index, kept)

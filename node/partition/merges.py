@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from node.items.merging import wins
-from node.partition.effects import combined_effect
+from node.partition.effects import combined_effect, plain_effect
 from node.partition.writes import effect_of, version_of
 from node.storage.records import Record, encode_record
 from node.streams.records import ChangeFlag
@@ -18,7 +18,7 @@ from wire.tables import TableSpec
 from wire.versions import HybridClock, Version
 
 FindNewest = Callable[[ItemKey], Record | None]
-Remember = Callable[[ItemKey, Record], None]
+Remember = Callable[[ItemKey, Record | None], None]
 Superseded = Callable[[int, ItemKey, Version, Version], None]
 """Told of a write that lost: table, key, the winning version, the losing one."""
 
@@ -45,9 +45,11 @@ def decide_merge(  # what, on which state, by which rules
     A region that is no member any more is refused. A version too far ahead of this node's clock holds the whole batch
     back: believing it would drag every later version of this region along.
     """
+    if command.forgets:
+        return _decide_forgetting(command, table, find, remember, rules)
     if table.replica(command.source) is None:
         # The gateway asks this too, but its view may be older than the leader's.
-        return b"", Failed(ErrorCode.RESOURCE_NOT_FOUND, f"region {command.source} does not replicate this table")
+        return b"", _stranger(command.source)
     ahead_ms = max((rules.clock.skew_ms(change.version) for change in command.changes), default=0)
     if ahead_ms > rules.max_clock_skew_ms:
         text = f"held back: clock of region {command.source} is {ahead_ms} ms ahead"
@@ -68,6 +70,31 @@ def decide_merge(  # what, on which state, by which rules
             superseded += 1
             rules.superseded(table.number, change.key, stored.version, change.version)
     return combined_effect(effects) if effects else b"", Merged(len(effects), superseded)
+
+
+def _decide_forgetting(
+    command: Merge, table: TableSpec, find: FindNewest, remember: Remember, rules: MergeRules
+) -> tuple[bytes, Outcome]:
+    """Decide which of the named tombstones go: those still stored at exactly that version, and no others.
+
+    While a replica is coming or going none do: a copy under way may have read an item before its tombstone arrived here.
+    """
+    if command.source and table.replica(command.source) is None:
+        return b"", _stranger(command.source)
+    if not table.is_steady:
+        return b"", Failed(ErrorCode.RESOURCE_IN_USE, "tombstones are kept while replicas come and go")
+    effects: list[bytes] = []
+    for change in command.changes:
+        stored = find(change.key)
+        if stored is not None and stored.tombstone and stored.version == change.version:
+            rules.clock.observe(change.version)  # a later write of this key must still be later
+            effects.append(plain_effect(table.number, _encoded(change), removes=True))
+            remember(change.key, None)
+    return combined_effect(effects) if effects else b"", Merged(len(effects), 0)
+
+
+def _stranger(region: str) -> Failed:
+    return Failed(ErrorCode.RESOURCE_NOT_FOUND, f"region {region} does not replicate this table")
 
 
 def _encoded(change: Change) -> bytes:

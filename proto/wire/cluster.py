@@ -67,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log_entries_kept: int = 10_000  # entries kept behind the applied index for lagging followers
     stream_retention_seconds: int = 24 * 3600
     tombstone_retention_seconds: int = 24 * 3600
+    tombstone_sweep_seconds: int = 60  # between two steps of letting go; longer than a batch can be on its way
     replica_source_hold_seconds: int = 24 * 3600  # how long a replica that was a source may not be deleted; 0 = no hold
     link_backoff_ms_max: int = 2_000
     log_level: str = "info"

@@ -118,11 +118,16 @@ class Change(NamedTuple):
 
 
 class Merge(NamedTuple):
-    """Apply another region's changes to a table, each iff its version is above the stored one."""
+    """Apply another region's changes to a table, each iff its version is above the stored one.
+
+    One that `forgets` removes the tombstones it names instead, each iff it is still stored at exactly that version; then the source
+    may be empty: this region itself.
+    """
 
     table: int
     source: str
     changes: tuple[Change, ...]
+    forgets: bool = False
 
 
 class ChangeCatalog(NamedTuple):

@@ -195,12 +195,14 @@ def _write_merge(message: storage_pb2.Request, command: c.Merge) -> None:
     merge = message.merge
     merge.table = command.table
     merge.source = command.source
+    if command.forgets:
+        merge.forgets = True
     for change in command.changes:
         change_to_proto(merge.changes, change)
 
 
 def _read_merge(message: item_pb2.Merge) -> c.Merge:
-    return c.Merge(message.table, message.source, tuple(map(change_from_proto, message.changes)))
+    return c.Merge(message.table, message.source, tuple(map(change_from_proto, message.changes)), message.forgets)
 
 
 def _write_change_catalog(message: storage_pb2.Request, command: c.ChangeCatalog) -> None:

@@ -136,6 +136,13 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a delete must leave a versioned tombstone, because some region may still send an older write."""
         return bool(self.replicas) or bool(self.global_table_id)
 
+    @property
+    def is_steady(self) -> bool:
+        """Whether the table is here to stay and no replica of it is coming, going or failed."""
+        return self.status is not TableStatus.DELETING and all(
+            replica.status is ReplicaStatus.ACTIVE for replica in self.replicas
+        )
+
     def replica(self, region: str) -> ReplicaSpec | None:
         """Return the replica entry of `region`, or None."""
         return next((replica for replica in self.replicas if replica.region == region), None)

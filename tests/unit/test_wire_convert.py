@@ -71,7 +71,7 @@ commands = st.one_of(
     writes,
     ranges,
     st.builds(c.ReadChanges, u32, u64, u64, u32, u32),
-    st.builds(c.Merge, u32, st.text(max_size=10), st.lists(changes, max_size=3).map(tuple)),
+    st.builds(c.Merge, u32, st.text(max_size=10), st.lists(changes, max_size=3).map(tuple), st.booleans()),
     st.builds(c.ChangeCatalog, blobs),
 )
 records = st.builds(c.ChangeRecord, u64, u32, u64, u32, keys, versions, blobs, blobs, u32, u32, u64)

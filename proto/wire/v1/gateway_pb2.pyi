@@ -23,6 +23,7 @@ class ChangeBatch(google.protobuf.message.Message):
     TABLE_NAME_FIELD_NUMBER: builtins.int
     GLOBAL_TABLE_ID_FIELD_NUMBER: builtins.int
     CHANGES_FIELD_NUMBER: builtins.int
+    FORGETS_FIELD_NUMBER: builtins.int
     id: builtins.int
     source: builtins.str
     """region"""
@@ -30,6 +31,8 @@ class ChangeBatch(google.protobuf.message.Message):
     """of the source, for logs and metrics"""
     table_name: builtins.str
     global_table_id: builtins.str
+    forgets: builtins.bool
+    """as in Merge; whoever does not know it finds nothing new in the batch"""
     @property
     def changes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[wire.v1.item_pb2.Change]: ...
     def __init__(
@@ -41,8 +44,9 @@ class ChangeBatch(google.protobuf.message.Message):
         table_name: builtins.str = ...,
         global_table_id: builtins.str = ...,
         changes: collections.abc.Iterable[wire.v1.item_pb2.Change] | None = ...,
+        forgets: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["changes", b"changes", "global_table_id", b"global_table_id", "id", b"id", "partition", b"partition", "source", b"source", "table_name", b"table_name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["changes", b"changes", "forgets", b"forgets", "global_table_id", b"global_table_id", "id", b"id", "partition", b"partition", "source", b"source", "table_name", b"table_name"]) -> None: ...
 
 global___ChangeBatch = ChangeBatch
 

@@ -285,8 +285,11 @@ class Merge(google.protobuf.message.Message):
     TABLE_FIELD_NUMBER: builtins.int
     SOURCE_FIELD_NUMBER: builtins.int
     CHANGES_FIELD_NUMBER: builtins.int
+    FORGETS_FIELD_NUMBER: builtins.int
     table: builtins.int
     source: builtins.str
+    forgets: builtins.bool
+    """remove each named tombstone, if it is still stored at exactly that version"""
     @property
     def changes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Change]: ...
     def __init__(
@@ -295,8 +298,9 @@ class Merge(google.protobuf.message.Message):
         table: builtins.int = ...,
         source: builtins.str = ...,
         changes: collections.abc.Iterable[global___Change] | None = ...,
+        forgets: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["changes", b"changes", "source", b"source", "table", b"table"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["changes", b"changes", "forgets", b"forgets", "source", b"source", "table", b"table"]) -> None: ...
 
 global___Merge = Merge
 
