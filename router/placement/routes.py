@@ -1,6 +1,11 @@
 """Which replica to ask: the leader as last heard of, or anyone in turn."""
 
+from typing import Final
+
 from wire.catalog import NodeId, PartitionId, Placement
+
+# Reads in a row that go to replicas at the same place, so that they travel in few, large batches.
+READS_IN_A_ROW: Final = 64
 
 
 class Routes:
@@ -8,7 +13,8 @@ class Routes:
 
     def __init__(self) -> None:
         self._leaders: dict[PartitionId, tuple[Placement, NodeId]] = {}
-        self._turn = 0
+        self._sorted: dict[PartitionId, tuple[Placement, list[NodeId]]] = {}
+        self._reads = 0
 
     def leader(self, placement: Placement) -> NodeId:
         """Return the node to ask for what only a leader can do; at first the preferred one."""
@@ -22,9 +28,17 @@ class Routes:
         return node
 
     def replica(self, placement: Placement) -> NodeId:
-        """Return a node that holds a replica, each in turn."""
-        self._turn += 1
-        return placement.replicas[self._turn % len(placement.replicas)].node
+        """Return a node that holds a replica; each has its turn, and partitions on the same nodes turn together."""
+        self._reads += 1
+        known = self._sorted.get(placement.partition)
+        if known is None or known[0] is not placement:
+            known = self._sorted[placement.partition] = placement, sorted(placement.nodes())
+        nodes = known[1]
+        return nodes[self._reads // READS_IN_A_ROW % len(nodes)]
+
+    def next_replica(self) -> None:
+        """End the turn of the replicas asked now: one of them could not answer."""
+        self._reads += READS_IN_A_ROW
 
     def learn(self, placement: Placement, leader: str) -> bool:
         """Take a hint; tell whether it names another replica than the one believed in so far."""

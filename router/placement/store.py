@@ -133,7 +133,7 @@ class RegionStore:
                     self._written[partition] = self._clock.monotonic()
                 return outcome
             self._require_retry(command, outcome, deadline)
-            is_corrected = self._learn(placement, node, outcome) if leads else True
+            is_corrected = self._learn(placement, node, outcome) if leads else self._passed_over()
             leads = is_strong
             await self._refresh(placement, outcome, deadline)
             # A better address is tried at once, but only once: two nodes that name each other must not be asked in a spin.
@@ -210,6 +210,11 @@ class RegionStore:
         if not (isinstance(outcome, Failed) and outcome.code is ErrorCode.OVERLOADED):
             self._routes.turn_away(placement, asked)
         return False
+
+    def _passed_over(self) -> bool:
+        """Ask other replicas from now on; that is always a better address."""
+        self._routes.next_replica()
+        return True
 
     async def _refresh(self, placement: Placement, outcome: Outcome, deadline: float) -> None:
         """Wait a little for the catalog to bring the newer placement that a node spoke of."""

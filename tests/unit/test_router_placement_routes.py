@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from node.catalog.placement import founding_placements
 from router.placement.ring import Ring
-from router.placement.routes import Routes
+from router.placement.routes import READS_IN_A_ROW, Routes
 from tests.support.rpc_catalog import region_entry
 from wire.catalog import Placement
 from wire.keys import RING_TOKENS
@@ -71,4 +71,20 @@ def test_many_failures_move_the_guess_once() -> None:
 # Reads that need no leader are spread over all replicas.
 def test_replicas_take_turns() -> None:
     routes = Routes()
-    assert {routes.replica(placement()) for _ in range(3)} == set(placement().nodes())
+    assert {routes.replica(placement()) for _ in range(3 * READS_IN_A_ROW)} == set(placement().nodes())
+
+
+# Reads of all partitions that go to one node travel together: what a batch costs is shared by what is in it.
+def test_partitions_on_the_same_nodes_turn_together() -> None:
+    routes = Routes()
+    placements = founding_placements(NODES, 3, 3)[1:]
+    assert len({each.nodes()[0] for each in placements}) == 3
+    assert len({routes.replica(each) for each in placements}) == 1
+
+
+# A replica that could not answer is not asked again at once, or the read would be tried in vain.
+def test_a_replica_that_failed_is_passed_over() -> None:
+    routes = Routes()
+    failed = routes.replica(placement())
+    routes.next_replica()
+    assert routes.replica(placement()) != failed
