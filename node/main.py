@@ -30,6 +30,7 @@ from node.storage.writer import StorageWriter
 from wire.catalog import CATALOG_PARTITION, NodeId
 from wire.clock import Clock, SystemClock
 from wire.cluster import ClusterFileError, ClusterSpec, NodeEntry, RegionEntry, Settings, load_cluster
+from wire.garbage import rarely_collected, settled
 from wire.telemetry import configure_logs
 
 if TYPE_CHECKING:
@@ -164,6 +165,7 @@ class NodeProcess:
             server = await self._serve(stack)
             tasks = self._background()
             stack.push_async_callback(_ended, tasks)
+            settled()
             self._state = "ready"
             _log.info("node_ready", address=self._entry.address, pid=os.getpid())
             stopping = asyncio.ensure_future(self._stopping.wait())
@@ -288,6 +290,7 @@ async def _run(settings: ProcessSettings, cluster: ClusterSpec) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the process; return its exit status: 2 with one line on standard error when it cannot start."""
     settings = parse_arguments(arguments)
+    rarely_collected()
     # gRPC would print its own account of a port in use.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     faulthandler.enable()

@@ -28,6 +28,7 @@ from wire.catalog import NodeSpec
 from wire.clock import Clock, SystemClock
 from wire.cluster import ClusterFileError, ClusterSpec, RegionEntry, load_cluster
 from wire.errors import ErrorCode, StoreError
+from wire.garbage import rarely_collected, settled
 from wire.telemetry import configure_logs
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ async def _start(router: Router, gateway: "GatewayServer", settings: RouterSetti
         except RuntimeError:
             raise ListenError(f"cannot listen on {region.gateway}: the port is in use") from None
     await router.start()
+    settled()
     _log.info("router_ready", http=region.http, gateway=region.gateway, worker=settings.worker)
     await router.store.wait_broken()
 
@@ -209,6 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the process; return its exit status: 2 with one line on standard error when it cannot start."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     settings = parse_arguments(arguments)
+    rarely_collected()
     # gRPC would print its own account of a port in use.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import uvloop
