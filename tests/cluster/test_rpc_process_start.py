@@ -1,13 +1,15 @@
 """Processes that cannot start say why in one line and exit with status 2; those that can, end on SIGTERM with status 0."""
 
+import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import lmdb
 import pytest
 
 from wire.cluster import ClusterSpec, NodeEntry, RegionEntry, Settings, dump_cluster
@@ -65,6 +67,25 @@ def refused(arguments: list[str]) -> str:
     return lines[0]
 
 
+def run_once(cluster_file: Path) -> None:
+    """Let node n1 form its groups and end, so that its directory holds something."""
+    with started(node_arguments(cluster_file), "leadership_ready") as process:
+        process.terminate()
+        process.wait(SECONDS_MAX)
+
+
+@contextmanager
+def rows(data: Path, database: str) -> "Iterator[tuple[lmdb.Transaction[bytes], lmdb._Database]]":
+    """Open the rows of a stopped node, as only a fault would change them."""
+    environment = lmdb.open(str(data), max_dbs=6)
+    try:
+        opened = environment.open_db(database.encode())
+        with environment.begin(write=True, db=opened) as transaction:
+            yield transaction, opened
+    finally:
+        environment.close()
+
+
 def taken_port(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
     taken = socket.socket()
@@ -80,8 +101,8 @@ def address_in(cluster_file: Path, name: str) -> str:
 
 # The first thing a newcomer gets wrong: the message says where the file comes from.
 @pytest.mark.parametrize("arguments", [node_arguments, router_arguments])
-def test_a_missing_cluster_file(tmp_path: Path, arguments: object) -> None:
-    assert "no such cluster file" in refused(arguments(tmp_path / "absent.toml"))  # type: ignore[operator]
+def test_a_missing_cluster_file(tmp_path: Path, arguments: Callable[[Path], list[str]]) -> None:
+    assert "no such cluster file" in refused(arguments(tmp_path / "absent.toml"))
 
 
 # A typing error in the id must not make a new, empty node; the message lists what there is.
@@ -116,10 +137,51 @@ def test_a_data_directory_in_use(cluster_file: Path) -> None:
 
 # Somebody mixed up two directories: the data of one node must never be taken for another's.
 def test_another_nodes_data_directory(cluster_file: Path) -> None:
-    with started(node_arguments(cluster_file), "node_ready") as first:
-        first.terminate()
-        first.wait(SECONDS_MAX)
+    run_once(cluster_file)
     assert "belongs to another node" in refused(node_arguments(cluster_file, "n2", data="n1"))
+
+
+# A directory of an earlier cluster would bring foreign entries into the log.
+def test_another_clusters_data_directory(cluster_file: Path) -> None:
+    run_once(cluster_file)
+    cluster_file.write_text(cluster_file.read_text().replace("test-cluster", "other-cluster"))
+    line = refused(node_arguments(cluster_file))
+    assert "'test-cluster'" in line
+    assert "'other-cluster'" in line
+
+
+# Garbage where the data should be is never replaced by an empty beginning.
+def test_a_damaged_storage_file(cluster_file: Path) -> None:
+    run_once(cluster_file)
+    path = cluster_file.parent / "n1" / "data.mdb"
+    with path.open("r+b") as file:
+        file.write(b"\xde\xad" * 8192)
+    assert str(path) in refused(node_arguments(cluster_file))
+
+
+# A log with a wrong byte may have lost what was promised: the line names the partition and the entry.
+def test_a_damaged_log_entry(cluster_file: Path) -> None:
+    run_once(cluster_file)
+    with rows(cluster_file.parent / "n1", "log") as (transaction, database):
+        stored_key, stored = next(iter(transaction.cursor(database)))
+        transaction.put(stored_key, stored[:-1] + bytes([stored[-1] ^ 1]), db=database)
+    assert re.search(r"partition [01] log entry 2: its checksum does not match", refused(node_arguments(cluster_file)))
+
+
+# An entry that is gone is as bad as a wrong one, even if the rest of the log still looks whole.
+def test_a_missing_log_entry(cluster_file: Path) -> None:
+    run_once(cluster_file)
+    with rows(cluster_file.parent / "n1", "log") as (transaction, database):
+        stored_key, _ = next(iter(transaction.cursor(database)))
+        transaction.delete(stored_key, db=database)
+    assert re.search(r"partition [01] log entry 2: it is missing", refused(node_arguments(cluster_file)))
+
+
+# A mistake in the file is told with the file's name and nothing else.
+@pytest.mark.parametrize("arguments", [node_arguments, router_arguments])
+def test_a_wrong_cluster_file(cluster_file: Path, arguments: Callable[[Path], list[str]]) -> None:
+    cluster_file.write_text("regions = 3\n")
+    assert str(cluster_file) in refused(arguments(cluster_file))
 
 
 # Orchestrators send SIGTERM and look at the status; nothing may be left on standard error.
