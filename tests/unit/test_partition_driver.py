@@ -1,0 +1,208 @@
+"""Drivers at work: snapshots, handing over, full disks, and what the rooms above are told."""
+
+import asyncio
+from dataclasses import replace
+
+from node.partition.core import PartitionConfig
+from node.partition.node_driver import RESERVE_BYTES, NodeSettings
+from node.storage.memory_engine import MemoryEngine
+from tests.support.partition_items import body, delete, get, key, put, query, table
+from tests.support.partition_region import SETTINGS, TICK_MS, Region
+from wire.catalog import NodeId, PartitionId
+from wire.commands import Command, Failed, Got, Outcome, Page, Position, ReadChanges, Written
+from wire.errors import ErrorCode
+from wire.keys import key_hash
+
+ONE = {"N": "1"}
+SHORT_LOG = NodeSettings(tick_ms=TICK_MS, log_entries_kept=8)
+X = PartitionId(1)
+
+
+async def fill(region: Region, count: int, **attributes: object) -> None:
+    """Write items one entry each."""
+    for number in range(count):
+        assert isinstance(await region.ask(put("x", f"{number:04}", **attributes)), Written)
+
+
+async def lagging(region: Region) -> NodeId:
+    """Return a follower that was away while the log moved on beyond it."""
+    leader = await region.leader()
+    follower = next(node for node in region.nodes if node != leader)
+    await region.stop(follower)
+    await fill(region, 60, n=ONE)
+    return follower
+
+
+# A node that was away longer than the log reaches back gets the whole state instead.
+async def test_a_follower_behind_the_log_gets_a_snapshot() -> None:
+    async with Region(table(streams=True), settings=SHORT_LOG) as region:
+        follower = await lagging(region)
+        region.start(follower)
+        await region.eventually(get("x", "0059", consistent=False), follower, Got(body("x", "0059", n=ONE), 10))
+        assert region.network.snapshots_sent >= 1
+        replica = region.network.drivers[follower].replica(X)
+        assert replica is not None
+        assert replica.read_changes(ReadChanges(1, 7, 0, 100, 1 << 20)).latest == 60
+
+
+# A stream that breaks in the middle leaves half a state: it must not be served, neither then nor after a restart.
+async def test_a_broken_snapshot_is_never_served() -> None:
+    async with Region(table(), settings=SHORT_LOG) as region:
+        follower = await lagging(region)
+        region.network.snapshot_chunks_max = 0
+        region.start(follower)
+        async with asyncio.timeout(10):
+            while not is_installing(region, follower):  # noqa: ASYNC110  # nobody is told of an installation
+                await asyncio.sleep(0)
+        await region.stop(follower)
+        region.start(follower)
+        outcome = await region.ask(get("x", "0000", consistent=False), follower)
+        assert isinstance(outcome, Failed)
+        assert outcome.code == ErrorCode.NOT_READY
+        region.network.snapshot_chunks_max = None
+        await region.eventually(get("x", "0059", consistent=False), follower, Got(body("x", "0059", n=ONE), 10))
+
+
+def is_installing(region: Region, node: NodeId) -> bool:
+    return region.network.drivers[node].status()[0].is_installing
+
+
+# A node that is told to stop hands everything over first, and nobody who writes meanwhile is refused for good.
+async def test_leadership_is_handed_over() -> None:
+    async with Region(table(), partitions=3) as region:
+        for partition in (1, 2, 3):
+            await region.leader(partition)
+        node = await region.leader(1)
+        assert await region.network.drivers[node].hand_over(5.0) == 0
+        for partition in (1, 2, 3):
+            assert await region.leader(partition, but=[node]) != node
+
+
+# Leaders spread over the nodes because each partition prefers another one.
+async def test_leaders_move_to_the_preferred_replicas() -> None:
+    async with Region(table(), partitions=3) as region:
+        async with asyncio.timeout(20):
+            for number, node in enumerate(region.nodes, 1):
+                others = [other for other in region.nodes if other != node]
+                assert await region.leader(number, but=others) == node
+
+
+# Long before the disk is full, writes are refused and reads go on; they are taken again when there is space.
+async def test_a_disk_that_is_nearly_full_refuses_writes_only() -> None:
+    engine = MemoryEngine()
+    async with Region(table(), nodes=1, engines={NodeId("n1"): engine}) as region:
+        await fill(region, 3, n=ONE)
+        engine.bytes_max = engine.usage().used_bytes + RESERVE_BYTES // 2
+        assert failure(await until(region, put("z"), Failed)) == ErrorCode.STORAGE_FULL
+        assert await region.ask(get("x", "0000")) == Got(body("x", "0000", n=ONE), 10)
+        engine.bytes_max = 1 << 40
+        assert isinstance(await until(region, put("z"), Written), Written)
+
+
+# A disk that fills up in the middle of a write: that write waits and is done after all, nothing is lost or done twice.
+async def test_a_full_disk_loses_nothing() -> None:
+    engine = MemoryEngine()
+    async with Region(table(), nodes=1, engines={NodeId("n1"): engine}) as region:
+        await fill(region, 3, n=ONE)
+        engine.bytes_max = engine.usage().used_bytes + 500
+        stuck = region.submit(await region.leader(), put("y", pad={"S": "z" * 1_000}))
+        async with asyncio.timeout(10):
+            while not region.network.drivers[NodeId("n1")].status()[0].is_storage_full:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0)
+        assert failure(await region.ask(put("z"))) == ErrorCode.STORAGE_FULL
+        assert await region.ask(get("x", "0000", consistent=False)) == Got(body("x", "0000", n=ONE), 10)
+        engine.bytes_max = 1 << 40
+        assert isinstance(await stuck, Written)
+        assert isinstance(await until(region, put("z"), Written), Written)
+
+
+async def until(region: Region, command: Command, wanted: type[Outcome]) -> Outcome:
+    """Ask again and again until an outcome of this type comes."""
+    async with asyncio.timeout(10):
+        while not isinstance(outcome := await region.ask(command), wanted):  # noqa: ASYNC110  # as above
+            # A refusal comes at once; others must have their turn.
+            await asyncio.sleep(0)
+    return outcome
+
+
+def failure(outcome: Outcome) -> ErrorCode | None:
+    return outcome.code if isinstance(outcome, Failed) else None
+
+
+# Shippers must see what is there, tombstones included, page by page, and the end.
+async def test_records_are_scanned_in_hash_order_with_tombstones() -> None:
+    async with Region(table(global_=True)) as region:
+        for name in ("a", "b", "c"):
+            await region.ask(put(name, n=ONE))
+        await region.ask(delete("b"))
+        replica = await region.replica()
+        assert await replica.applied_barrier()
+        found = []
+        after: Position | None = None
+        while page := replica.scan_records(1, after, 2):
+            found += page
+            after = page[-1].position
+        assert [each.position.hash for each in found] == sorted(key_hash(name) for name in (b"a", b"b", b"c"))
+        assert {each.position.key.partition for each in found if each.tombstone} == {b"b"}
+        gone = replica.find_record(1, key("b"))
+        assert gone is not None
+        assert gone.tombstone
+
+
+# A shipper reads change records in order and goes on from there; a new leader knows the cursor.
+async def test_changes_and_cursors_outlive_the_leader() -> None:
+    async with Region(table(streams=True)) as region:
+        await fill(region, 5, n=ONE)
+        replica = await region.replica()
+        assert await replica.propose_cursor("ship/eu-west-1/1", b"3")
+        first = await region.leader()
+        await region.stop(first)
+        await region.leader(but=[first])
+        replica = await region.replica()
+        assert await replica.applied_barrier()
+        assert replica.cursor("ship/eu-west-1/1") == b"3"
+        page = await region.ask(ReadChanges(1, 7, 3, 10, 1 << 20))
+        assert [record.sequence for record in page.records] == [4, 5]  # type: ignore[union-attr]
+
+
+# A waiting barrier must end when leadership does, or its task would hang.
+async def test_a_barrier_ends_with_leadership() -> None:
+    async with Region(table()) as region:
+        leader = await region.leader()
+        replica = await region.replica()
+        region.network.isolate(leader)
+        write = region.submit(leader, put("x"))
+        await asyncio.sleep(0)
+        barrier = asyncio.ensure_future(replica.applied_barrier())
+        assert await barrier is False
+        outcome = await write
+        assert isinstance(outcome, Failed)
+        assert outcome.code == ErrorCode.UNKNOWN_OUTCOME
+        region.network.heal()
+
+
+# Without leases every strong read asks a quorum, and still answers.
+async def test_strong_reads_work_without_leases() -> None:
+    settings = replace(SETTINGS, lease_reads=False)
+    async with Region(table(), settings=settings) as region:
+        await fill(region, 3)
+        page = await region.ask(query("x"))
+        assert isinstance(page, Page)
+        assert page.count == 3
+
+
+# A node without the partition says where it might be; a stopped one says that it stops.
+async def test_absent_partitions_are_not_led_here() -> None:
+    async with Region(table()) as region:
+        outcome = await region.ask(get("x"), node=region.nodes[0], partition=9)
+        assert type(outcome).__name__ == "NotLeader"
+
+
+# The log must not grow for ever, on any replica.
+async def test_logs_are_trimmed() -> None:
+    settings = replace(SHORT_LOG, partition=PartitionConfig(turn_requests_max=1))
+    async with Region(table(), settings=settings) as region:
+        await fill(region, 100)
+        async with asyncio.timeout(10):
+            while any(driver.status()[0].first_index < 80 for driver in region.network.drivers.values()):
+                await region.ask(put("x"))
