@@ -1,0 +1,229 @@
+"""The item machine against a plain dict, whatever is evaluated, applied and discarded in whatever order."""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from node.partition.reads import read_range
+from tests.support.partition_items import body, change, delete, key, merge, put, query, table, update
+from tests.support.partition_machine import MachineBench
+from wire.commands import ConditionFailed, Merged, Page, Position, Range, Write, Written
+from wire.expressions import add, comparison, path, value
+from wire.expressions import update as update_tree
+from wire.keys import RING_TOKENS, TokenRange, key_hash
+
+NAMES = ("a", "b", "c")
+NOW_MS = 1_700_000_000_000
+INCREMENT = update_tree(add(path("n"), value(0)))
+
+names = st.sampled_from(NAMES)
+numbers = st.integers(0, 3)
+writes = st.one_of(
+    st.tuples(st.just("put"), names, numbers),
+    st.tuples(st.just("put_if"), names, numbers),
+    st.tuples(st.just("add"), names, numbers),
+    st.tuples(st.just("delete"), names, numbers),
+    st.tuples(st.just("merge"), names, st.integers(-1_000, 1_000)),
+)
+steps = st.one_of(
+    writes, writes, st.tuples(st.just("apply"), names, numbers), st.tuples(st.just("lose"), names, numbers)
+)
+
+
+@dataclass
+class Model:
+    """Items by name; `history` has the state before each entry, so that lost entries can be undone."""
+
+    items: dict[str, int] = field(default_factory=dict)
+    versions: dict[str, tuple[int, int]] = field(default_factory=dict)
+    history: list[tuple[dict[str, int], dict[str, tuple[int, int]]]] = field(default_factory=list)
+
+    def remember(self) -> None:
+        self.history.append((dict(self.items), dict(self.versions)))
+
+    def undo(self, count: int) -> None:
+        if count:
+            self.items, self.versions = self.history[-count]
+            del self.history[-count:]
+
+
+def number(raw: int) -> dict[str, str]:
+    return {"N": str(raw)}
+
+
+def command(kind: str, name: str, raw: int) -> Write:
+    if kind == "put":
+        return put(name, n=number(raw))
+    if kind == "put_if":
+        return put(name, condition=comparison("=", path("n"), value(0)), values=[number(raw)], n=number(raw + 1))
+    if kind == "add":
+        return update(name, tree=INCREMENT, values=[number(raw)])
+    return delete(name)
+
+
+def expected(model: Model, kind: str, name: str, raw: int) -> int | None:
+    """Return what the item's number becomes; None = gone or never there."""
+    before = model.items.get(name)
+    match kind:
+        case "put":
+            return raw
+        case "put_if":
+            return raw + 1 if before == raw else before
+        case "add":
+            return (before or 0) + raw
+    return None
+
+
+def check(bench: MachineBench, model: Model) -> None:
+    for name in NAMES:
+        record = bench.record(key(name))
+        shown = None if record is None or record.tombstone else record.body
+        wanted = body(name, n=number(model.items[name])) if name in model.items else None
+        assert (None if shown is None else orjson.loads(shown)) == (None if wanted is None else orjson.loads(wanted))
+
+
+def run(bench: MachineBench, model: Model, kind: str, name: str, raw: int) -> None:
+    if kind == "merge":
+        run_merge(bench, model, name, raw)
+        return
+    model.remember()
+    after = expected(model, kind, name, raw)
+    evaluation = bench.evaluate(command(kind, name, raw))
+    assert isinstance(evaluation.outcome, (Written, ConditionFailed))
+    assert bool(evaluation.effect) == (after != model.items.get(name)), "an effect exactly when something changes"
+    if not evaluation.effect:
+        model.history.pop()
+        return
+    if after is None:
+        del model.items[name]
+    else:
+        model.items[name] = after
+    record = bench.machine._overlay.newest(1, key(name))
+    assert record is not None
+    assert record.record is not None
+    assert record.record.version > model.versions.get(name, (0, 0)), "a write wins over everything it saw"
+    model.versions[name] = record.record.version
+
+
+def run_merge(bench: MachineBench, model: Model, name: str, raw: int) -> None:
+    model.remember()
+    incoming = change(name, NOW_MS + raw, n=number(raw + 5_000)) if raw % 3 else change(name, NOW_MS + raw)
+    before = model.versions.get(name)
+    wins = before is None or incoming.version > before
+    evaluation = bench.evaluate(merge(incoming))
+    assert evaluation.outcome == Merged(int(wins), int(not wins and incoming.version != before))
+    if not wins:
+        model.history.pop()
+        return
+    model.versions[name] = incoming.version
+    if incoming.tombstone:
+        model.items.pop(name, None)
+    else:
+        model.items[name] = raw + 5_000
+
+
+# What clients see is a plain dict, however evaluation, application and lost leadership interleave.
+@settings(deadline=None)  # a busy machine is no failure
+@given(st.lists(steps, max_size=40))
+def test_the_machine_is_a_dict(script: list[tuple[str, str, int]]) -> None:
+    bench, model = MachineBench(table(global_=True)), Model()
+    for kind, name, raw in script:
+        if kind == "apply":
+            bench.apply(min(bench.index, bench.applied + raw))
+        elif kind == "lose":
+            lost = min(raw, bench.index - bench.applied)
+            bench.machine.discard(bench.index - lost + 1)
+            bench.index -= lost
+            model.undo(lost)
+        else:
+            run(bench, model, kind, name, raw)
+        check(bench, model)
+    bench.apply()
+    check(bench, model)
+    assert bench.machine.pending_count == 0
+
+
+# The change log alone, replayed, gives the same items: stream readers and shippers rely on nothing else.
+@settings(deadline=None)  # a busy machine is no failure
+@given(st.lists(writes, max_size=40))
+def test_the_change_log_tells_every_state(script: list[tuple[str, str, int]]) -> None:
+    bench, model = MachineBench(table(global_=True)), Model()
+    for kind, name, raw in script:
+        run(bench, model, kind, name, raw)
+    bench.apply()
+    told: dict[bytes, bytes] = {}
+    for sequence, record in enumerate(bench.changes(), 1):
+        assert record.sequence == sequence
+        assert record.old_image == told.get(record.key.partition, b"")
+        told[record.key.partition] = record.new_image
+    shown = {name.decode(): orjson.loads(image) for name, image in told.items() if image}
+    assert {name: int(item["n"]["N"]) for name, item in shown.items()} == model.items
+
+
+sorts = st.text(st.sampled_from("abc"), max_size=3)
+pages = st.fixed_dictionaries(
+    {
+        "reverse": st.booleans(),
+        "limit": st.integers(0, 4),
+        "lower": sorts.map(str.encode),
+        "lower_included": st.booleans(),
+        "upper": st.none() | sorts.map(str.encode),
+        "upper_included": st.booleans(),
+    }
+)
+
+
+def all_pages(bench: MachineBench, first: Range) -> list[dict[str, Any]]:
+    """Read page after page until the range ends."""
+    found: list[dict[str, Any]] = []
+    start: Position | None = None
+    while True:
+        with bench.engine.snapshot() as view:
+            page: Page = read_range(first._replace(start=start), view, TokenRange(0, RING_TOKENS))
+        assert page.count == page.scanned_count == len(page.items)
+        assert not first.limit or page.scanned_count <= first.limit
+        found += [orjson.loads(item) for item in page.items]
+        if page.last is None:
+            return found
+        start = page.last
+
+
+# A query is a sorted list between its bounds, in either direction, however it is cut into pages.
+@settings(deadline=None)  # a busy machine is no failure
+@given(st.sets(sorts), st.sets(sorts), pages)
+def test_query_pages_are_a_sorted_list(kept: set[str], deleted: set[str], options: dict[str, Any]) -> None:
+    bench = MachineBench(table(global_=True))
+    for sort in sorted(kept | deleted):
+        bench.evaluate(put("x", sort))
+    for sort in sorted(deleted):
+        bench.evaluate(delete("x", sort))
+    bench.apply()
+
+    def is_inside(sort: bytes) -> bool:
+        above = sort > options["lower"] or (options["lower_included"] and sort == options["lower"])
+        upper = options["upper"]
+        below = upper is None or sort < upper or (options["upper_included"] and sort == upper)
+        return above and below
+
+    found = all_pages(bench, query("x", **options))
+    wanted = sorted((sort for sort in kept - deleted if is_inside(sort.encode())), reverse=options["reverse"])
+    assert [item["s"]["S"] for item in found] == wanted
+
+
+# Pieces of a scan see every item once, in hash order, whatever their number and their pages.
+@settings(deadline=None)  # a busy machine is no failure
+@given(st.sets(st.text("abcdef", min_size=1, max_size=2), max_size=20), st.integers(1, 5), st.integers(0, 3))
+def test_scan_pieces_see_everything_once(partitions: set[str], pieces: int, limit: int) -> None:
+    bench = MachineBench(table())
+    for name in sorted(partitions):
+        bench.evaluate(put(name))
+    bench.apply()
+    cuts = [RING_TOKENS * piece // pieces for piece in range(pieces + 1)]
+    found = []
+    for lower, upper in pairwise(cuts):
+        found += all_pages(bench, Range(1, lower_token=lower, upper_token=upper, limit=limit))
+    assert [item["p"]["S"] for item in found] == sorted(partitions, key=lambda name: key_hash(name.encode()))
