@@ -26,6 +26,7 @@ from node.consensus.types import (
 from node.partition.entries import Cursor, encode_entry
 from node.partition.items import ItemMachine
 from node.partition.lease import Lease
+from node.partition.lost_logs import LostFollowers, LostLog
 from node.partition.machine import StateMachine
 from node.partition.rows import Progress
 from node.partition.strong_reads import StrongReads
@@ -88,6 +89,8 @@ class PartitionCore:
         self.placement = placement
         self.is_storage_full = False
         self.is_installing = False
+        self.lost_followers = LostFollowers(consensus)
+        self._lost_log = LostLog(consensus)
         self._config = config
         self._machine = machine
         self._items = machine if isinstance(machine, ItemMachine) else None
@@ -204,12 +207,28 @@ class PartitionCore:
 
     def step(self, message: Message) -> None:
         """Take a consensus message in."""
+        if self.lost_followers.screens_off(message):
+            return
+        if self._lost_log.is_possible:
+            self._step_carefully(message)
+        else:
+            self._step(message)
+        self._observe()
+
+    def _step_carefully(self, message: Message) -> None:
+        screened, answer = self._lost_log.screened(message)
+        if answer is not None:
+            self._rejections.append(answer)
+        if screened is not None:
+            self._step(screened)
+            self._lost_log.stepped(message)
+
+    def _step(self, message: Message) -> None:
         if self.is_installing and (refused := withholds(message)):
             # Its log is whole but its data is not: appends are refused, so that the leader sends a snapshot again.
             self._rejections += rejection(message)
             message = refused
         self.consensus.step(message)
-        self._observe()
 
     def tick(self) -> None:
         """Let one tick of time pass."""

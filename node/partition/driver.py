@@ -6,7 +6,7 @@ decide anything about data; it owns no task, the node's driver does.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
 import structlog
 
@@ -174,7 +174,9 @@ class PartitionDriver:
         self._ticks += 1
         if core.is_leader:
             self._leaderless_ticks = 0
-            if self._ticks % CHECK_TICKS == 0:
+            if lost := core.lost_followers.present():
+                self._replace_leader(lost)
+            elif self._ticks % CHECK_TICKS == 0:
                 self._prefer()
         elif core.consensus.leader == NO_REPLICA:
             self._leaderless_ticks += 1
@@ -197,7 +199,7 @@ class PartitionDriver:
     def hand_over(self) -> None:
         """Hand leadership to the fittest follower, if this replica leads and there is one."""
         if self.core.is_leader:
-            heir = successor(self.core.consensus.status())
+            heir = successor(self.core.consensus.status(), self.core.lost_followers.present())
             if heir is not None:
                 self.core.transfer(heir)
             self._after()
@@ -410,6 +412,12 @@ class PartitionDriver:
         heir = self._preferred.checked(self.core.placement, self.core.consensus.status())
         if heir is not None and self.core.is_ready:
             self.core.transfer(heir)
+
+    def _replace_leader(self, lost: Collection[ReplicaId]) -> None:
+        """Let somebody lead who can bring forward a replica that has lost its log."""
+        if self.core.consensus.status().transferee == NO_REPLICA:
+            _log.error("replica_lost_its_log", partition=self.partition, replicas=sorted(lost))
+            self.hand_over()
 
     def _hasten(self) -> None:
         consensus = self.core.consensus
