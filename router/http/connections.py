@@ -1,103 +1,244 @@
-"""What aiohttp's low-level server does for one connection, where we do it otherwise: answers, and malformed requests.
+"""The connections of a server: requests in their order, answers in the same, and an end to those that are idle or stuck.
 
-With `server`, the only import of aiohttp here. Knows bytes and framing; refuses to know what a request means.
+Knows sockets as asyncio's transports; refuses to know what a request means.
 """
 
 import asyncio
+from collections import deque
+from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import structlog
-from aiohttp import web
 
-from router.http.messages import HttpResponse
+from router.http.arrival import Arrival, ArrivalListener, Arrived, Refusal
+from router.http.framing import CONTINUE, framed, refusal
+from router.http.messages import Handler
 
 _log = structlog.get_logger(__name__)
 
+KEEPALIVE_SECONDS: Final = 75.0
+# A request that is not whole after so long is given up.
+ARRIVAL_SECONDS_MAX: Final = 60.0
 # A client that does not read what it was sent for so long loses its connection.
 READ_SECONDS_MAX: Final = 60.0
+# After a refusal what still comes is thrown away for so long, so that the client gets to read why.
+LINGER_SECONDS: Final = 10.0
+SWEEP_SECONDS: Final = 5.0
+# Requests sent ahead on one connection; with more waiting, nothing more is read from it.
+PIPELINED_MAX: Final = 64
 
-_STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
-_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
+class Connections:
+    """All connections of a server; called by the event loop for each new one."""
 
-class Connections(web.Server):
-    """All connections of a server."""
+    def __init__(self, handler: Handler, body_bytes_max: int) -> None:
+        self.handler = handler
+        self.body_bytes_max = body_bytes_max
+        self.is_stopping = False
+        self.open: set[Connection] = set()
+        self.loop = asyncio.get_running_loop()
+        self._lost = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
 
-    def __call__(self) -> web.RequestHandler:
+    def __call__(self) -> "Connection":
         """Return the protocol of a new connection."""
-        return _Connection(self, loop=self._loop, **self._kwargs)
+        return Connection(self)
+
+    def start(self) -> None:
+        """Begin to look after connections."""
+        self._timer = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def lost(self, connection: "Connection") -> None:
+        """Forget a connection that has ended."""
+        self.open.discard(connection)
+        self._lost.set()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Let the requests in flight finish for `grace_seconds`, then end every connection."""
+        self.is_stopping = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for each in list(self.open):
+            each.close_if_idle()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace_seconds):
+                await self._until_none_open()
+        for each in list(self.open):
+            each.abort()
+
+    async def _until_none_open(self) -> None:
+        while self.open:
+            self._lost.clear()
+            await self._lost.wait()
+
+    def _sweep(self) -> None:
+        now = self.loop.time()
+        for each in list(self.open):
+            each.expire(now)
+        self._timer = self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
 
-class _Connection(web.RequestHandler):
-    """One connection. What is not HTTP is answered in one line and logged in one, without a traceback."""
+class Connection(asyncio.Protocol):
+    """One connection. A task runs while there are requests to answer, and none while it is idle."""
 
-    __slots__ = ()
-
-    def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> web.StreamResponse:
-        """Return the answer to a request that could not be parsed, or whose handler failed."""
-        if status != HTTPStatus.BAD_REQUEST:
-            return super().handle_error(request, status, exc, message)
-        reason = (message or "").partition("\n")[0]
-        _log.info("malformed_request", remote=request.remote, reason=reason)
-        return refused(request, HTTPStatus.BAD_REQUEST)
-
-
-class _Answer:
-    """A response as bytes, with the three members by which aiohttp's server sends one.
-
-    Its own response class builds, checks and renders a multidict of fields, which takes longer than everything else the
-    edge does to a request together.
-    """
-
-    __slots__ = ("_data", "keep_alive")
-
-    def __init__(self, data: bytes, keep_alive: bool) -> None:
-        self._data = data
-        self.keep_alive = keep_alive
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        """Write everything; wait when the client does not read what it is sent."""
-        protocol = request.protocol
-        if protocol.transport is None or protocol.transport.is_closing():
-            raise ConnectionResetError("the client has gone")
-        protocol.transport.write(self._data)
-        if protocol.writing_paused:
-            await _drained(request.writer)
-
-    async def write_eof(self) -> None:
-        """Do nothing: the end has been written."""
-
-
-async def _drained(writer: Any) -> None:
-    try:
-        async with asyncio.timeout(READ_SECONDS_MAX):
-            await writer.drain()
-    except TimeoutError:
-        raise ConnectionResetError("the client does not read its answer") from None
-
-
-def answer(request: web.BaseRequest, response: HttpResponse, *, keep_alive: bool) -> web.StreamResponse:
-    """Return `response` framed for the connection of `request`."""
-    fields = [f"{name}: {value}\r\n" for name, value in response.headers.items()]
-    connection = "keep-alive" if keep_alive else "close"
-    head = (
-        f"{_STATUS_LINES[response.status]}{''.join(fields)}content-length: {len(response.body)}\r\n"
-        f"connection: {connection}\r\nserver: Server\r\n\r\n"
+    __slots__ = (
+        "_arrival",
+        "_arrived",
+        "_drained",
+        "_is_reading_paused",
+        "_parent",
+        "_refusal",
+        "_since",
+        "_transport",
+        "task",
     )
-    body = response.body if request.method != "HEAD" else b""
-    return cast(web.StreamResponse, _Answer(head.encode("utf-8", "surrogateescape") + body, keep_alive))
 
+    def __init__(self, parent: Connections) -> None:
+        self._parent = parent
+        listener = ArrivalListener(arrived=self._take, expects_continue=self._ask)
+        self._arrival = Arrival(listener, parent.body_bytes_max)
+        self._arrived: deque[Arrived] = deque()
+        self._refusal: Refusal | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._is_reading_paused = False
+        self._transport: asyncio.Transport
+        self._since = 0.0  # idle, or within a request, or lingering
+        self.task: asyncio.Task[None] | None = None
 
-def refused(request: web.BaseRequest, status: HTTPStatus) -> web.StreamResponse:
-    """Return the answer to a request that never became whole; the connection ends with it."""
-    return answer(request, HttpResponse(status.value, b"", {}), keep_alive=False)
+    # What the event loop calls.
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one, too, but does not inherit it
+        self._since = self._parent.loop.time()
+        self._parent.open.add(self)
 
-def invite_body(request: web.BaseRequest) -> None:
-    """Tell a client that waits to be asked for its body to send it."""
-    transport = request.transport
-    if transport is not None and (request.headers.get("Expect") or "").lower() == "100-continue":
-        transport.write(_CONTINUE)
+    def connection_lost(self, error: Exception | None) -> None:
+        """End; what is being carried out is carried out, though nobody waits for it."""
+        self._parent.lost(self)
+        self._arrival.end()
+        self._arrived.clear()
+        self.resume_writing()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; none after a refusal."""
+        if self._refusal is not None:
+            return
+        was_within = self._arrival.is_within
+        try:
+            self._arrival.feed(data)
+        except Refusal as refused:
+            self._refuse(refused)
+        if self._arrival.is_within and not was_within:
+            self._since = self._parent.loop.time()
+
+    def pause_writing(self) -> None:
+        """Wait before the next answer until the client has read."""
+        if self._drained is None:
+            self._drained = self._parent.loop.create_future()
+
+    def resume_writing(self) -> None:
+        """Go on, or notice that the client is gone."""
+        drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
+
+    # What the server calls.
+
+    def close_if_idle(self) -> None:
+        """End the connection unless it has requests to answer."""
+        if self.task is None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """End the connection at once, and what it waits for."""
+        if self.task is not None:
+            self.task.cancel()
+        self._transport.abort()
+
+    def expire(self, now: float) -> None:
+        """End a connection on which nothing has happened for too long."""
+        if self.task is not None:
+            return
+        quiet_seconds = now - self._since
+        if self._refusal is not None:
+            if quiet_seconds > LINGER_SECONDS:
+                self._transport.abort()
+        elif self._arrival.is_within:
+            if quiet_seconds > ARRIVAL_SECONDS_MAX:
+                self._refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, "the request does not arrive"))
+        elif quiet_seconds > KEEPALIVE_SECONDS:
+            self._transport.close()
+
+    # Requests and answers.
+
+    def _take(self, arrived: Arrived) -> None:
+        self._arrived.append(arrived)
+        if self.task is None:
+            self.task = self._parent.loop.create_task(self._serve())
+        elif len(self._arrived) >= PIPELINED_MAX and not self._is_reading_paused:
+            self._is_reading_paused = True
+            self._transport.pause_reading()
+
+    def _ask(self) -> None:
+        """Ask for the body, unless answers to earlier requests come first."""
+        if self.task is None:
+            self._transport.write(CONTINUE)
+
+    def _refuse(self, refused: Refusal) -> None:
+        self._refusal = refused
+        peer = self._transport.get_extra_info("peername")
+        _log.info("malformed_request", remote=str(peer), reason=str(refused))
+        if self.task is None:
+            self._finish_refused(refused)
+
+    async def _serve(self) -> None:
+        """Answer what has arrived, one after the other."""
+        try:
+            while self._arrived and await self._answer(self._arrived.popleft()):
+                if self._is_reading_paused:
+                    self._is_reading_paused = False
+                    self._transport.resume_reading()
+        except Exception:  # noqa: BLE001 - the handler answers everything itself; a bug in it ends the connection
+            _log.exception("connection_crashed")
+            self._transport.abort()
+        finally:
+            self.task = None
+            self._since = self._parent.loop.time()
+            if self._refusal is not None:
+                self._finish_refused(self._refusal)
+
+    async def _answer(self, arrived: Arrived) -> bool:
+        """Answer one request; tell whether the connection goes on."""
+        request = arrived.request
+        response = await self._parent.handler(request)
+        transport = self._transport
+        if transport.is_closing():
+            return False
+        keep_alive = arrived.keep_alive and not self._parent.is_stopping
+        transport.write(framed(response, method=request.method, keep_alive=keep_alive))
+        if not keep_alive:
+            self._arrived.clear()
+            transport.close()
+        elif self._drained is not None:
+            await self._until_read(self._drained)
+        return keep_alive
+
+    async def _until_read(self, drained: asyncio.Future[None]) -> None:
+        try:
+            async with asyncio.timeout(READ_SECONDS_MAX):
+                await drained
+        except TimeoutError:
+            self._transport.abort()
+
+    def _finish_refused(self, refused: Refusal) -> None:
+        transport = self._transport
+        if transport.is_closing():
+            return
+        self._since = self._parent.loop.time()
+        transport.write(refusal(refused.status))
+        if transport.can_write_eof():
+            transport.write_eof()
+        else:
+            transport.close()

@@ -3,10 +3,12 @@
 import asyncio
 import ssl
 import zlib
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from router.http.messages import HttpRequest, HttpResponse
 from router.http.server import HttpServer, HttpSettings, ListenError
@@ -258,3 +260,57 @@ async def test_tls(tmp_path: Path) -> None:
         assert await _roundtrip(RawClient(reader, writer), _post(b"secret")) == b"secret"
         writer.close()
         await writer.wait_closed()
+
+
+# Processes run on another event loop than tests, whose transports are of other classes.
+def test_on_the_event_loop_of_processes() -> None:
+    async def served() -> None:
+        async with running(_mirror) as server, raw_client(server.port) as client:
+            await client.send(b"".join(_post(b"%d" % i) for i in range(200)))
+            assert [(await client.response()).body for _ in range(200)] == [b"%d" % i for i in range(200)]
+            await client.send(b"GARBAGE\r\n\r\n")
+            assert (await client.response()).status == 400
+            assert await client.closed()
+
+    uvloop.run(served())
+
+
+# Nobody here speaks the protocol that a client would rather speak: it is answered in the one it came with.
+async def test_an_upgrade_is_not_taken_up() -> None:
+    upgrade = b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABk"
+    async with running(_mirror) as server, raw_client(server.port) as client:
+        assert await _roundtrip(client, _post(b"one", *upgrade)) == b"one"
+        await client.send(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"\r\n".join(upgrade) + b"\r\n\r\n" + _post(b"two"))
+        assert (await client.response()).headers["x-method"] == "GET"
+        assert (await client.response()).body == b"two"
+
+
+# A head that never ends takes no more memory than one that may be.
+async def test_a_head_without_end() -> None:
+    async with running(_mirror) as server, raw_client(server.port) as client:
+        await client.send(b"POST / HTTP/1.1\r\nX: ")
+        with suppress(ConnectionError):
+            for _ in range(20):
+                await client.send(b"a" * 65_536)
+        assert (await client.response()).status == 400
+
+
+# A request that was answered while the client still had to read it is not cut off by stopping.
+async def test_stopping_does_not_cut_off_an_answer() -> None:
+    body = bytes(range(256)) * 20_000
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def large(request: HttpRequest) -> HttpResponse:
+        entered.set()
+        await leave.wait()
+        return HttpResponse(200, body, {})
+
+    server = HttpServer(large, HttpSettings())
+    await server.start()
+    async with raw_client(server.port) as client:
+        await client.send(_post(b"{}"))
+        await entered.wait()
+        leave.set()
+        stopping = asyncio.create_task(server.stop(5.0))
+        assert (await client.response()).body == body
+        await stopping

@@ -1,0 +1,184 @@
+"""From bytes to whole requests: one connection's parser, within bounds.
+
+The only import of httptools. Knows heads, bodies and what is too much of either; refuses to know sockets.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+import httptools
+from multidict import CIMultiDict
+
+from router.http.messages import HttpRequest
+
+FIELD_BYTES_MAX: Final = 16 << 10  # of the target, and of each field
+FIELDS_MAX: Final = 128
+HEAD_BYTES_MAX: Final = 1 << 20  # as far as it has come without being complete, give or take a read
+
+
+class Arrived(NamedTuple):
+    """A request that is whole, and whether its connection goes on after it."""
+
+    request: HttpRequest
+    keep_alive: bool
+
+
+class Refusal(Exception):
+    """What a connection was sent cannot become a request; nothing after it on the connection can be understood."""
+
+    def __init__(self, status: HTTPStatus, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivalListener:
+    """Who is told what."""
+
+    arrived: Callable[[Arrived], None]
+    expects_continue: Callable[[], None]
+    """The client waits to be asked for its body."""
+
+
+class Arrival:
+    """Put the pieces of requests together as they come."""
+
+    __slots__ = (
+        "_body",
+        "_body_bytes",
+        "_bytes_max",
+        "_fields",
+        "_head_bytes",
+        "_headers",
+        "_listener",
+        "_parser",
+        "_plain_bytes",
+        "_refusal",
+        "_target",
+    )
+
+    _headers: CIMultiDict[str] | None  # once the head is complete
+
+    def __init__(self, listener: ArrivalListener, body_bytes_max: int) -> None:
+        self._listener = listener
+        self._bytes_max = body_bytes_max
+        self._parser = httptools.HttpRequestParser(self)
+        self._refusal: Refusal | None = None
+        self._begin()
+
+    @property
+    def is_within(self) -> bool:
+        """Tell whether a request has begun to arrive and is not whole."""
+        return bool(self._target)
+
+    def feed(self, data: bytes) -> None:
+        """Take what came; the listener is told of what that completes. Raises Refusal, and is of no use afterwards."""
+        while data:
+            if self._plain_bytes:
+                data = self._taken_plainly(data)
+                continue
+            try:
+                self._parser.feed_data(data)
+                break
+            except httptools.HttpParserUpgrade as upgrade:
+                # Nobody here speaks another protocol: the request was taken as it is, and what follows is HTTP again.
+                data = data[upgrade.args[0] :]
+            except httptools.HttpParserError as error:
+                raise self._refusal or Refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
+        if self._headers is None and self._target:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES_MAX:
+                raise Refusal(HTTPStatus.BAD_REQUEST, f"a head of more than {HEAD_BYTES_MAX} bytes")
+
+    def end(self) -> None:
+        """Let go of the parser, which holds on to this, so that both are freed at once."""
+        del self._parser, self._listener
+
+    # What the parser calls. It reports what is raised here as an error of its own.
+
+    def on_url(self, piece: bytes) -> None:
+        """Take a piece of the target."""
+        self._target += piece
+        if len(self._target) > FIELD_BYTES_MAX:
+            raise self._refused(HTTPStatus.BAD_REQUEST, f"a target of more than {FIELD_BYTES_MAX} bytes")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field. Bytes that are no UTF-8 are kept, for the signature's sake."""
+        if len(name) + len(value) > FIELD_BYTES_MAX or len(self._fields) >= FIELDS_MAX:
+            raise self._refused(HTTPStatus.BAD_REQUEST, "a field is too long, or there are too many")
+        self._fields.append((name.decode("latin-1"), value.strip(b" \t").decode("utf-8", "surrogateescape")))
+
+    def on_headers_complete(self) -> None:
+        """Look at how long the body is going to be."""
+        headers: CIMultiDict[str] = CIMultiDict(self._fields)
+        self._headers = headers
+        if int(headers.get("Content-Length", "0")) > self._bytes_max:
+            raise self._too_large()
+        if headers.get("Expect", "").lower() == "100-continue":
+            self._listener.expects_continue()
+
+    def on_body(self, piece: bytes) -> None:
+        """Take a piece of the body."""
+        self._body.append(piece)
+        self._body_bytes += len(piece)
+        if self._body_bytes > self._bytes_max:
+            raise self._too_large()
+
+    def on_message_complete(self) -> None:
+        """Hand a whole request on, unless its body is still to come although the parser sees none."""
+        parser, headers = self._parser, self._headers
+        assert headers is not None, "a head comes before its end"
+        if parser.should_upgrade():
+            # The parser leaves everything after the head of such a request to the other protocol.
+            if "Transfer-Encoding" in headers:
+                raise self._refused(HTTPStatus.BAD_REQUEST, "a body in chunks, of a request to change the protocol")
+            self._plain_bytes = int(headers.get("Content-Length", "0"))
+        if not self._plain_bytes:
+            self._complete(headers)
+
+    def _taken_plainly(self, data: bytes) -> bytes:
+        """Take what belongs to the body that the parser does not see; return the rest."""
+        piece = data[: self._plain_bytes]
+        self._plain_bytes -= len(piece)
+        self._body.append(piece)
+        if not self._plain_bytes:
+            assert self._headers is not None, "a head comes before its body"
+            self._complete(self._headers)
+        return data[len(piece) :]
+
+    def _complete(self, headers: CIMultiDict[str]) -> None:
+        parser, pieces = self._parser, self._body
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        request = HttpRequest(parser.get_method().decode("ascii"), _origin_form(self._target), headers, body)
+        self._begin()
+        self._listener.arrived(Arrived(request, parser.should_keep_alive()))
+
+    def _begin(self) -> None:
+        self._target = b""
+        self._fields: list[tuple[str, str]] = []
+        self._headers = None
+        self._head_bytes = 0  # of a head that is not complete
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._plain_bytes = 0  # of a body that the parser does not see
+
+    def _too_large(self) -> Refusal:
+        return self._refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body of more than {self._bytes_max} bytes")
+
+    def _refused(self, status: HTTPStatus, reason: str) -> Refusal:
+        self._refusal = Refusal(status, reason)
+        return self._refusal
+
+
+def _origin_form(target: bytes) -> str:
+    """Return path and query; proxies send the whole URL."""
+    text = target.decode("utf-8", "surrogateescape")
+    if text[:1] == "/":
+        return text
+    _, is_url, rest = text.partition("://")
+    if not is_url:
+        return text
+    _, slash, path = rest.partition("/")
+    return slash + path if slash else "/"
