@@ -123,6 +123,8 @@ class ExchangeStream:
             self._done(message.id, Failed(code, text))
 
     def _done(self, request_id: int, outcome: Outcome) -> None:
+        if isinstance(outcome, Failed) and outcome.code is ErrorCode.DAMAGED:
+            _log.error("damaged_record", request_id=request_id, reason=outcome.message)
         if self._is_closed:
             return
         response_to_proto(self._batch_for(_weight(outcome)), Response(request_id, outcome))
