@@ -17,13 +17,17 @@ class LinkBrokenError(Exception):
 
 
 class OutgoingBatch(NamedTuple):
-    """Changes of one table from one partition. `id` is unique per connection."""
+    """Changes of one table from one partition. `id` is unique per connection.
+
+    One that `forgets` names tombstones that may go, each at exactly its version.
+    """
 
     id: BatchId
     partition: int
     table_name: str
     global_table_id: str
     changes: tuple[Change, ...]
+    forgets: bool = False
 
 
 class BatchAnswer(NamedTuple):

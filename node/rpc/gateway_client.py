@@ -57,6 +57,7 @@ class GrpcConnection:
             partition=batch.partition,
             table_name=batch.table_name,
             global_table_id=batch.global_table_id,
+            forgets=batch.forgets,
         )
         for change in batch.changes:
             change_to_proto(message.changes, change)

@@ -33,7 +33,7 @@ def member_table(view: CatalogView, name: str, global_table_id: str, source: str
 
 
 def merges(
-    changes: Sequence[Change], table: int, source: str, placements: Sequence[Placement]
+    changes: Sequence[Change], table: int, source: str, placements: Sequence[Placement], *, forgets: bool = False
 ) -> Iterator[tuple[PartitionId, Merge]]:
     """Yield the merges that bring all changes to their partitions, each within the bounds of a shipment.
 
@@ -47,7 +47,7 @@ def merges(
         pieces.setdefault(placement.partition, []).append(change)
     for partition, piece in pieces.items():
         for part in _bounded(piece):
-            yield partition, Merge(table, source, tuple(part))
+            yield partition, Merge(table, source, tuple(part), forgets)
 
 
 def _bounded(changes: list[Change]) -> Iterator[list[Change]]:

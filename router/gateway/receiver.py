@@ -18,20 +18,23 @@ from wire.commands import Change, Merged
 from wire.errors import ErrorCode, StoreError
 from wire.keys import RING_TOKENS
 
-_PASSING = frozenset({ErrorCode.RESOURCE_NOT_FOUND, ErrorCode.NOT_LEADER, ErrorCode.DEADLINE_EXCEEDED})
+_PASSING = frozenset(
+    {ErrorCode.RESOURCE_NOT_FOUND, ErrorCode.RESOURCE_IN_USE, ErrorCode.NOT_LEADER, ErrorCode.DEADLINE_EXCEEDED}
+)
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Changes of one table from one partition of another region."""
+    """Changes of one table from one partition of another region; with `forgets`, tombstones that may go."""
 
     source: str
     partition: int
     table_name: str
     global_table_id: str
     changes: Sequence[Change]
+    forgets: bool = False
 
 
 class Receiver:
@@ -52,12 +55,15 @@ class Receiver:
         table = member_table(self._store.view, batch.table_name, batch.global_table_id, batch.source)
         placements = self._store.partitions(0, RING_TOKENS)
         deadline = self._clock.monotonic() + self._timeout_seconds
-        commands = merges(batch.changes, table.number, batch.source, placements)
+        commands = merges(batch.changes, table.number, batch.source, placements, forgets=batch.forgets)
         outcomes = await asyncio.gather(
             *(self._store.execute_on(partition, merge, deadline=deadline) for partition, merge in commands),
             return_exceptions=True,
         )
-        return self._summed(outcomes)
+        merged = _summed(outcomes)
+        self.counts["forgotten" if batch.forgets else "applied"] += merged.applied
+        self.counts["superseded"] += merged.superseded
+        return merged
 
     async def change(self, source: str, change: CatalogChange) -> Decided:
         """Have the local catalog decide a step of a global table's life. Raises StoreError."""
@@ -72,14 +78,13 @@ class Receiver:
         log = _log.debug if error.code in _PASSING else _log.warning
         log("batch_refused", source=batch.source, partition=batch.partition, table=batch.table_name, reason=str(error))
 
-    def _summed(self, outcomes: Sequence[object]) -> Merged:
-        applied = superseded = 0
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-            assert isinstance(outcome, Merged), f"a merge comes to Merged, found {outcome!r}"
-            applied += outcome.applied
-            superseded += outcome.superseded
-        self.counts["applied"] += applied
-        self.counts["superseded"] += superseded
-        return Merged(applied, superseded)
+
+def _summed(outcomes: Sequence[object]) -> Merged:
+    applied = superseded = 0
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        assert isinstance(outcome, Merged), f"a merge comes to Merged, found {outcome!r}"
+        applied += outcome.applied
+        superseded += outcome.superseded
+    return Merged(applied, superseded)

@@ -131,4 +131,5 @@ def _batch(message: gateway_pb2.ChangeBatch) -> Batch:
         table_name=message.table_name,
         global_table_id=message.global_table_id,
         changes=tuple(map(change_from_proto, message.changes)),
+        forgets=message.forgets,
     )

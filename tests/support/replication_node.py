@@ -122,6 +122,7 @@ class MemoryConnection:
             table_name=batch.table_name,
             global_table_id=batch.global_table_id,
             changes=batch.changes,
+            forgets=batch.forgets,
         )
         try:
             merged = await self._receiver.merge(received)

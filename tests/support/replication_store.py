@@ -109,6 +109,8 @@ class FakeStore:
 
     def _merge(self, command: Merge) -> Merged:
         applied = superseded = 0
+        if command.forgets:
+            return self._forget(command)
         for change in command.changes:
             stored = self.items.get((command.table, change.key))
             if wins(change.version, stored.version if stored else None):
@@ -117,3 +119,15 @@ class FakeStore:
             elif stored is not None and stored.version > change.version:
                 superseded += 1
         return Merged(applied, superseded)
+
+    def _forget(self, command: Merge) -> Merged:
+        places = [(command.table, change.key) for change in command.changes]
+        held = [self.items.get(place) for place in places]
+        gone = [
+            place
+            for place, stored, change in zip(places, held, command.changes, strict=True)
+            if stored is not None and stored.tombstone and stored.version == change.version
+        ]
+        for place in gone:
+            del self.items[place]
+        return Merged(len(gone), 0)

@@ -63,6 +63,18 @@ async def test_gateway_takes_a_repeated_batch() -> None:
     assert (answers[1].applied, again[2].applied, again[2].superseded, again[3].superseded) == (1, 0, 0, 1)
 
 
+# A tombstone goes when its writer's region says so, that version and no other; an item never does.
+async def test_gateway_forgets_tombstones() -> None:
+    store = FakeStore(table_spec())
+    gone, newer, live = change_of("gone", 5, body=b""), change_of("newer", 6, body=b""), change_of("live", 5)
+    async with serving(store) as (_, gateways):
+        await answers_to(gateways, batch_of(1, gone, newer, live))
+        forgotten = batch_of(2, gone, change_of("newer", 5, body=b""), live)._replace(forgets=True)
+        answers = await answers_to(gateways, forgotten)
+    assert answers[2] == BatchAnswer(BatchId(2), 1, 0, "", "")
+    assert set(store.items.values()) == {newer, live}
+
+
 # A catalog that has not heard of the table, of this global table, or of the sender must not take changes, and must say so.
 @pytest.mark.parametrize(
     "batch",
