@@ -15,8 +15,6 @@ from threading import Condition
 from typing import Self, TypeVar
 
 import lmdb
-from lmdb.verify import VerifyError
-from lmdb.verify import verify as verify_file
 
 from node.storage.directory import DataDirectory, Identity
 from node.storage.engine import KEY_BYTES_MAX, EngineUsage, Space
@@ -275,6 +273,10 @@ class LmdbEngine:
         whole_bytes = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
         if path.stat().st_size >= whole_bytes:
             return
+        # Rarely needed, and long to import.
+        from lmdb.verify import VerifyError
+        from lmdb.verify import verify as verify_file
+
         try:
             findings = verify_file(str(path))  # type: ignore[no-untyped-call]  # the package's stubs leave it out
         except VerifyError as error:
