@@ -50,6 +50,8 @@ def test_full_disk_stops_writes_and_recovers(cluster: RunningCluster, disk: Path
     assert "full" in error.response["Error"]["Message"]
     for key in ["before", *acknowledged]:
         assert "Item" in dynamodb.get_item(TableName=TABLE, Key={"pk": {"S": key}}, ConsistentRead=True)
+    # Reading took longer than an election: nobody lost the lead, and nobody changed their mind.
+    assert put_until_refused(dynamodb)[0] == []
     (disk / "ballast").unlink()
     eventually(lambda: put_succeeds(dynamodb, "after"), "writes to come back")
     cluster.wait_ready()

@@ -45,6 +45,18 @@ def tiny(folder: Path) -> Iterator[LmdbEngine]:
     engine.close()
 
 
+# What was held ahead of use is still there when somebody else has filled the disk, after a restart as well.
+def test_space_is_held_ahead_of_use(folder: Path) -> None:
+    spec = LmdbSpec(reserve_bytes=1 << 20)
+    filled(folder, spec)
+    engine = LmdbEngine(folder, IDENTITY, spec)
+    usage = engine.usage()
+    engine.close()
+    assert usage.reserved_bytes >= 1 << 20
+    assert usage.writable_bytes == usage.disk_free_bytes + usage.reserved_bytes
+    assert (folder / "data.mdb").stat().st_blocks * 512 >= usage.used_bytes + usage.reserved_bytes
+
+
 # The map starts small on purpose: growing it must be invisible to whoever writes.
 def test_map_grows_under_a_transaction_that_does_not_fit(tiny: LmdbEngine) -> None:
     runs: list[int] = []
