@@ -75,6 +75,8 @@ def effect_of(  # the item before and after, and why
         return plain_effect(table.number, encoded, removes=removes)
     generation = table.stream.generation if table.stream is not None else 0
     old_image = live.body if live is not None else b""
+    if live is not None and not after.tombstone and _is_same_body(live.body, after.body):
+        flags |= ChangeFlag.UNCHANGED
     change = encode_change(generation, time_ms, _kind_of(live, after), flags, old_image, encoded)
     return logged_effect(table.number, change, removes=removes)
 
@@ -94,8 +96,8 @@ def _condition_failed(command: Write, live: Record | None) -> Outcome:
 def _put(command: Write, table: TableSpec, stored: Record | None, result: _Result, clock: HybridClock) -> Decision:
     live = None if stored is None or stored.tombstone else stored
     outcome = Written(result.attributes, live.size if live is not None else 0, result.size)
-    if live is not None and _is_same_item(live, result):
-        # As in DynamoDB this is no change: no record, and no new version either, or regions could come to differ.
+    if live is not None and not table.replicas and _is_same_item(live, result):
+        # As in DynamoDB this is no change. With replicas it still is the later write, and must win over earlier ones elsewhere.
         return Decision(outcome)
     version = clock.stamp(None if stored is None else stored.version)
     record = Record(command.key, version, result.size, False, result.body)
@@ -104,10 +106,12 @@ def _put(command: Write, table: TableSpec, stored: Record | None, result: _Resul
 
 
 def _is_same_item(live: Record, result: _Result) -> bool:
-    if live.size != result.size or len(live.body) != len(result.body):
-        return False
+    return live.size == result.size and _is_same_body(live.body, result.body)
+
+
+def _is_same_body(one: bytes, other: bytes) -> bool:
     # Canonical values are equal when their forms are; only the order of members may differ.
-    return live.body == result.body or bool(orjson.loads(live.body) == orjson.loads(result.body))
+    return len(one) == len(other) and (one == other or bool(orjson.loads(one) == orjson.loads(other)))
 
 
 def _delete(command: Write, table: TableSpec, stored: Record | None, clock: HybridClock) -> Decision:

@@ -36,6 +36,8 @@ class ChangeFlag(IntFlag):
     """It came from another region."""
     EXPIRED = 2
     """Time to live removed the item."""
+    UNCHANGED = 4
+    """The item stayed as it was; only its version is newer. Other regions have to know, readers of the stream need not."""
 
 
 def encode_change(  # the row's layout, in its order

@@ -174,7 +174,8 @@ class Page(NamedTuple):
 class ChangeRecord(NamedTuple):
     """One row of a partition's change log, as a stream reader or a shipper sees it.
 
-    Images are JSON, empty = absent. `origin` is the region number of the write; `flags` says replicated (1), expired by ttl (2).
+    Images are JSON, empty = absent. `origin` is the region number of the write; `flags` says replicated (1), expired by ttl (2),
+    only a newer version of an unchanged item (4).
     `time_ms` is the wall time part of the version at which it was written here.
     """
 

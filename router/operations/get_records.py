@@ -18,6 +18,7 @@ from wire.limits import PAGE_BYTES_MAX, STREAM_RECORDS_MAX
 
 # A node may hear a moment late that a stream was switched off; its last records must not fall behind the shard's end.
 _CLOSES_AFTER_MS: Final = 1000
+_UNCHANGED: Final = 4  # of ChangeRecord.flags: other regions need the version, a reader of the stream sees no change
 
 
 class GetRecords:
@@ -39,7 +40,7 @@ class GetRecords:
         records = [
             stream_record(record, found, partition, region)
             for record in changes.records
-            if record.time_ms >= position.since_ms
+            if record.time_ms >= position.since_ms and not record.flags & _UNCHANGED
         ]
         answer: dict[str, Any] = {"Records": records}
         if not self._is_at_end(found, changes):

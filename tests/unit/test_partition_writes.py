@@ -152,15 +152,29 @@ def test_changes_are_logged_with_images_and_dense_numbers() -> None:
     assert {(record.generation, record.flags, record.origin) for record in records} == {(7, ChangeFlag.NONE, 1)}
 
 
-# DynamoDB writes no stream record when a write changes nothing; a new version would also make regions differ.
+# DynamoDB writes no stream record when a write changes nothing.
 def test_a_write_that_changes_nothing_has_no_effect() -> None:
-    bench = MachineBench(table(global_=True))
+    bench = MachineBench(table(streams=True))
     bench.run(put("x", n=ONE, m={"S": "a"}))
     same = bench.run(put("x", m={"S": "a"}, n=ONE))
     assert same.effect == b""
     assert isinstance(same.outcome, Written)
     assert bench.run(update("x")).effect == b""
     assert len(bench.changes()) == 1
+
+
+# With replicas such a write is still the later one: it must win over an earlier, different one of another region. Readers of the
+# stream are not told.
+def test_a_write_that_changes_nothing_is_a_newer_version_where_there_are_replicas() -> None:
+    bench = MachineBench(table(global_=True))
+    bench.run(put("x", n=ONE))
+    before = bench.record(key("x"))
+    bench.run(put("x", n=ONE))
+    after = bench.record(key("x"))
+    assert before is not None
+    assert after is not None
+    assert after.version > before.version
+    assert [record.flags for record in bench.changes()] == [ChangeFlag.NONE, ChangeFlag.UNCHANGED]
 
 
 # A table that is gone, or not known yet, answers like AWS.
