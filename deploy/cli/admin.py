@@ -77,4 +77,12 @@ async def _node_status(address: str) -> admin_pb2.NodeStatus | None:
 
 
 def _unreachable(region: RegionEntry, error: grpc.aio.AioRpcError) -> str:
-    return f"the router of {region.name} at {region.gateway} does not answer ({error.code().name}); is it running?"
+    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return (
+            f"{region.name} did not take the change in {CONTROL_TIMEOUT_SECONDS:.0f} s; "
+            "has its catalog (partition 0) a leader? see `globetable status`"
+        )
+    return (
+        f"the router of {region.name} at {region.gateway} does not answer ({error.code().name}); "
+        f"start it with `globetable router start {region.name}`"
+    )

@@ -12,7 +12,7 @@ from deploy.local.cluster import LocalCluster, LocalClusterError, router_name
 from wire.catalog import LinkSpec, LinkState
 from wire.cluster import ClusterFileError
 
-node = typer.Typer(help="Kill, stop, start, freeze and thaw single storage nodes.", no_args_is_help=True)
+node = typer.Typer(help="Kill, stop, start, pause and resume single storage nodes.", no_args_is_help=True)
 router = typer.Typer(help="Kill, stop and start a region's router.", no_args_is_help=True)
 link = typer.Typer(help="Cut, heal, delay and pause replication links, one direction at a time.", no_args_is_help=True)
 
@@ -99,7 +99,9 @@ def link_pause(
 def link_delay(
     source: SourceArgument,
     destination: DestinationArgument,
-    milliseconds: Annotated[int, typer.Argument(min=1, max=600_000, help="Added to every shipment.")],
+    milliseconds: Annotated[
+        int, typer.Argument(metavar="MILLISECONDS", min=1, max=600_000, help="Added to every shipment.")
+    ],
     both: BothOption = False,
     data: DataOption = None,
 ) -> None:
@@ -107,18 +109,27 @@ def link_delay(
     _set(opened(data), source, destination, both, LinkSpec(destination, LinkState.DELAYED, milliseconds))
 
 
-_DONE = {"kill": "killed", "stop": "stopped", "start": "started", "pause": "frozen", "resume": "going on"}
+_DONE = {"kill": "killed", "stop": "stopped", "start": "started", "pause": "paused", "resume": "resumed"}
 
 
 def _do(cluster: LocalCluster, name: str, verb: str) -> None:
     try:
         cluster.known(name)
-        done = getattr(cluster, verb)(name)
+        with people.status(f"{name}: {verb}"):
+            done = getattr(cluster, verb)(name)
     except LocalClusterError as error:
         fail(str(error))
     if not done:
-        fail(f"{name} is already running" if verb == "start" else f"{name} is not running")
+        fail(_refusal(cluster, name, verb))
     people.print(f"{name}: {_DONE[verb]}")
+
+
+def _refusal(cluster: LocalCluster, name: str, verb: str) -> str:
+    if verb != "start":
+        return f"{name} is not running"
+    if cluster.processes.is_paused(name):
+        return f"{name} is paused: let it go on with `globetable node resume {name}`"
+    return f"{name} is already running"
 
 
 def _set(cluster: LocalCluster, source: str, destination: str, both: bool, change: LinkSpec) -> None:
@@ -126,10 +137,12 @@ def _set(cluster: LocalCluster, source: str, destination: str, both: bool, chang
         cluster.spec.region(source), cluster.spec.region(destination)
         if source == destination:
             fail("a link has two ends: SOURCE and DESTINATION must differ")
-        asyncio.run(set_link(cluster.spec, source, change))
+        with people.status(f"telling {source}"):
+            asyncio.run(set_link(cluster.spec, source, change))
         if both:
             reverse = LinkSpec(source, change.state, change.delay_ms)
-            asyncio.run(set_link(cluster.spec, destination, reverse))
+            with people.status(f"telling {destination}"):
+                asyncio.run(set_link(cluster.spec, destination, reverse))
     except (ControlRefused, ClusterFileError) as error:
         fail(str(error))
     arrow = "<->" if both else "->"

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from deploy.cli.console import fail, output, people, print_json
-from deploy.cli.options import DataOption, JsonOption, data_folder, opened
+from deploy.cli.options import DATA_VARIABLE, DataOption, JsonOption, data_folder, opened
 from deploy.cli.status import ClusterStatus, RegionReport, gathered_status
 from deploy.local.cluster import LocalCluster, LocalClusterError
 from deploy.local.ports import PortsUnavailable
@@ -22,29 +23,39 @@ from wire.cluster import ClusterFileError, Credential, Settings
 
 READY_TIMEOUT_SECONDS = 90.0
 POLL_SECONDS = 0.25
+TOUR_REGIONS_MIN = 3
+
+_ANOTHER = "leave the option out, choose another --data, or remove it with `globetable down --delete-data`"
 
 
 def up(
-    regions: Annotated[str | None, typer.Option(help="How many regions, or their names separated by commas.")] = None,
-    nodes: Annotated[
-        int | None, typer.Option(min=1, max=26, help="Storage nodes per region, each in its own zone.")
+    regions: Annotated[
+        str | None, typer.Option(help="How many regions, or their names separated by commas (default: 3).")
     ] = None,
-    partitions: Annotated[int | None, typer.Option(min=1, max=4096, help="Data partitions per region.")] = None,
+    nodes: Annotated[
+        int | None, typer.Option(min=1, max=26, help="Storage nodes per region, each in its own zone (default: 3).")
+    ] = None,
+    partitions: Annotated[
+        int | None,
+        typer.Option(min=1, max=4096, help=f"Data partitions per region (default: {Settings().partitions})."),
+    ] = None,
     port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65_000, help="First endpoint port, one per region from there; 0 = any free. [default: 8001]"
+            min=0,
+            max=65_000,
+            help="First endpoint port, one per region from there; 0 = any free (default: 8001 and up where free).",
         ),
     ] = None,
     data: DataOption = None,
     access_key_id: Annotated[
-        str | None, typer.Option(help="Access key of a new cluster. [default: the demo's]")
+        str | None, typer.Option(help="Access key of a new cluster (default: the demo's).")
     ] = None,
     secret_access_key: Annotated[
-        str | None, typer.Option(help="Secret of a new cluster. [default: the demo's]")
+        str | None, typer.Option(help="Secret of a new cluster (default: the demo's).")
     ] = None,
     signatures: Annotated[
-        bool | None, typer.Option(help="Whether requests must be signed. [default: they must]")
+        bool | None, typer.Option(help="Whether requests must be signed (default: they must).")
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once every region is ready.")] = False,
     as_json: JsonOption = False,
@@ -58,11 +69,12 @@ def up(
     asked = _Asked(regions=regions, nodes=nodes, partitions=partitions, port=port, signatures=signatures)
     try:
         credential = _credential(access_key_id, secret_access_key)
-        cluster = _existing(folder, asked) if LocalCluster.exists(folder) else _created(folder, asked, credential)
+        cluster = (
+            _existing(folder, asked, credential) if LocalCluster.exists(folder) else _created(folder, asked, credential)
+        )
         with cluster.changing():
-            started = cluster.start_all()
-            status = _wait_until_ready(cluster)
-    except (LocalClusterError, PortsUnavailable, ClusterFileError, ValueError) as error:
+            started, status = _started(cluster)
+    except (LocalClusterError, PortsUnavailable, ClusterFileError, ValueError, OSError) as error:
         fail(str(error))
     if as_json:
         print_json(status)
@@ -92,7 +104,7 @@ def down(
 
 def dev(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="HTTP port; 0 = any free one.")] = 8000,
-    data: Annotated[Path | None, typer.Option(help="Keep the data in this folder. [default: a temporary one]")] = None,
+    data: Annotated[Path | None, typer.Option(help="Keep the data in this folder (default: a temporary one).")] = None,
     region: Annotated[str, typer.Option(help="The region's name.")] = "us-east-1",
 ) -> None:
     """Run one region in one process, signatures off: for tests and laptops. Ready in under a second; Ctrl-C ends it."""
@@ -126,36 +138,58 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
         """Raise LocalClusterError if the existing cluster is not what is asked for."""
         spec = cluster.spec
         present = {
-            "--regions": (self.regions and region_names(self.regions), tuple(region.name for region in spec.regions)),
+            "--regions": (
+                self.regions and ",".join(region_names(self.regions)),
+                ",".join(region.name for region in spec.regions),
+            ),
             "--nodes": (self.nodes, len(spec.regions[0].nodes)),
             "--partitions": (self.partitions, spec.settings.partitions),
             "--port": (self.port or None, int(spec.regions[0].http.rpartition(":")[2])),
-            "--signatures": (self.signatures, spec.settings.signatures),
         }
+        if self.signatures not in (None, spec.settings.signatures):
+            made, not_made = ("with", "without") if spec.settings.signatures else ("without", "with")
+            raise LocalClusterError(
+                f"the cluster in {cluster.folder} was made {made} signatures, not {not_made}; {_ANOTHER}"
+            )
         for option, (wanted, found) in present.items():
             if wanted is not None and wanted != found:
                 raise LocalClusterError(
-                    f"the cluster in {cluster.folder} was made with {option} {found}, not {wanted}: leave the option out, "
-                    "choose another --data, or remove it with `globetable down --delete-data`"
+                    f"the cluster in {cluster.folder} was made with {option} {found}, not {wanted}; {_ANOTHER}"
                 )
 
 
-def _credential(access_key_id: str | None, secret_access_key: str | None) -> Credential:
+def _credential(access_key_id: str | None, secret_access_key: str | None) -> Credential | None:
     if (access_key_id is None) != (secret_access_key is None):
         raise ValueError("--access-key-id and --secret-access-key go together: give both or neither")
     if access_key_id is None or secret_access_key is None:
-        return DEMO_CREDENTIAL
+        return None
+    if not access_key_id or not secret_access_key:
+        raise ValueError("--access-key-id and --secret-access-key must not be empty")
     return Credential(access_key_id, secret_access_key)
 
 
-def _created(folder: Path, asked: _Asked, credential: Credential) -> LocalCluster:
-    return LocalCluster.create(folder, asked.layout(credential), port=asked.port, generator=random.SystemRandom())
+def _created(folder: Path, asked: _Asked, credential: Credential | None) -> LocalCluster:
+    layout = asked.layout(credential or DEMO_CREDENTIAL)
+    return LocalCluster.create(folder, layout, port=asked.port, generator=random.SystemRandom())
 
 
-def _existing(folder: Path, asked: _Asked) -> LocalCluster:
+def _existing(folder: Path, asked: _Asked, credential: Credential | None) -> LocalCluster:
     cluster = LocalCluster.open(folder)
     asked.refuse_change(cluster)
+    if credential is not None and credential not in cluster.spec.credentials:
+        raise LocalClusterError(f"the cluster in {folder} was made with other credentials; {_ANOTHER}")
     return cluster
+
+
+def _started(cluster: LocalCluster) -> tuple[list[str], ClusterStatus]:
+    """Start what does not run and wait; a start that fails or is interrupted stops what it had started."""
+    running = {name for name in cluster.names() if cluster.processes.running(name) is not None}
+    try:
+        return cluster.start_all(), _wait_until_ready(cluster)
+    except (LocalClusterError, OSError, KeyboardInterrupt):
+        with people.status("stopping what was started"):
+            cluster.stop_started([name for name in cluster.names() if name not in running])
+        raise
 
 
 def _wait_until_ready(cluster: LocalCluster) -> ClusterStatus:
@@ -189,7 +223,6 @@ def _stage(region: RegionReport) -> str:
 def _refuse_dead(cluster: LocalCluster) -> None:
     died = cluster.died()
     if died:
-        cluster.stop_all()
         raise LocalClusterError(f"did not start: {died[0]} (log: {cluster.folder / 'logs'})")
 
 
@@ -202,19 +235,24 @@ def _print_what_next(cluster: LocalCluster, status: ClusterStatus, started: list
     key = status.credentials
     if cluster.spec.settings.signatures:
         output.print(f"\n  access key id      {key.access_key_id}\n  secret access key  {key.secret_access_key}")
-    output.print("\nWhat to try next (a second terminal; paste):\n")
-    for line in _next_lines(status):
+    for node in (node for region in status.regions for node in region.nodes if node.state == "paused"):
+        output.print(f"\n  {node.id} is paused: `globetable node resume {node.id}` lets it go on")
+    output.print("\nWhat to try next (paste into a shell in this folder):\n")
+    for line in _next_lines(cluster, status):
         output.print(f"  {line}", soft_wrap=True)
     output.print()
 
 
-def _next_lines(status: ClusterStatus) -> list[str]:
+def _next_lines(cluster: LocalCluster, status: ClusterStatus) -> list[str]:
     first = status.regions[0]
-    lines = [
-        "source .venv/bin/activate",
+    lines = ["source .venv/bin/activate"]
+    if cluster.folder != data_folder(None):
+        lines += [f"export {DATA_VARIABLE}={shlex.quote(str(cluster.folder))}"]
+    lines += [
         'eval "$(globetable env)"    # credentials and endpoint for boto3 and the AWS CLI',
     ]
-    lines += ["globetable status", "python scripts/tour.py"]
+    lines += ["globetable status"]
+    lines += ["python scripts/tour.py"] if len(status.regions) >= TOUR_REGIONS_MIN else []
     lines += [f"globetable node kill {first.nodes[0].id}"]
     if len(status.regions) > 1:
         lines += [f"globetable link cut {first.name} {status.regions[1].name} --both"]
@@ -222,7 +260,6 @@ def _next_lines(status: ClusterStatus) -> list[str]:
 
 
 def _stay(cluster: LocalCluster) -> None:
-    people.print("Ctrl-C stops the cluster (start with --detach to leave it running).")
     stopping = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -231,6 +268,7 @@ def _stay(cluster: LocalCluster) -> None:
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
+    people.print("Ctrl-C stops the cluster (start with --detach to leave it running).")
     while not stopping and any(cluster.processes.running(name) for name in cluster.names()):
         time.sleep(POLL_SECONDS)
     with people.status("stopping every process"):

@@ -1,111 +1,13 @@
-"""`globetable`: the entry point and the commands that only look."""
+"""`globetable`: the entry point. Knows only that Ctrl-C ends it quietly, also while the commands are still being imported."""
 
-import asyncio
 import sys
-import time
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from deploy.cli import faults, lifecycle
-from deploy.cli.console import fail, output, print_json
-from deploy.cli.options import DataOption, JsonOption, opened
-from deploy.cli.status import gathered_status
-from deploy.cli.tables import link_table, region_tables
-
-FOLLOW_SECONDS = 0.2
-
-app = typer.Typer(
-    help="A distributed, replicated store with global tables that speaks the DynamoDB API. Start it, break it, watch it.",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(lifecycle.up)
-app.command()(lifecycle.down)
-app.command()(lifecycle.dev)
-app.add_typer(faults.node, name="node")
-app.add_typer(faults.router, name="router")
-app.add_typer(faults.link, name="link")
-
-
-@app.command()
-def status(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Show regions, nodes, who leads which partitions, and the lag of every replication link."""
-    report = asyncio.run(gathered_status(opened(data)))
-    if as_json:
-        print_json(report)
-        return
-    for table in region_tables(report):
-        output.print(table)
-    output.print(link_table(report))
-
-
-@app.command()
-def env(
-    region: Annotated[str | None, typer.Argument(help="The region to talk to. [default: the first]")] = None,
-    data: DataOption = None,
-) -> None:
-    """Print shell lines that point boto3 and the AWS CLI at a region: eval "$(globetable env)"."""
-    spec = opened(data).spec
-    chosen = next((each for each in spec.regions if region in (None, each.name)), None)
-    if chosen is None:
-        fail(f"no region {region!r}; this cluster has {', '.join(each.name for each in spec.regions)}")
-    if spec.credentials:
-        output.print(f"export AWS_ACCESS_KEY_ID={spec.credentials[0].access_key_id}", soft_wrap=True)
-        output.print(f"export AWS_SECRET_ACCESS_KEY={spec.credentials[0].secret_access_key}", soft_wrap=True)
-    output.print(f"export AWS_DEFAULT_REGION={chosen.name}")
-    output.print(f"export AWS_ENDPOINT_URL_DYNAMODB=http://{chosen.http}")
-    output.print(f"export AWS_ENDPOINT_URL_DYNAMODB_STREAMS=http://{chosen.http}")
-
-
-@app.command()
-def logs(
-    name: Annotated[str | None, typer.Argument(help="A node id or REGION-router. [default: all]")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines are written.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines from the end of each log.")] = 20,
-    data: DataOption = None,
-) -> None:
-    """Show what processes have logged."""
-    cluster = opened(data)
-    if name is not None and name not in cluster.names():
-        fail(f"no process {name!r}; this cluster has {', '.join(cluster.names())}")
-    names = [name] if name is not None else cluster.names()
-    paths = {each: cluster.processes.log_path(each) for each in names}
-    offsets = {}
-    for each, path in paths.items():
-        text = path.read_bytes() if path.exists() else b""
-        offsets[each] = len(text)
-        _print_lines(each, text.splitlines()[-lines:] if lines else [], len(names) > 1)
-    while follow:
-        time.sleep(FOLLOW_SECONDS)
-        for each, path in paths.items():
-            offsets[each] = _follow(each, path, offsets[each], len(names) > 1)
-
-
-def _follow(name: str, path: Path, offset: int, named: bool) -> int:
-    if not path.exists():
-        return offset
-    with path.open("rb") as log:
-        log.seek(offset)
-        text = log.read()
-    complete = text[: text.rfind(b"\n") + 1]
-    _print_lines(name, complete.splitlines(), named)
-    return offset + len(complete)
-
-
-def _print_lines(name: str, lines: list[bytes], named: bool) -> None:
-    for line in lines:
-        text = line.decode(errors="replace")
-        sys.stdout.write(f"{name} | {text}\n" if named else f"{text}\n")
-    sys.stdout.flush()
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C ends quietly."""
+    """Run the command line."""
     try:
+        from deploy.cli.commands import app
+
         app()
     except KeyboardInterrupt:
         sys.exit(130)

@@ -15,7 +15,7 @@ DATA_DEFAULT = ".globetable"
 
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", help=f"The cluster's folder. [default: ${DATA_VARIABLE}, else ./{DATA_DEFAULT}]"),
+    typer.Option("--data", help=f"The cluster's folder (default: ${DATA_VARIABLE}, else ./{DATA_DEFAULT})."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 

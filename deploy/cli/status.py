@@ -14,6 +14,8 @@ from wire.catalog import LinkState
 from wire.cluster import Credential, NodeEntry, RegionEntry
 from wire.v1 import admin_pb2
 
+STARTING_SECONDS = 10.0  # a process this young that does not answer yet is starting, an older one is unreachable
+
 ProcessState = Literal["ready", "starting", "stopping", "paused", "stopped", "unreachable"]
 
 
@@ -53,7 +55,10 @@ class RegionReport(msgspec.Struct, frozen=True):
 
 
 class LinkReport(msgspec.Struct, frozen=True):
-    """The replication link from one region to another, summed over its partitions; lag is that of the slowest."""
+    """The replication link from one region to another, summed over its partitions; lag is that of the slowest.
+
+    `state` is up, delayed, paused, cut, down, or unknown while the source has no leader that could tell.
+    """
 
     source: str
     destination: str
@@ -136,7 +141,7 @@ def _node_state(cluster: LocalCluster, name: str, answer: admin_pb2.NodeStatus |
     if cluster.processes.is_paused(name):
         return "paused"
     if answer is None:
-        return "unreachable"
+        return _silent_state(cluster, name)
     return "starting" if answer.state == "starting" else "stopping" if answer.state == "stopping" else "ready"
 
 
@@ -147,17 +152,33 @@ def _router_report(cluster: LocalCluster, region: str, is_answering: bool) -> Ro
         return RouterReport(name, None, "stopped")
     if cluster.processes.is_paused(name):
         return RouterReport(name, process.pid, "paused")
-    return RouterReport(name, process.pid, "ready" if is_answering else "unreachable")
+    return RouterReport(name, process.pid, "ready" if is_answering else _silent_state(cluster, name))
+
+
+def _silent_state(cluster: LocalCluster, name: str) -> ProcessState:
+    age = cluster.processes.age_seconds(name)
+    return "stopped" if age is None else "starting" if age < STARTING_SECONDS else "unreachable"
 
 
 def _link_reports(cluster: LocalCluster, answers: Answers) -> list[LinkReport]:
     names = [region.name for region in cluster.spec.regions]
     return [
-        _link_report(source, destination, _link_statuses(cluster.spec.region(source), destination, answers))
+        _link_report(
+            source,
+            destination,
+            _link_statuses(cluster.spec.region(source), destination, answers),
+            is_known=_is_led(cluster.spec.region(source), answers),
+        )
         for source in names
         for destination in names
         if source != destination
     ]
+
+
+def _is_led(region: RegionEntry, answers: Answers) -> bool:
+    # Leaders tell the state of their links; a region without any has nobody who knows it.
+    known = [answer for node in region.nodes if (answer := answers.get(node.id)) is not None]
+    return any(partition.ready for answer in known for partition in answer.partitions)
 
 
 def _link_statuses(source: RegionEntry, destination: str, answers: Answers) -> list[admin_pb2.LinkStatus]:
@@ -170,11 +191,11 @@ def _link_statuses(source: RegionEntry, destination: str, answers: Answers) -> l
     ]
 
 
-def _link_report(source: str, destination: str, statuses: list[admin_pb2.LinkStatus]) -> LinkReport:
+def _link_report(source: str, destination: str, statuses: list[admin_pb2.LinkStatus], *, is_known: bool) -> LinkReport:
     return LinkReport(
         source=source,
         destination=destination,
-        state=_worst_state([status.state for status in statuses]),
+        state=_worst_state([status.state for status in statuses]) if is_known else "unknown",
         lag_seconds=round(max((status.lag_seconds for status in statuses), default=0.0), 3),
         pending_records=sum(status.pending_records for status in statuses),
         superseded=sum(status.superseded for status in statuses),

@@ -14,6 +14,7 @@ _COLOURS = {
     "paused": "magenta",
     "stopped": "red",
     "unreachable": "red",
+    "unknown": "red",
     "cut": "red",
     "down": "red",
 }
@@ -50,10 +51,10 @@ def _region_table(region: RegionReport) -> Table:
 
 
 def _add_link(table: Table, link: LinkReport) -> None:
-    lag = f"{link.lag_seconds:.1f} s"
-    table.add_row(
-        link.source, link.destination, _coloured(link.state), lag, str(link.pending_records), str(link.superseded)
-    )
+    counts = (f"{link.lag_seconds:.1f} s", str(link.pending_records), str(link.superseded))
+    if link.state == "unknown":
+        counts = ("", "", "")
+    table.add_row(link.source, link.destination, _coloured(link.state), *counts)
 
 
 def _pid(pid: int | None) -> str:

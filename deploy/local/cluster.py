@@ -23,6 +23,9 @@ from wire.cluster import ClusterSpec, NodeEntry, RegionEntry, dump_cluster, load
 HTTP_PORT_DEFAULT = 8001
 STOP_TIMEOUT_SECONDS = 10.0
 
+# Everything that a cluster ever writes below its folder, and so all that deleting it removes.
+_WRITTEN = ("cluster.toml", "processes.json", "lock", "nodes", "logs")
+
 
 class LocalClusterError(Exception):
     """The cluster cannot do what was asked; the message is one line that says what to do."""
@@ -55,7 +58,14 @@ class LocalCluster:
             raise LocalClusterError(
                 f"no cluster in {folder}: start one with `globetable up`, or name its folder with --data"
             )
-        return cls(folder, load_cluster(path))
+        cluster = cls(folder, load_cluster(path))
+        try:
+            cluster.processes.check()
+        except ValueError as error:
+            raise LocalClusterError(
+                f"{folder / 'processes.json'} is damaged ({error}): end this cluster's processes by hand, then remove the file"
+            ) from None
+        return cluster
 
     @staticmethod
     def exists(folder: Path) -> bool:
@@ -98,6 +108,10 @@ class LocalCluster:
             [name for name in self.names() if name not in routers], STOP_TIMEOUT_SECONDS
         )
 
+    def stop_started(self, names: list[str]) -> None:
+        """Stop what a start that failed had started, and leave alone what ran before."""
+        self.processes.stop(names, STOP_TIMEOUT_SECONDS)
+
     def stop(self, name: str) -> bool:
         """Stop one process gracefully: a node hands its leaderships over first. Return False if it did not run."""
         self.known(name)
@@ -124,8 +138,12 @@ class LocalCluster:
         return self.processes.send(name, signal.SIGCONT)
 
     def delete_data(self) -> None:
-        """Remove the data directory, cluster file and all. Nothing may run."""
-        shutil.rmtree(self.folder)
+        """Remove all that the cluster wrote, and its folder unless something else is in it. Nothing may run."""
+        for name in _WRITTEN:
+            path = self.folder / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
 
     def known(self, name: str) -> None:
         """Raise LocalClusterError unless a process has that name."""

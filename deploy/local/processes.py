@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +32,13 @@ class ProcessTable:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "processes.json"
         self._logs = folder / "logs"
+
+    def check(self) -> None:
+        """Raise ValueError if the table cannot be read."""
+        try:
+            self._table()
+        except msgspec.MsgspecError as error:
+            raise ValueError(str(error)) from None
 
     def start(self, name: str, arguments: Sequence[str]) -> int:
         """Start `python -m arguments...` in a session of its own, output appended to the log; return its pid."""
@@ -57,6 +65,11 @@ class ProcessTable:
         """Whether the process is stopped by SIGSTOP."""
         process = self.running(name)
         return process is not None and process.status() == psutil.STATUS_STOPPED
+
+    def age_seconds(self, name: str) -> float | None:
+        """Return how long the process has run, or None if it is gone."""
+        process = self.running(name)
+        return None if process is None else time.time() - process.create_time()
 
     def send(self, name: str, number: signal.Signals) -> bool:
         """Send a signal; return False if the process is gone."""

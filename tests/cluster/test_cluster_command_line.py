@@ -1,6 +1,7 @@
 """The `globetable` command as a person types it, against real processes."""
 
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from deploy.local.cluster import LocalCluster
+from deploy.local.topology import Layout
 
 GLOBETABLE = Path(sys.executable).parent / "globetable"
 COMMAND_SECONDS_MAX = 120
@@ -88,6 +92,7 @@ def test_node_commands(typed: Typed) -> None:
     typed.good("node", "start", node)
     typed.good("node", "pause", node)
     assert state() == "paused"
+    assert f"globetable node resume {node}" in typed.refused("node", "start", node)
     typed.good("node", "resume", node)
     assert "no process 'nobody'" in typed.refused("node", "kill", "nobody")
     typed.good("up", "--detach")
@@ -108,6 +113,45 @@ def test_env_and_logs(typed: Typed) -> None:
     assert "export AWS_DEFAULT_REGION=eu-west-1" in typed.good("env", "eu-west-1")
     assert "node_ready" in typed.good("logs", "us-east-1-1", "--lines", "1000")
     assert "no process" in typed.refused("logs", "nobody")
+
+
+# A name becomes file names and shell lines; a file where a folder should be is no traceback; nothing is ignored in silence.
+def test_up_refuses_in_one_line(typed: Typed, tmp_path: Path) -> None:
+    fresh = Typed(tmp_path / "fresh")
+    assert "expected small letters" in fresh.refused("up", "--regions", "../elsewhere")
+    assert "must not be empty" in fresh.refused("up", "--access-key-id", "", "--secret-access-key", "")
+    assert not (tmp_path / "fresh").exists()
+    (tmp_path / "file").write_text("")
+    assert "File exists" in Typed(tmp_path / "file").refused("up", "--regions", "1", "--port", "0")
+    assert "was made with signatures" in typed.refused("up", "--no-signatures")
+    assert "other credentials" in typed.refused("up", "--access-key-id", "A", "--secret-access-key", "B")
+
+
+# A damaged process table must not be guessed at: processes may be running that nobody would find again.
+def test_damaged_process_table(tmp_path: Path) -> None:
+    LocalCluster.create(tmp_path, Layout(nodes_per_region=1), port=0, generator=random.Random(1))
+    (tmp_path / "processes.json").write_text("{")
+    assert "processes.json is damaged" in Typed(tmp_path).refused("status")
+
+
+# The folder may hold other things, if somebody chose it so: deleting the cluster's data leaves them alone.
+def test_delete_data_removes_only_the_clusters_own(tmp_path: Path) -> None:
+    LocalCluster.create(tmp_path, Layout(nodes_per_region=1), port=0, generator=random.Random(1))
+    (tmp_path / "thesis.txt").write_text("years of work")
+    Typed(tmp_path).good("down", "--delete-data")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+# Nobody can tell the state of the links of a region that does not run: status must not call them up.
+def test_links_of_a_stopped_cluster_are_unknown(tmp_path: Path) -> None:
+    LocalCluster.create(tmp_path, Layout(nodes_per_region=1), port=0, generator=random.Random(1))
+    assert {link["state"] for link in Typed(tmp_path).status()["links"]} == {"unknown"}
+
+
+# Defaults in help texts were once eaten as markup.
+def test_help_shows_defaults() -> None:
+    done = subprocess.run([GLOBETABLE, "up", "--help"], capture_output=True, text=True, check=True)
+    assert "(default: 3)" in " ".join(done.stdout.replace("│", " ").split())
 
 
 # No cluster there: one line that says how to get one.

@@ -46,6 +46,13 @@ def test_wrong_regions_are_refused(text):
         region_names(text)
 
 
+# A name ends up in paths and shell lines: nothing that means something there.
+@pytest.mark.parametrize("text", ["../x", "a b", "A", "-a", "a;b"])
+def test_unsafe_region_names_are_refused(text):
+    with pytest.raises(ValueError, match="region name"):
+        region_names(text)
+
+
 # A port that somebody listens on is never handed out, and asking for it by name says what to do.
 def test_taken_port_is_refused_by_name():
     with socket.create_server(("127.0.0.1", 0)) as taken:
