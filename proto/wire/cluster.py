@@ -56,7 +56,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     partitions: int = 6  # data partitions per region, fixed at bootstrap
     replicas: int = 3  # per partition; at most the number of nodes
     tick_ms: int = 100
-    heartbeat_ticks: int = 1
+    heartbeat_ticks: int = 2  # a quiet region is mostly heartbeats; followers learn of commits with them, too
     election_ticks: int = 10
     lease_reads: bool = True
     request_timeout_ms: int = 10_000
