@@ -55,16 +55,21 @@ async def dumped_items(node: NodeEntry, table: str, *, leaders_only: bool) -> As
 
 async def endpoint_answers(address: str) -> bool:
     """Whether a router's HTTP endpoint says that it is healthy."""
-    host, _, port = address.rpartition(":")
     try:
         async with asyncio.timeout(STATUS_TIMEOUT_SECONDS):
-            reader, writer = await asyncio.open_connection(host, int(port))
-            writer.write(b"GET / HTTP/1.0\r\nHost: " + address.encode() + b"\r\n\r\n")
-            line = await reader.readline()
-            writer.close()
+            return b" 200 " in await _first_line(address)
     except (OSError, TimeoutError):
         return False
-    return b" 200 " in line
+
+
+async def _first_line(address: str) -> bytes:
+    host, _, port = address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(b"GET / HTTP/1.0\r\nHost: " + address.encode() + b"\r\n\r\n")
+        return await reader.readline()
+    finally:
+        writer.close()
 
 
 async def _node_status(address: str) -> admin_pb2.NodeStatus | None:
