@@ -70,11 +70,16 @@ class ShipperCore:
         """Return what happened so far and what is outstanding."""
         return self._tally.report(self._tables.values(), self._latest, wall_ms)
 
-    def is_settled(self, table: int) -> bool:
-        """Tell whether everything of a table that was ever noted is acknowledged and no scan is under way."""
+    def is_settled(self, table: int, through: int | None = None) -> bool:
+        """Tell whether everything of a table that was ever noted is acknowledged and no scan is under way.
+
+        With `through`, what has a later sequence number may still be under way.
+        """
         shipping = self._tables.get(table)
         if shipping is None or not shipping.is_running or shipping.scan is not None or shipping.awaits_barrier:
             return False
+        if through is not None and shipping.stream.acknowledged >= through:
+            return True
         return Work(table, Kind.STREAM) not in self._work and not shipping.stream.is_behind
 
     def _handle(self, event: e.Event, now: float) -> None:  # noqa: PLR0912  # one branch per event

@@ -1,4 +1,4 @@
-"""All of replication on one node, for the composition root: shippers, links and membership.
+"""All of replication on one node, for the composition root: shippers, links, membership and the end of tombstones.
 
 Knows which part is told what. Refuses to know how any of them works.
 """
@@ -12,7 +12,8 @@ from node.replication.gateways import Gateways
 from node.replication.membership import MembershipDriver
 from node.replication.reports import LinkReport
 from node.replication.shipper import CatalogChanges
-from node.replication.shippers import Node, ShippersDriver
+from node.replication.shippers import ShippersDriver
+from node.replication.sweeper import Node, TombstoneSweeper
 from wire.catalog import PartitionId
 from wire.clock import Clock
 from wire.cluster import ClusterSpec
@@ -34,9 +35,10 @@ class ReplicationDriver:
         randomness: random.Random,
     ) -> None:
         backoff_seconds_max = cluster.settings.link_backoff_ms_max / 1000
+        numbers = {each.name: each.number for each in cluster.regions}
         self._shippers = ShippersDriver(
             region=region,
-            numbers={each.name: each.number for each in cluster.regions},
+            numbers=numbers,
             backoff_seconds_max=backoff_seconds_max,
             node=node,
             catalog=catalog,
@@ -54,22 +56,36 @@ class ReplicationDriver:
             randomness=randomness,
             backoff_seconds_max=backoff_seconds_max,
         )
+        self._sweeper = TombstoneSweeper(
+            region=region,
+            numbers=numbers,
+            retention_seconds=cluster.settings.tombstone_retention_seconds,
+            round_seconds=cluster.settings.tombstone_sweep_seconds,
+            node=node,
+            catalog=catalog,
+            shippers=self._shippers,
+            gateways=gateways,
+            clock=clock,
+        )
 
     async def run(self) -> None:
         """Replicate until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._shippers.run())
             tasks.create_task(self._membership.run())
+            tasks.create_task(self._sweeper.run())
 
     def leadership_ready(self, partition: PartitionId) -> None:
         """Take a partition on: this node leads it and has applied all that was committed before."""
         self._shippers.leadership_ready(partition)
         self._membership.leadership_ready(partition)
+        self._sweeper.leadership_ready(partition)
 
     def leadership_lost(self, partition: PartitionId) -> None:
         """Leave a partition to its next leader."""
         self._shippers.leadership_lost(partition)
         self._membership.leadership_lost(partition)
+        self._sweeper.leadership_lost(partition)
 
     def changes_applied(self, partition: PartitionId, tables: Collection[int], latest: int) -> None:
         """Note that change records of these tables were applied to a partition, the last one numbered `latest`."""

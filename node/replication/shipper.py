@@ -112,9 +112,9 @@ class Shipper:
         """Return what happened and what is outstanding."""
         return self._core.report(self._clock.wall_ms())
 
-    def is_settled(self, table: int) -> bool:
-        """Tell whether everything applied of a table is acknowledged over there."""
-        return self._core.is_settled(table)
+    def is_settled(self, table: int, through: int | None = None) -> bool:
+        """Tell whether everything applied of a table, up to a sequence number if one is given, is acknowledged over there."""
+        return self._core.is_settled(table, through)
 
     def retire(self) -> None:
         """End `run` once what is queued has been done."""

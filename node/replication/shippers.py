@@ -118,10 +118,15 @@ class ShippersDriver:
             for (partition, destination), shipper in sorted(self._shippers.items())
         )
 
-    def is_settled(self, partition: PartitionId, table: int, regions: Collection[str]) -> bool:
-        """Tell whether these regions have acknowledged all that a partition led here has of a table."""
+    def is_settled(
+        self, partition: PartitionId, table: int, regions: Collection[str], through: int | None = None
+    ) -> bool:
+        """Tell whether these regions have acknowledged all that a partition led here has of a table.
+
+        With `through`, what has a later sequence number may still be under way.
+        """
         found = [self._shippers.get((partition, region)) for region in regions]
-        return all(shipper is not None and shipper.is_settled(table) for shipper in found)
+        return all(shipper is not None and shipper.is_settled(table, through) for shipper in found)
 
     def _start_missing(self) -> None:
         if self._tasks is None:

@@ -6,11 +6,15 @@ the first: its own shippers have had it acknowledged everywhere. So that region 
 forget it, each exactly that version, and when all of them have, it is forgotten here. A crash in between only means to tell them again.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from node.partition.access import StoredItem
+from wire.commands import Change
 from wire.keys import ItemKey
+from wire.limits import SHIPMENT_CHANGES_MAX
+from wire.tables import TableSpec
 from wire.versions import Version
 
 
@@ -19,6 +23,24 @@ class Tombstone(NamedTuple):
 
     key: ItemKey
     version: Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TombstonePage:
+    """Tombstones found in a partition of a table as the catalog saw it then.
+
+    Everything up to sequence number `through` was written before they were read: once all regions have acknowledged that, they have
+    these too.
+    """
+
+    table: TableSpec
+    tombstones: tuple[Tombstone, ...]
+    through: int
+    is_acknowledged: bool = False
+
+    def holds_for(self, table: TableSpec | None) -> bool:
+        """Tell whether the table still has the members that it had, so that the page may still go."""
+        return table is not None and table.is_steady and _members(table) == _members(self.table)
 
 
 class Forgetting:
@@ -61,3 +83,23 @@ def forgettable(
         and item.version.wall_ms < written_before_ms
         and (item.version.region == region or item.version.region not in members)
     )
+
+
+def is_swept(table: TableSpec) -> bool:
+    """Tell whether a table may hold tombstones that may go: one in several regions, or one that was and left some behind."""
+    if table.replicas:
+        return table.is_steady
+    has_been_global = table.stream is not None or bool(table.past_streams)
+    return has_been_global and table.is_steady and not table.keeps_tombstones
+
+
+def shipments(tombstones: Sequence[Tombstone]) -> Iterator[tuple[Change, ...]]:
+    """Yield tombstones as changes, as many at once as a merge may have."""
+    for start in range(0, len(tombstones), SHIPMENT_CHANGES_MAX):
+        part = tombstones[start : start + SHIPMENT_CHANGES_MAX]
+        yield tuple(Change(each.key, each.version, True, 0, b"") for each in part)
+
+
+def _members(table: TableSpec) -> tuple[object, ...]:
+    replicas = sorted((replica.region, replica.generation) for replica in table.replicas)
+    return table.number, table.global_table_id, *replicas

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from node.partition.access import StoredItem
+from node.partition.access import OnDone, StoredItem
 from node.replication.gateways import BatchAnswer, GatewayConnection, LinkBrokenError, OutgoingBatch
 from router.gateway.receiver import Batch, Receiver
 from tests.support.replication_model import ModelPartition
 from tests.support.replication_store import FakeStore
 from wire.catalog import CatalogChange, CatalogView, Decided, Delta, PartitionId
-from wire.commands import Changes, Position, ReadChanges
+from wire.commands import Changes, Merge, Merged, Position, ReadChanges, Request
 from wire.errors import ErrorCode, StoreError
 from wire.keys import ItemKey
 from wire.versions import Version
@@ -67,6 +67,17 @@ class FakeNode:
 
     def replica(self, partition: PartitionId) -> FakeReplica | None:
         return self._replicas.get(partition)
+
+    def submit(self, request: Request, on_done: OnDone) -> None:
+        """Take a merge that forgets; there is nothing else that replication asks for."""
+        assert isinstance(request.command, Merge)
+        assert request.command.forgets
+        items = self._replicas[PartitionId(request.partition)].model.items
+        for change in request.command.changes:
+            stored = items.get(change.key)
+            if stored is not None and stored.tombstone and stored.version == change.version:
+                del items[change.key]
+        on_done(request.id, Merged(len(request.command.changes), 0))
 
 
 class FakeCatalog:
