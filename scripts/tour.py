@@ -248,7 +248,7 @@ def conflict(cli: Cli, regions: list[Region], airports: dict[tuple[str, str], It
     heading(f"5. Cut {left.name} <-> {right.name}, write the same airports on both sides, heal")
     cli.run("link", "cut", left.name, right.name, "--both")
     chosen = [key for key in airports if key[0] == "IS"][:5]
-    # An update that leaves an item as it is counts as no write, so each tour writes something new.
+    # Told apart from what an earlier tour left behind.
     moment = time.strftime("%H:%M:%S")
     try:
         for number, (country, icao) in enumerate(chosen):
