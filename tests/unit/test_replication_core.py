@@ -443,3 +443,24 @@ def test_core_counts_what_happens() -> None:
     transcript.refused(transcript.ships(11, 12))
     report = transcript.core.report(wall_ms=6_000)
     assert (report.shipped, report.superseded, report.errors, report.last_error) == (1, 1, 1, "NotReady: later")
+
+
+# Tombstones are let go by this: a table that is never at rest must still tell what is everywhere, and never sooner.
+def test_core_tells_what_is_acknowledged_of_a_busy_table() -> None:
+    transcript = Transcript().started()
+    first = transcript.ships(10, 11)
+    transcript.ships(11, 12)
+    assert not transcript.core.is_settled(1, 11)
+    transcript.acknowledged(first)
+    assert (transcript.core.is_settled(1, 11), transcript.core.is_settled(1, 12), transcript.core.is_settled(1)) == (
+        True,
+        False,
+        False,
+    )
+
+
+# A scan brings what the stream does not, so while one is to come nothing counts as being everywhere.
+def test_core_is_not_settled_before_a_scan() -> None:
+    transcript = Transcript().started()
+    transcript.step(e.TablesChanged(memberships=(member(members=(1, 2)),)))
+    assert not transcript.core.is_settled(1, 10)
