@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.admin import ControlRefused, set_link
 from deploy.cli.console import fail, people
 from deploy.cli.options import DataOption, opened
 from deploy.local.cluster import LocalCluster, LocalClusterError, router_name
@@ -133,6 +132,8 @@ def _refusal(cluster: LocalCluster, name: str, verb: str) -> str:
 
 
 def _set(cluster: LocalCluster, source: str, destination: str, both: bool, change: LinkSpec) -> None:
+    from deploy.cli.admin import ControlRefused, set_link  # gRPC is only imported by commands that use it
+
     try:
         cluster.spec.region(source), cluster.spec.region(destination)
         if source == destination:

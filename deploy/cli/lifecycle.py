@@ -11,7 +11,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from deploy.cli.console import fail, output, people, print_json
 from deploy.cli.options import DATA_VARIABLE, DataOption, JsonOption, data_folder, opened
@@ -193,6 +192,8 @@ def _started(cluster: LocalCluster) -> tuple[list[str], ClusterStatus]:
 
 
 def _wait_until_ready(cluster: LocalCluster) -> ClusterStatus:
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=people, transient=True) as progress:
         rows = {region.name: progress.add_task(f"{region.name}: starting") for region in cluster.spec.regions}

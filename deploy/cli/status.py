@@ -4,15 +4,16 @@ The JSON form of `ClusterStatus` is a stable contract for scripts: members are o
 """
 
 import asyncio
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from deploy.cli.admin import endpoint_answers, node_statuses
 from deploy.local.cluster import LocalCluster, router_name
 from wire.catalog import LinkState
 from wire.cluster import Credential, NodeEntry, RegionEntry
-from wire.v1 import admin_pb2
+
+if TYPE_CHECKING:
+    from wire.v1 import admin_pb2
 
 STARTING_SECONDS = 10.0  # a process this young that does not answer yet is starting, an older one is unreachable
 
@@ -86,6 +87,8 @@ class ClusterStatus(msgspec.Struct, frozen=True):
 async def gathered_status(cluster: LocalCluster) -> ClusterStatus:
     """Ask every node once, in parallel, and add it up."""
     awake = [node for node in cluster.nodes() if _is_awake(cluster, node.id)]
+    from deploy.cli.admin import node_statuses  # gRPC is only imported by commands that use it
+
     answers, endpoints = await asyncio.gather(node_statuses(awake), _answering(cluster))
     return ClusterStatus(
         credentials=cluster.spec.credentials[0] if cluster.spec.credentials else Credential("", ""),
@@ -95,7 +98,7 @@ async def gathered_status(cluster: LocalCluster) -> ClusterStatus:
     )
 
 
-Answers = dict[str, admin_pb2.NodeStatus | None]
+Answers: TypeAlias = "dict[str, admin_pb2.NodeStatus | None]"
 
 
 def _is_awake(cluster: LocalCluster, name: str) -> bool:
@@ -103,6 +106,8 @@ def _is_awake(cluster: LocalCluster, name: str) -> bool:
 
 
 async def _answering(cluster: LocalCluster) -> set[str]:
+    from deploy.cli.admin import endpoint_answers
+
     regions = [region for region in cluster.spec.regions if _is_awake(cluster, router_name(region.name))]
     answers = await asyncio.gather(*(endpoint_answers(region.http) for region in regions))
     return {region.name for region, is_answering in zip(regions, answers, strict=True) if is_answering}
@@ -121,7 +126,7 @@ def _region_report(cluster: LocalCluster, region: RegionEntry, answers: Answers,
     )
 
 
-def _node_report(cluster: LocalCluster, node: NodeEntry, answer: admin_pb2.NodeStatus | None) -> NodeReport:
+def _node_report(cluster: LocalCluster, node: NodeEntry, answer: "admin_pb2.NodeStatus | None") -> NodeReport:
     process = cluster.processes.running(node.id)
     leads = [each.partition for each in answer.partitions if each.ready] if answer is not None else []
     return NodeReport(
@@ -135,7 +140,7 @@ def _node_report(cluster: LocalCluster, node: NodeEntry, answer: admin_pb2.NodeS
     )
 
 
-def _node_state(cluster: LocalCluster, name: str, answer: admin_pb2.NodeStatus | None) -> ProcessState:
+def _node_state(cluster: LocalCluster, name: str, answer: "admin_pb2.NodeStatus | None") -> ProcessState:
     if cluster.processes.running(name) is None:
         return "stopped"
     if cluster.processes.is_paused(name):
@@ -181,7 +186,7 @@ def _is_led(region: RegionEntry, answers: Answers) -> bool:
     return any(partition.ready for answer in known for partition in answer.partitions)
 
 
-def _link_statuses(source: RegionEntry, destination: str, answers: Answers) -> list[admin_pb2.LinkStatus]:
+def _link_statuses(source: RegionEntry, destination: str, answers: Answers) -> "list[admin_pb2.LinkStatus]":
     return [
         link
         for node in source.nodes
@@ -191,7 +196,9 @@ def _link_statuses(source: RegionEntry, destination: str, answers: Answers) -> l
     ]
 
 
-def _link_report(source: str, destination: str, statuses: list[admin_pb2.LinkStatus], *, is_known: bool) -> LinkReport:
+def _link_report(
+    source: str, destination: str, statuses: "list[admin_pb2.LinkStatus]", *, is_known: bool
+) -> LinkReport:
     return LinkReport(
         source=source,
         destination=destination,
