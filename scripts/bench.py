@@ -170,9 +170,15 @@ def prepare(target: Target) -> None:
         client.batch_write_item(RequestItems={TABLE: requests})
 
 
-def item(pk: str, sk: str) -> dict[str, Any]:
+def item(pk: str, sk: str, n: int = 1) -> dict[str, Any]:
     """Return an item of about 300 bytes."""
-    return {"pk": {"S": pk}, "sk": {"S": sk}, "n": {"N": "1"}, "flag": {"BOOL": True}, "filler": {"S": FILLER}}
+    return {"pk": {"S": pk}, "sk": {"S": sk}, "n": {"N": str(n)}, "flag": {"BOOL": True}, "filler": {"S": FILLER}}
+
+
+def changing_items() -> Iterator[dict[str, Any]]:
+    """Yield every item twice, with other contents, so that replayed over and over each put changes something."""
+    for contents in (1, 2):
+        yield from (item(f"new-{n}", "0", contents) for n in range(KEYS))
 
 
 def operations() -> list[Operation]:
@@ -196,7 +202,7 @@ def operations() -> list[Operation]:
         Operation(
             "GetItem strong", "GetItem", [{"TableName": TABLE, "Key": key, "ConsistentRead": True} for key in keys]
         ),
-        Operation("PutItem", "PutItem", [{"TableName": TABLE, "Item": item(f"new-{n}", "0")} for n in range(KEYS)]),
+        Operation("PutItem", "PutItem", [{"TableName": TABLE, "Item": each} for each in changing_items()]),
         Operation("UpdateItem if", "UpdateItem", [{"TableName": TABLE, "Key": key, **update} for key in keys]),
         Operation("Query of 10", "Query", pages),
     ]
