@@ -143,11 +143,6 @@ class PartitionCore:
         return self._reads.waits_for_apply or (self._leading_term != 0 and not self._is_ready)
 
     @property
-    def is_persisting(self) -> bool:
-        """Tell whether a turn waits for the disk."""
-        return self._in_flight is not None
-
-    @property
     def leader_node(self) -> NodeId:
         """Return the node of the leader, as far as this replica knows, or empty."""
         return self.placement.node_of(self.consensus.leader) or NodeId("")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from node.partition.entries import Cursor
-from wire.commands import Command, Failed, Outcome, Range, ReadChanges
+from wire.commands import Command, Failed, Outcome
 from wire.errors import ErrorCode
 
 Done = Callable[[int, Outcome], None]
@@ -24,11 +24,6 @@ class Waiting(NamedTuple):
     done: Done
     deadline: float
     command: Command | Cursor
-
-    @property
-    def reads_many(self) -> bool:
-        """Tell whether this reads more than one item, which the overlay cannot answer for."""
-        return isinstance(self.command, (Range, ReadChanges))
 
 
 class Judged(NamedTuple):

@@ -3,13 +3,16 @@
 Knows how AWS answers a write; refuses to know what each of the three writes.
 """
 
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from router.operations.answers import EMPTY, joined
 from router.operations.capacity import consumed, write_units
+from router.operations.context import RequestContext
 from router.operations.expression_parameters import ExpressionParameters
+from router.operations.store import Store
 from wire.commands import NO_BYTES, ConditionFailed, Outcome, Returned, Write, Written
 from wire.errors import ErrorCode, StoreError, validation_error
 
@@ -21,6 +24,20 @@ class PreparedWrite(NamedTuple):
 
     token: int
     write: Write
+
+
+class ItemWrite:
+    """Run PutItem, UpdateItem or DeleteItem: they differ in how a request becomes a write, and in nothing else."""
+
+    def __init__(self, store: Store, parse: Callable[[Store, dict[str, Any]], PreparedWrite]) -> None:
+        self._store = store
+        self._parse = parse
+
+    async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
+        """Carry the request out."""
+        token, write = self._parse(self._store, body)
+        outcome = await self._store.execute(token, write, deadline=context.deadline)
+        return render(body, outcome)
 
 
 class WriteExpressions(NamedTuple):

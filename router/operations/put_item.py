@@ -4,13 +4,11 @@ from typing import Any, Final
 
 import orjson
 
-from router.operations.context import RequestContext
 from router.operations.expression_parameters import ExpressionParameters
 from router.operations.expression_paths import require_scalar_keys
 from router.operations.item_keys import key_of_item, token_of_key
 from router.operations.item_writes import (
     PreparedWrite,
-    render,
     returned_of_old,
     wants_item_on_failure,
     write_expressions,
@@ -21,19 +19,6 @@ from wire.commands import Write, WriteKind
 from wire.items import normalized_item
 
 _PARAMETERS: Final = ExpressionParameters(("ConditionExpression",), ("Expected", "ConditionalOperator"))
-
-
-class PutItem:
-    """Write a whole item, in place of the one with its key."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
-        """Carry the request out."""
-        token, write = parse(self._store, body)
-        outcome = await self._store.execute(token, write, deadline=context.deadline)
-        return render(body, outcome)
 
 
 def parse(store: Store, body: dict[str, Any]) -> PreparedWrite:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from router.operations import delete_item, put_item, update_item
 from router.operations.batch_get_item import BatchGetItem
 from router.operations.batch_write_item import BatchWriteItem
 from router.operations.context import Operation, OperationRegistry, RequestContext
 from router.operations.create_table import CreateTable
-from router.operations.delete_item import DeleteItem
 from router.operations.delete_table import DeleteTable
 from router.operations.describe_endpoints import DescribeEndpoints
 from router.operations.describe_limits import DescribeLimits
@@ -21,15 +21,14 @@ from router.operations.describe_table import DescribeTable
 from router.operations.get_item import GetItem
 from router.operations.get_records import GetRecords
 from router.operations.get_shard_iterator import GetShardIterator
+from router.operations.item_writes import ItemWrite
 from router.operations.iterators import ShardIterators
 from router.operations.list_streams import ListStreams
 from router.operations.list_tables import ListTables
 from router.operations.model import ServiceModel
-from router.operations.put_item import PutItem
 from router.operations.query import Query
 from router.operations.scan import Scan
 from router.operations.store import Store
-from router.operations.update_item import UpdateItem
 from router.operations.update_table import UpdateTable
 from wire.clock import Clock
 from wire.errors import ErrorCode, StoreError
@@ -61,7 +60,7 @@ _BUILDERS: Final[dict[str, Callable[[Surroundings], Operation]]] = {
     "BatchGetItem": lambda parts: BatchGetItem(parts.store),
     "BatchWriteItem": lambda parts: BatchWriteItem(parts.store),
     "CreateTable": lambda parts: CreateTable(parts.store, parts.clock, parts.randomness),
-    "DeleteItem": lambda parts: DeleteItem(parts.store),
+    "DeleteItem": lambda parts: ItemWrite(parts.store, delete_item.parse),
     "DeleteTable": lambda parts: DeleteTable(parts.store, parts.clock),
     "DescribeEndpoints": lambda parts: DescribeEndpoints(),
     "DescribeLimits": lambda parts: DescribeLimits(),
@@ -72,10 +71,10 @@ _BUILDERS: Final[dict[str, Callable[[Surroundings], Operation]]] = {
     "GetShardIterator": lambda parts: GetShardIterator(parts.store, parts.clock, parts.iterators()),
     "ListStreams": lambda parts: ListStreams(parts.store),
     "ListTables": lambda parts: ListTables(parts.store),
-    "PutItem": lambda parts: PutItem(parts.store),
+    "PutItem": lambda parts: ItemWrite(parts.store, put_item.parse),
     "Query": lambda parts: Query(parts.store),
     "Scan": lambda parts: Scan(parts.store),
-    "UpdateItem": lambda parts: UpdateItem(parts.store),
+    "UpdateItem": lambda parts: ItemWrite(parts.store, update_item.parse),
     "UpdateTable": lambda parts: UpdateTable(parts.store, parts.clock, parts.randomness),
 }
 _STREAMS_OPERATIONS: Final = frozenset({"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"})

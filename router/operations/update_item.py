@@ -4,13 +4,11 @@ from typing import Any, Final
 
 import orjson
 
-from router.operations.context import RequestContext
 from router.operations.expression_parameters import ExpressionParameters
 from router.operations.expression_paths import require_scalar_keys
 from router.operations.item_keys import key_of_members, token_of_key
 from router.operations.item_writes import (
     PreparedWrite,
-    render,
     returned,
     wants_item_on_failure,
     write_expressions,
@@ -25,19 +23,6 @@ from wire.tables import KeySchema
 _PARAMETERS: Final = ExpressionParameters(
     ("UpdateExpression", "ConditionExpression"), ("AttributeUpdates", "Expected", "ConditionalOperator")
 )
-
-
-class UpdateItem:
-    """Edit an item, or make it from its key when there is none."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
-        """Carry the request out."""
-        token, write = parse(self._store, body)
-        outcome = await self._store.execute(token, write, deadline=context.deadline)
-        return render(body, outcome)
 
 
 def parse(store: Store, body: dict[str, Any]) -> PreparedWrite:
