@@ -18,13 +18,10 @@ A node is a tuple that begins with its kind; names and values are still the text
 import re
 from enum import Enum
 from functools import cache
-from importlib.resources import files
 from typing import Any, TypeAlias, cast
 
-from lark import Lark, Token, Transformer
-from lark.exceptions import UnexpectedInput, UnexpectedToken
-
 from router.expressions.faults import Fault
+from router.expressions.lalr import Parser, UnexpectedToken, load_parser
 from wire.limits import EXPRESSION_BYTES_MAX
 
 Node: TypeAlias = tuple[Any, ...]
@@ -47,18 +44,17 @@ class Language(Enum):
 def parsed(language: Language, text: str) -> Node:
     """Return the node of an expression text, or raise Fault."""
     _check_length(language, text)
-    parser = _parser(language)
     try:
-        node = parser.parse(text)
-    except UnexpectedInput as error:
-        raise _syntax_fault(text, error) from None
+        node = _parser(language).parse(text)
+    except UnexpectedToken as error:
+        raise _syntax_fault(text, error.position) from None
     if _has_redundant_parentheses(_TOKEN.findall(text)):
         raise Fault("The expression has redundant parentheses;")
     return cast(Node, node)
 
 
 def prepare_parsers() -> None:
-    """Build the parsers of all languages now, so that no request has to wait for it."""
+    """Load the parsers of all languages now, so that no request has to wait for it."""
     for language in Language:
         _parser(language)
 
@@ -73,13 +69,11 @@ def _check_length(language: Language, text: str) -> None:
         raise Fault(f"Expression size has exceeded the maximum allowed size;{found}")
 
 
-def _syntax_fault(text: str, error: UnexpectedInput) -> Fault:
-    """Name the unexpected token, and quote the text from the token before it to the one after it."""
+def _syntax_fault(text: str, start: int | None) -> Fault:
+    """Name the unexpected token (None: the end), and quote the text from the token before it to the one after it."""
     tokens = list(_TOKEN.finditer(text))
-    at_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
-    starts = [token.start() for token in tokens]
-    position = len(tokens) if at_end else starts.index(cast(int, error.pos_in_stream))
-    name = "<EOF>" if at_end else tokens[position].group()
+    position = len(tokens) if start is None else [token.start() for token in tokens].index(start)
+    name = "<EOF>" if start is None else tokens[position].group()
     around = tokens[max(position - 1, 0) : position + 2]
     near = text[around[0].start() : around[-1].end()]
     return Fault(f'Syntax error; token: "{name}", near: "{near}"')
@@ -108,11 +102,11 @@ def _joined(operator: str, left: Node, right: Node) -> Node:
     return (*left, right) if left[0] == operator else (operator, left, right)
 
 
-class _Nodes(Transformer[Token, Node]):
-    """Turns what the parser finds into nodes, as it finds it."""
+class _Nodes:
+    """Turns what the parser finds into nodes, as it finds it: one method per rule or alias of the grammars."""
 
     def name(self, children: _Children) -> str:
-        return str(children[0])
+        return cast(str, children[0])
 
     def path(self, children: _Children) -> Node:
         return ("path", children[0])
@@ -126,11 +120,11 @@ class _Nodes(Transformer[Token, Node]):
         return (*above, int(index))
 
     def value(self, children: _Children) -> Node:
-        return ("value", str(children[0]))
+        return ("value", children[0])
 
     def call(self, children: _Children) -> Node:
         function, *operands = children
-        return ("call", str(function), *operands)
+        return ("call", function, *operands)
 
     def group(self, children: _Children) -> Node:
         return cast(Node, children[0])
@@ -153,7 +147,7 @@ class _ConditionNodes(_Nodes):
 
     def comparison(self, children: _Children) -> Node:
         left, comparator, right = children
-        return (str(comparator), left, right)
+        return (comparator, left, right)
 
     def range(self, children: _Children) -> Node:
         operand, _, lower, _, upper = children
@@ -170,7 +164,7 @@ class _UpdateNodes(_Nodes):
 
     def section(self, children: _Children) -> Node:
         keyword, *actions = children
-        return (str(keyword).upper(), *actions)
+        return (keyword.upper(), *actions)
 
     def assignment(self, children: _Children) -> Node:
         return ("set", *children)
@@ -183,7 +177,7 @@ class _UpdateNodes(_Nodes):
 
     def arithmetic(self, children: _Children) -> Node:
         left, sign, right = children
-        return (str(sign), left, right)
+        return (sign, left, right)
 
 
 class _ProjectionNodes(_Nodes):
@@ -191,7 +185,8 @@ class _ProjectionNodes(_Nodes):
         return ("project", *children)
 
 
-_TRANSFORMERS = {
+# Whose methods build the nodes of a language.
+NODES = {
     Language.CONDITION: _ConditionNodes,
     Language.UPDATE: _UpdateNodes,
     Language.PROJECTION: _ProjectionNodes,
@@ -199,7 +194,5 @@ _TRANSFORMERS = {
 
 
 @cache
-def _parser(language: Language) -> Lark:
-    grammars = files(__package__) / "grammars"
-    texts = [(grammars / f"{name}.lark").read_text("utf-8") for name in ("document", language.value)]
-    return Lark("\n".join(texts), parser="lalr", lexer="basic", transformer=_TRANSFORMERS[language]())
+def _parser(language: Language) -> Parser:
+    return load_parser(language.value, NODES[language]())
