@@ -11,8 +11,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 from node.catalog.collector import TableCollector
 from node.catalog.feed import CatalogFeed
 from node.catalog.founding import founded_view
@@ -31,7 +29,7 @@ from wire.catalog import CATALOG_PARTITION, NodeId
 from wire.clock import Clock, SystemClock
 from wire.cluster import ClusterFileError, ClusterSpec, NodeEntry, RegionEntry, Settings, load_cluster
 from wire.garbage import rarely_collected, settled
-from wire.telemetry import configure_logs
+from wire.telemetry import EventLog, configure_logs
 
 if TYPE_CHECKING:
     from node.replication.driver import ReplicationDriver
@@ -41,7 +39,7 @@ if TYPE_CHECKING:
 
 HAND_OVER_SECONDS: Final = 2.0
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 
 class StorageNode:

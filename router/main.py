@@ -10,8 +10,6 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from router.expressions.syntax import prepare_parsers
 from router.http.dispatcher import Dispatcher
 from router.http.errors import body_of
@@ -29,12 +27,12 @@ from wire.clock import Clock, SystemClock
 from wire.cluster import ClusterFileError, ClusterSpec, RegionEntry, load_cluster
 from wire.errors import ErrorCode, StoreError
 from wire.garbage import rarely_collected, settled
-from wire.telemetry import configure_logs
+from wire.telemetry import EventLog, configure_logs
 
 if TYPE_CHECKING:
     from router.gateway.server import GatewayServer
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 _NOT_READY = StoreError(ErrorCode.SERVICE_UNAVAILABLE, "No storage node of the region has answered yet.")
 

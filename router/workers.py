@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-import structlog
+from wire.telemetry import EventLog
 
 RESTART_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 8.0
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 
 class WorkerProcesses:

@@ -10,14 +10,13 @@ import itertools
 from collections.abc import Callable
 from typing import Final, Protocol
 
-import structlog
-
 from node.catalog.tables import FIRST_TABLE_NUMBER, NEXT_TABLE
 from node.storage.batch import WriteBatch
 from node.storage.engine import Engine, Space, View
 from node.storage.errors import StorageFull, StorageOverloaded
 from node.storage.layout import successor
 from wire.catalog import CatalogView
+from wire.telemetry import EventLog
 
 STEP_ENTRIES_MAX: Final = 512
 STEP_PAUSE_SECONDS: Final = 0.02
@@ -26,7 +25,7 @@ ROUND_SECONDS: Final = 600.0
 _TABLE_BYTES = 4
 _PARTITION_BYTES = 4
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 
 class Writer(Protocol):

@@ -9,16 +9,15 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from typing import Final, Protocol
 
-import structlog
-
 from node.catalog.feed import CatalogFeed
 from wire.catalog import Delta
 from wire.errors import StoreError
+from wire.telemetry import EventLog
 
 RETRY_SECONDS_MIN: Final = 0.05
 RETRY_SECONDS_MAX: Final = 2.0
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 
 class CatalogClient(Protocol):

@@ -8,8 +8,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
-import structlog
-
 from node.consensus.types import NO_REPLICA, Entry, Index, Message, MessageKind, ReplicaId, Role
 from node.partition.access import ReplicaStatus, StoredItem
 from node.partition.core import PartitionCore
@@ -35,13 +33,14 @@ from node.streams.retention import trim_step
 from wire.catalog import CATALOG_PARTITION, NodeId, PartitionId, Placement
 from wire.commands import Changes, Outcome, Position, ReadChanges, Request, Written
 from wire.keys import ItemKey, TokenRange
+from wire.telemetry import EventLog
 
 TURNS_AT_ONCE_MAX = 8
 """Turns of one replica in a row; then the others have theirs."""
 TRIM_ROWS_MAX = 1_000
 CURSOR_SECONDS = 10.0
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 
 class PartitionDriver:

@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iter
 from dataclasses import dataclass, field
 from typing import Any
 
-import structlog
-
 from node.consensus.config import ConsensusConfig
 from node.consensus.core import ConsensusCore
 from node.consensus.types import Entry, Index, Message, ReplicaId
@@ -35,6 +33,7 @@ from wire.catalog import CATALOG_PARTITION, NodeId, PartitionId, Placement
 from wire.clock import Clock
 from wire.commands import Failed, NotLeader, Outcome, Request
 from wire.errors import ErrorCode
+from wire.telemetry import EventLog
 from wire.versions import HybridClock
 
 LEASE_DRIFT = 0.9
@@ -52,7 +51,7 @@ HAND_OVERS_MAX = 2
 
 _STOPPING = Failed(ErrorCode.NOT_READY, "the node is stopping")
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,16 +8,15 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-import structlog
-
 from wire.clock import Clock
 from wire.keys import ItemKey
+from wire.telemetry import EventLog
 from wire.versions import Version
 
 SUPERSEDED_MAX: Final = 1_000  # kept; the oldest make way
 LINES_PER_SECOND_MAX: Final = 100  # logged; what is beyond is counted in the next second's first line
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 
 class Superseded(NamedTuple):

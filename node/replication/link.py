@@ -9,18 +9,17 @@ from collections import deque
 from itertools import count
 from typing import Final, Protocol
 
-import structlog
-
 from node.replication import events as e
 from node.replication.backoff import Backoff
 from node.replication.cursors import BatchId
 from node.replication.gateways import BatchAnswer, GatewayConnection, Gateways, LinkBrokenError, OutgoingBatch
 from wire.catalog import LinkSpec, LinkState
 from wire.clock import Clock
+from wire.telemetry import EventLog
 
 CONTROL_SECONDS: Final = 10.0
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 
 class LinkUser(Protocol):

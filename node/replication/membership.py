@@ -9,8 +9,6 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
-import structlog
-
 from node.partition.access import CatalogSource
 from node.replication.backoff import Backoff
 from node.replication.gateways import Gateways, LinkBrokenError
@@ -19,6 +17,7 @@ from node.replication.shipper import CatalogChanges
 from wire.catalog import CATALOG_PARTITION, CatalogChange, LinkState, PartitionId
 from wire.clock import Clock
 from wire.errors import ErrorCode, StoreError
+from wire.telemetry import EventLog
 
 STEPS_MAX: Final = 16  # at once; the others wait for one of these to end
 STEP_SECONDS: Final = 10.0
@@ -26,7 +25,7 @@ STEP_SECONDS: Final = 10.0
 # A refusal for good. Anything else, the other catalog's being elsewhere among it, is tried again.
 _FINAL = frozenset({ErrorCode.VALIDATION, ErrorCode.LIMIT_EXCEEDED, ErrorCode.ACCESS_DENIED})
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 
 class MembershipDriver:

@@ -8,8 +8,6 @@ import random
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final, Protocol
 
-import structlog
-
 from node.partition.access import CatalogSource, ReplicaAccess
 from node.replication import events as e
 from node.replication.core import ShipperCore
@@ -20,10 +18,11 @@ from node.replication.reports import LinkReport
 from node.replication.shipper import CatalogChanges, Shipper
 from wire.catalog import CATALOG_PARTITION, PartitionId
 from wire.clock import Clock
+from wire.telemetry import EventLog
 
 RESTART_SECONDS: Final = 1.0
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 
 class Node(Protocol):

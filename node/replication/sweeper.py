@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Final, Protocol
 
-import structlog
-
 from node.partition.access import CatalogSource, OnDone, ReplicaAccess
 from node.replication.cursors import BatchId
 from node.replication.gateways import Gateways, LinkBrokenError, OutgoingBatch
@@ -25,6 +23,7 @@ from wire.clock import Clock
 from wire.commands import Change, Merge, Merged, Outcome, Position, ReadChanges, Request
 from wire.limits import REQUEST_TIMEOUT_MS, SHIPMENT_BYTES_MAX
 from wire.tables import TableSpec
+from wire.telemetry import EventLog
 
 READ_ITEMS_MAX: Final = 256
 READS_MAX: Final = 16  # of one partition per round; the next page begins where these ended
@@ -32,7 +31,7 @@ TELL_SECONDS: Final = 30.0
 
 _SILENT = (LinkState.CUT, LinkState.PAUSED)
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 
 class Node(ShippingNode, Protocol):

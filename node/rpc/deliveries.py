@@ -5,18 +5,18 @@ from collections.abc import AsyncIterator
 from typing import Any, Final, Protocol
 
 import grpc
-import structlog
 
 from node.consensus.types import Message
 from node.partition.transport import SnapshotRefusedError
 from node.rpc.convert import message_from
 from wire.catalog import PartitionId
+from wire.telemetry import EventLog
 from wire.v1 import peer_pb2, peer_pb2_grpc
 
 # A sender that is silent this long in the middle of a snapshot is given up.
 SNAPSHOT_STALL_SECONDS: Final = 20.0
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 
 class MessageTaker(Protocol):

@@ -5,7 +5,6 @@ from collections import deque
 from typing import Any, Final, Protocol
 
 import grpc
-import structlog
 
 from node.catalog.feed import CatalogFeed
 from node.partition.access import OnDone
@@ -13,6 +12,7 @@ from wire.commands import Changes, Failed, Got, Outcome, Page, Request, Response
 from wire.convert import UnreadableMessage, request_from_proto, response_to_proto
 from wire.errors import ErrorCode
 from wire.limits import EXCHANGE_BATCH_REQUESTS_MAX, EXCHANGE_INFLIGHT_REQUESTS_MAX
+from wire.telemetry import EventLog
 from wire.v1 import storage_pb2, storage_pb2_grpc
 
 # A batch stays far below the largest message that gRPC is told to take.
@@ -20,7 +20,7 @@ BATCH_BYTES_MAX: Final = 4 << 20
 # How long a request that was built with a newer catalog waits for it here; then the router may ask elsewhere.
 CATALOG_WAIT_SECONDS_MAX: Final = 1.0
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 
 class RequestTaker(Protocol):

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 import grpc
-import structlog
 
 from node.consensus.types import Message
 from node.partition.transport import SnapshotRefusedError
@@ -19,6 +18,7 @@ from node.rpc.convert import message_into
 from node.rpc.options import CHANNEL_OPTIONS
 from wire.catalog import NodeId, PartitionId
 from wire.limits import PEER_QUEUE_MESSAGES_MAX
+from wire.telemetry import EventLog
 from wire.v1 import peer_pb2, peer_pb2_grpc
 
 QUEUE_BYTES_MAX: Final = 32 << 20
@@ -29,7 +29,7 @@ RECONNECT_SECONDS_MAX: Final = 0.5
 SNAPSHOT_STALL_SECONDS: Final = 20.0
 SNAPSHOT_INSTALL_SECONDS: Final = 120.0
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 
 class PeerConnections:

@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from router.gateway.fanout import member_table, merges
 from router.operations.store import Store
 from wire.catalog import CatalogChange, Decided
@@ -17,12 +15,13 @@ from wire.clock import Clock
 from wire.commands import Change, Merged
 from wire.errors import ErrorCode, StoreError
 from wire.keys import RING_TOKENS
+from wire.telemetry import EventLog
 
 _PASSING = frozenset(
     {ErrorCode.RESOURCE_NOT_FOUND, ErrorCode.RESOURCE_IN_USE, ErrorCode.NOT_LEADER, ErrorCode.DEADLINE_EXCEEDED}
 )
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

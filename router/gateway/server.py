@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import grpc
 import grpc.aio
-import structlog
 from msgspec import MsgspecError
 
 from router.gateway.receiver import Batch, Receiver
@@ -17,6 +16,7 @@ from wire.catalog import decode_change
 from wire.convert import change_from_proto
 from wire.errors import ErrorCode, StoreError
 from wire.limits import GRPC_MESSAGE_BYTES_MAX
+from wire.telemetry import EventLog
 from wire.v1 import gateway_pb2, gateway_pb2_grpc
 
 STREAM_BATCHES_MAX: Final = (
@@ -24,7 +24,7 @@ STREAM_BATCHES_MAX: Final = (
 )
 STOP_SECONDS: Final = 1.0
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 

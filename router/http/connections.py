@@ -9,13 +9,12 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Final, cast
 
-import structlog
-
 from router.http.arrival import Arrival, ArrivalListener, Arrived, Refusal
 from router.http.framing import CONTINUE, framed, refusal
 from router.http.messages import Handler
+from wire.telemetry import EventLog
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 KEEPALIVE_SECONDS: Final = 75.0
 # A request that is not whole after so long is given up.

@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
-import structlog
 
 from router.http.encoding import (
     GZIP_BODY_BYTES_MIN,
@@ -29,8 +28,9 @@ from router.operations.context import Operation, OperationRegistry, RequestConte
 from wire.clock import Clock
 from wire.errors import ErrorCode, StoreError
 from wire.limits import REQUEST_TIMEOUT_MS
+from wire.telemetry import EventLog
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 _JSON: Final = "application/json"
 _JSON_TYPES: Final = frozenset({"application/x-amz-json-1.0", "application/x-amz-json-1.1", _JSON})

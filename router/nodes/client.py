@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import grpc
-import structlog
 
 from router.nodes.inflight import InFlight
 from router.nodes.liveness import SILENT_SECONDS, Liveness, Verdict
@@ -20,6 +19,7 @@ from wire.commands import Command, Failed, Outcome
 from wire.convert import UnreadableMessage, response_from_proto
 from wire.errors import ErrorCode, StoreError
 from wire.limits import EXCHANGE_INFLIGHT_REQUESTS_MAX, GRPC_MESSAGE_BYTES_MAX
+from wire.telemetry import EventLog
 from wire.v1 import catalog_pb2, catalog_pb2_grpc, storage_pb2, storage_pb2_grpc
 
 RECONNECT_SECONDS_MIN: Final = 0.02
@@ -45,7 +45,7 @@ CHANNEL_OPTIONS: Final = (
 # The type stubs of grpc.aio know no read and no write.
 _ExchangeCall = Any
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 
 class NodeClient:

@@ -6,18 +6,17 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-import structlog
-
 from router.nodes.channel import NodeChannel
 from wire.catalog import CatalogView, Delta, NodeId
 from wire.errors import ErrorCode, StoreError
+from wire.telemetry import EventLog
 
 RETRY_SECONDS_MIN: Final = 0.02
 RETRY_SECONDS_MAX: Final = 1.0
 # How long a version that some node has may take to come from the node that is watched.
 PATIENCE_SECONDS: Final = 1.0
 
-_log = structlog.get_logger(__name__)
+_log = EventLog(__name__)
 
 
 class CatalogCache:

@@ -7,12 +7,12 @@ from typing import Any
 
 import orjson
 import pytest
-from structlog.testing import capture_logs
 
 from router.http.encoding import BODY_BYTES_MAX
 from router.http.messages import HttpResponse
 from router.operations.context import RequestContext
 from tests.support.http_edge import dispatcher, echo, request
+from tests.support.logs import events
 from wire.errors import ErrorCode, StoreError
 
 OPERATIONS = {"ListTables": echo}
@@ -272,28 +272,26 @@ async def test_a_refusal_of_an_operation() -> None:
 
 
 # Our own codes never reach a client; they reach the log, with the id the client will quote.
-async def test_a_failure_inside() -> None:
+async def test_a_failure_inside(caplog: pytest.LogCaptureFixture) -> None:
     async def fail(context: RequestContext, body: dict[str, Any]) -> bytes:
         raise StoreError(ErrorCode.UNKNOWN_OUTCOME, "leadership was lost")
 
-    with capture_logs() as lines:
-        response = await dispatcher({"ListTables": fail})(request())
+    response = await dispatcher({"ListTables": fail})(request())
     assert response.status == 500
     assert _error(response)["__type"] == "com.amazonaws.dynamodb.v20120810#InternalServerError"
-    assert [(line["event"], line["request_id"], line["code"]) for line in lines] == [
+    assert [(line["event"], line["request_id"], line["code"]) for line in events(caplog)] == [
         ("request_failed", response.headers["x-amzn-requestid"], "UnknownOutcome")
     ]
 
 
 # A bug is an answer, too, and one line that leads to it; nothing of it is told outside.
-async def test_a_bug() -> None:
+async def test_a_bug(caplog: pytest.LogCaptureFixture) -> None:
     async def crash(context: RequestContext, body: dict[str, Any]) -> bytes:
         raise ZeroDivisionError("a secret")
 
-    with capture_logs() as lines:
-        response = await dispatcher({"ListTables": crash})(request())
+    response = await dispatcher({"ListTables": crash})(request())
     assert response.status == 500
     assert b"secret" not in response.body
-    assert [(line["event"], line["request_id"]) for line in lines] == [
+    assert [(line["event"], line["request_id"]) for line in events(caplog)] == [
         ("request_crashed", response.headers["x-amzn-requestid"])
     ]

@@ -1,9 +1,10 @@
 """The conflict journal: bounded in memory and in lines, exact in its count."""
 
-import structlog.testing
+import pytest
 
 from node.replication.journal import LINES_PER_SECOND_MAX, SUPERSEDED_MAX, ConflictJournal, Superseded
 from tests.support.clock import ManualClock
+from tests.support.logs import events, listen
 from wire.keys import ItemKey
 from wire.versions import Version
 
@@ -25,13 +26,14 @@ def test_journal_keeps_the_newest_losses_and_counts_all() -> None:
 
 
 # A burst of conflicts must not drown the log; what was left out is said in the next line.
-def test_journal_bounds_its_lines() -> None:
+def test_journal_bounds_its_lines(caplog: pytest.LogCaptureFixture) -> None:
     clock = ManualClock()
     journal = ConflictJournal(clock)
-    with structlog.testing.capture_logs() as lines:
-        for number in range(LINES_PER_SECOND_MAX + 7):
-            journal.superseded(*lost(number))
-        clock.advance(1)
-        journal.superseded(*lost(0))
+    listen(caplog)
+    for number in range(LINES_PER_SECOND_MAX + 7):
+        journal.superseded(*lost(number))
+    clock.advance(1)
+    journal.superseded(*lost(0))
+    lines = events(caplog)
     assert len(lines) == LINES_PER_SECOND_MAX + 1
     assert (lines[-1]["event"], lines[-1]["unlogged_before"]) == ("write_superseded", 7)
