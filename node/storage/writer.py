@@ -6,6 +6,7 @@ not at all.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -27,12 +28,18 @@ class MonotonicClock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriterSpec:
-    """Bound the writer: what may wait, what one transaction takes at most, how long a lazy batch may wait."""
+    """Bound the writer: what may wait, what one transaction takes at most, how long a lazy batch may wait.
+
+    Where `siblings_min` batches that are not lazy wait together, more are on their way: the commit is put off by
+    `gather_seconds` for them, because a commit and the messages after it cost more than what is in it.
+    """
 
     queue_batches_max: int = 16_384
     commit_bytes_max: int = 16 << 20
     commit_batches_max: int = 4_096
     lazy_delay_seconds: float = 0.005
+    siblings_min: int = 2
+    gather_seconds: float = 0.002
 
 
 @dataclass(slots=True)
@@ -134,17 +141,23 @@ class StorageWriter:
         if first is None:
             return None
         waiting = [first]
-        batch_bytes = first.batch.bytes
-        deadline = self._clock.monotonic() + self._spec.lazy_delay_seconds if first.lazy else None
+        self._gather(waiting, self._clock.monotonic() + self._spec.lazy_delay_seconds if first.lazy else None)
+        if sum(not each.lazy for each in waiting) >= self._spec.siblings_min and self._accepts:
+            time.sleep(self._spec.gather_seconds)
+            self._gather(waiting, None)
+        return waiting
+
+    def _gather(self, waiting: list[_Waiting], deadline: float | None) -> None:
+        """Add what waits in the queue as well; until the deadline, if there is one, as long as everything is lazy."""
+        batch_bytes = sum(each.batch.bytes for each in waiting)
         while len(waiting) < self._spec.commit_batches_max and batch_bytes < self._spec.commit_bytes_max:
             following = self._following(deadline)
             if following is None:
-                break
+                return
             waiting.append(following)
             batch_bytes += following.batch.bytes
             if not following.lazy:
                 deadline = None
-        return waiting
 
     def _following(self, deadline: float | None) -> _Waiting | None:
         """Return the next batch that is there, or that comes before the deadline."""
