@@ -12,8 +12,6 @@ import typer
 from deploy.cli import faults, lifecycle
 from deploy.cli.console import fail, output, print_json
 from deploy.cli.options import DataOption, JsonOption, opened
-from deploy.cli.status import gathered_status
-from deploy.cli.tables import link_table, region_tables
 
 FOLLOW_SECONDS = 0.2
 
@@ -35,13 +33,17 @@ app.add_typer(faults.link, name="link")
 @app.command()
 def status(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Show regions, nodes, who leads which partitions, and the lag of every replication link."""
+    from deploy.cli.status import gathered_status
+
     report = asyncio.run(gathered_status(opened(data)))
     if as_json:
         print_json(report)
         return
+    from deploy.cli.tables import link_table, region_tables
+
     for table in region_tables(report):
-        output.print(table)
-    output.print(link_table(report))
+        output().print(table)
+    output().print(link_table(report))
 
 
 @app.command()

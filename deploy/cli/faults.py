@@ -1,15 +1,19 @@
 """`node`, `router` and `link`: break single things on purpose, and mend them."""
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.cli.console import fail, people
 from deploy.cli.options import DataOption, opened
-from deploy.local.cluster import LocalCluster, LocalClusterError, router_name
+from deploy.local.errors import LocalClusterError
+from deploy.local.topology import router_name
 from wire.catalog import LinkSpec, LinkState
 from wire.cluster import ClusterFileError
+
+if TYPE_CHECKING:
+    from deploy.local.cluster import LocalCluster
 
 node = typer.Typer(help="Kill, stop, start, pause and resume single storage nodes.", no_args_is_help=True)
 router = typer.Typer(help="Kill, stop and start a region's router.", no_args_is_help=True)
@@ -111,19 +115,19 @@ def link_delay(
 _DONE = {"kill": "killed", "stop": "stopped", "start": "started", "pause": "paused", "resume": "resumed"}
 
 
-def _do(cluster: LocalCluster, name: str, verb: str) -> None:
+def _do(cluster: "LocalCluster", name: str, verb: str) -> None:
     try:
         cluster.known(name)
-        with people.status(f"{name}: {verb}"):
+        with people().status(f"{name}: {verb}"):
             done = getattr(cluster, verb)(name)
     except LocalClusterError as error:
         fail(str(error))
     if not done:
         fail(_refusal(cluster, name, verb))
-    people.print(f"{name}: {_DONE[verb]}")
+    people().print(f"{name}: {_DONE[verb]}")
 
 
-def _refusal(cluster: LocalCluster, name: str, verb: str) -> str:
+def _refusal(cluster: "LocalCluster", name: str, verb: str) -> str:
     if verb != "start":
         return f"{name} is not running"
     if cluster.processes.is_paused(name):
@@ -131,21 +135,21 @@ def _refusal(cluster: LocalCluster, name: str, verb: str) -> str:
     return f"{name} is already running"
 
 
-def _set(cluster: LocalCluster, source: str, destination: str, both: bool, change: LinkSpec) -> None:
+def _set(cluster: "LocalCluster", source: str, destination: str, both: bool, change: LinkSpec) -> None:
     from deploy.cli.admin import ControlRefused, set_link  # gRPC is only imported by commands that use it
 
     try:
         cluster.spec.region(source), cluster.spec.region(destination)
         if source == destination:
             fail("a link has two ends: SOURCE and DESTINATION must differ")
-        with people.status(f"telling {source}"):
+        with people().status(f"telling {source}"):
             asyncio.run(set_link(cluster.spec, source, change))
         if both:
             reverse = LinkSpec(source, change.state, change.delay_ms)
-            with people.status(f"telling {destination}"):
+            with people().status(f"telling {destination}"):
                 asyncio.run(set_link(cluster.spec, destination, reverse))
     except (ControlRefused, ClusterFileError) as error:
         fail(str(error))
     arrow = "<->" if both else "->"
     delay = f" by {change.delay_ms} ms" if change.delay_ms else ""
-    people.print(f"{source} {arrow} {destination}: {change.state.value}{delay}")
+    people().print(f"{source} {arrow} {destination}: {change.state.value}{delay}")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from deploy.local.cluster import LocalCluster, router_name
+from deploy.local.cluster import LocalCluster
+from deploy.local.topology import router_name
 from wire.catalog import LinkState
 from wire.cluster import Credential, NodeEntry, RegionEntry
 

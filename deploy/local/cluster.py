@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.local.errors import LocalClusterError
 from deploy.local.ports import free_ports, http_ports
 from deploy.local.processes import ProcessTable
-from deploy.local.topology import Layout, composed_cluster
+from deploy.local.topology import Layout, composed_cluster, router_name
 from wire.cluster import ClusterSpec, NodeEntry, RegionEntry, dump_cluster, load_cluster
 
 HTTP_PORT_DEFAULT = 8001
@@ -25,10 +26,6 @@ STOP_TIMEOUT_SECONDS = 10.0
 
 # Everything that a cluster ever writes below its folder, and so all that deleting it removes.
 _WRITTEN = ("cluster.toml", "processes.json", "lock", "nodes", "logs")
-
-
-class LocalClusterError(Exception):
-    """The cluster cannot do what was asked; the message is one line that says what to do."""
 
 
 class LocalCluster:
@@ -170,8 +167,3 @@ class LocalCluster:
         if region.node(name) is None:
             return ["router.main", *cluster, "--region", region.name]
         return ["node.main", *cluster, "--node", name, "--data", str(self.folder / "nodes" / name)]
-
-
-def router_name(region: str) -> str:
-    """Return the process name of a region's router."""
-    return f"{region}-router"

@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from deploy.local.errors import LocalClusterError
 from wire.catalog import Delta, NodeId, PartitionId
 from wire.clock import Clock, SystemClock
 from wire.cluster import ClusterSpec, NodeEntry, RegionEntry, Settings
@@ -60,7 +61,7 @@ class EmbeddedRegion:
             await self._start()
         except (StorageError, ListenError) as error:
             await self.stop()
-            raise _unable(str(error)) from error
+            raise LocalClusterError(str(error)) from error
         except BaseException:
             await self.stop()
             raise
@@ -206,16 +207,9 @@ async def run_embedded(*, port: int, data: Path | None, region: str) -> None:
         stopped = asyncio.ensure_future(stopping.wait())
         await asyncio.wait([failing, stopped], return_when=asyncio.FIRST_COMPLETED)
         if failing.done():
-            raise _unable(f"the region cannot go on: {failing.result()}")
+            raise LocalClusterError(f"the region cannot go on: {failing.result()}")
         for each in (failing, stopped):
             each.cancel()
-
-
-def _unable(why: str) -> Exception:
-    """Return a LocalClusterError, whose module is heavy and needed only now."""
-    from deploy.local.cluster import LocalClusterError
-
-    return LocalClusterError(why)
 
 
 async def _ended(task: "asyncio.Task[None]") -> None:

@@ -64,6 +64,11 @@ def region_names(text: str) -> tuple[str, ...]:
     return names
 
 
+def router_name(region: str) -> str:
+    """Return the process name of a region's router."""
+    return f"{region}-router"
+
+
 def _composed_region(number: int, name: str, nodes: int, http_port: int, ports: Iterator[int]) -> RegionEntry:
     return RegionEntry(
         name=name,

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.cli.admin import ControlRefused
-from deploy.local.cluster import router_name
+from deploy.local.topology import router_name
 from tests.support.cluster import RunningCluster, add_replica, eventually, make_table, running_cluster
 from tests.support.replication_cluster import converged
 from wire.catalog import LinkState

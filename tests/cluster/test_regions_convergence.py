@@ -9,7 +9,7 @@ import pytest
 from deploy.chaos.checkers import lost_puts, wrong_counters
 from deploy.chaos.workload import Workload
 from deploy.cli.admin import ControlRefused
-from deploy.local.cluster import router_name
+from deploy.local.topology import router_name
 from tests.support.cluster import RunningCluster, add_replica, eventually, make_table, reader, running_cluster
 from tests.support.replication_cluster import backlog, converged, dumps, fill, mixed_writes
 from wire.catalog import CATALOG_PARTITION, LinkState

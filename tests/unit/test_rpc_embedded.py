@@ -7,8 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from deploy.local.cluster import LocalClusterError
 from deploy.local.embedded import EmbeddedRegion
+from deploy.local.errors import LocalClusterError
 
 TABLE = {
     "TableName": "tab",

@@ -1,0 +1,5 @@
+"""What a local cluster says when it cannot: apart from what it is made of, so that who only waits for it need not import that."""
+
+
+class LocalClusterError(Exception):
+    """The cluster cannot do what was asked; the message is one line that says what to do."""
