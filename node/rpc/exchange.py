@@ -43,6 +43,25 @@ class StorageService(storage_pb2_grpc.StorageServiceServicer):
         """Serve one router until it leaves."""
         await ExchangeStream(self._node, self._feed).serve(context)
 
+    async def Execute(self, request: storage_pb2.RequestBatch, context: Any) -> storage_pb2.ResponseBatch:
+        """Carry out one batch and answer when all of it is done; what is not readable is answered so."""
+        answered = storage_pb2.ResponseBatch()
+        done = asyncio.Event()
+
+        def answer(request_id: int, outcome: Outcome) -> None:
+            response_to_proto(answered, Response(request_id, outcome))
+            if len(answered.responses) == len(request.requests):
+                done.set()
+
+        for message in request.requests:
+            try:
+                self._node.submit(request_from_proto(message), answer)
+            except UnreadableMessage as error:
+                answer(error.request_id, Failed(ErrorCode.INTERNAL, str(error)))
+        if request.requests:
+            await done.wait()
+        return answered
+
 
 class ExchangeStream:
     """One router's stream. When it ends, outcomes that come later are dropped: nobody is left to tell."""

@@ -14,9 +14,19 @@ ROWS_EXAMINED_MAX = 4_096
 
 
 def read_page(  # whose changes, from where, how many
-    view: View, partition: int, table: int, generation: int, after: int, limit: int, bytes_max: int, latest: int
+    view: View,
+    partition: int,
+    table: int,
+    generation: int,
+    after: int,
+    limit: int,
+    bytes_max: int,
+    since_ms: int,
+    latest: int,
 ) -> Changes:
-    """Return the changes of one table and generation above `after`, in order, within both bounds but at least one.
+    """Return the changes of one table and generation (0 = any) above `after`, in order, within both bounds but at least one.
+
+    Those written before `since_ms` are passed over.
 
     `latest` is the partition's last sequence number in the same view. `oldest` of the answer is the first number from
     which on nothing was trimmed: a reader whose `after` is below `oldest - 1` may have missed changes.
@@ -28,7 +38,7 @@ def read_page(  # whose changes, from where, how many
         if examined >= ROWS_EXAMINED_MAX or len(records) >= limit > 0:
             return Changes(tuple(records), next_after, oldest, latest)
         record = decode_row(table, change_sequence_of(key), row)
-        if record.generation == generation:
+        if generation in (0, record.generation) and record.time_ms >= since_ms:
             bytes_max -= len(row)
             if records and bytes_max < 0:
                 return Changes(tuple(records), next_after, oldest, latest)

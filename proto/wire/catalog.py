@@ -11,7 +11,18 @@ from typing import NewType, Self, TypeVar
 
 import msgspec
 
-from wire.tables import BillingMode, KeySchema, ReplicaStatus, StreamViewType, TableSpec, Throughput
+from wire.tables import (
+    BillingMode,
+    Encryption,
+    IndexSpec,
+    KeySchema,
+    OnDemandMaxima,
+    ReplicaStatus,
+    ResourcePolicy,
+    StreamViewType,
+    TableSpec,
+    Throughput,
+)
 
 PartitionId = NewType("PartitionId", int)  # u32; 0 is the catalog itself
 NodeId = NewType("NodeId", str)  # unique over all regions, e.g. "us-east-1-2"
@@ -139,6 +150,12 @@ class CreateTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     stream_view: StreamViewType | None = None
     deletion_protection: bool = False
     table_class: str = "STANDARD"
+    indexes: tuple[IndexSpec, ...] = ()  # numbers, statuses and generations are the catalog's to give
+    on_demand: OnDemandMaxima = OnDemandMaxima()
+    warm: Throughput = Throughput()
+    encryption: Encryption | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    policy: ResourcePolicy | None = None
     now_ms: int
     table_id: str
 
@@ -153,7 +170,23 @@ class UpdateTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     stream_view: StreamViewType | None = None
     deletion_protection: bool | None = None
     table_class: str | None = None
+    creates_index: IndexSpec | None = None  # as in CreateTable; one creation or deletion of an index per change
+    deletes_index: str | None = None
+    index_settings: tuple["IndexSettings", ...] = ()
+    on_demand: OnDemandMaxima | None = None
+    warm: Throughput | None = None
+    encryption: Encryption | None = None
+    disables_encryption: bool = False
     now_ms: int
+
+
+class IndexSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of one global index to change; None leaves a setting as it is."""
+
+    name: str
+    throughput: Throughput | None = None
+    on_demand: OnDemandMaxima | None = None
+    warm: Throughput | None = None
 
 
 class DeleteTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -238,6 +271,49 @@ class RecordBackfill(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     partition: int
 
 
+class RecordIndexBackfill(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A base partition's leader has copied its share of the table into a global index and fed what came meanwhile.
+
+    The last partition's record makes the index ACTIVE. Idempotent; nothing if that index is not CREATING any more.
+    """
+
+    name: str
+    index: int
+    generation: int
+    partition: int
+
+
+class SetTimeToLive(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Enable or disable time to live on an attribute."""
+
+    name: str
+    attribute: str
+    is_enabled: bool
+    now_ms: int
+
+
+class SetTags(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Add or replace tags of a table, and remove those with the keys named."""
+
+    name: str
+    tags: tuple[tuple[str, str], ...] = ()
+    removes: tuple[str, ...] = ()
+    now_ms: int
+
+
+class SetResourcePolicy(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Attach a policy to a table or its stream, or with None remove it; refused when `expected` is not the present revision.
+
+    `expected` is a revision id, "NO_POLICY" (there must be none) or empty (no matter).
+    """
+
+    name: str
+    is_for_stream: bool
+    policy: ResourcePolicy | None
+    expected: str = ""
+    now_ms: int
+
+
 class FinishTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Move a table on: CREATING or UPDATING to ACTIVE, or, when DELETING, out of the catalog."""
 
@@ -262,6 +338,10 @@ CatalogChange = (
     | SetReplicaStatus
     | ForgetReplica
     | RecordBackfill
+    | RecordIndexBackfill
+    | SetTimeToLive
+    | SetTags
+    | SetResourcePolicy
     | FinishTable
     | SetLink
 )

@@ -95,16 +95,18 @@ class Range(NamedTuple):
     projection: bytes = NO_BYTES
     values: bytes = NO_BYTES
     count_only: bool = False
+    from_table: bool = False  # of a local index: answer with the items themselves, read from the table, not with rows
 
 
 class ReadChanges(NamedTuple):
     """Read change records of a table with a sequence number above `after`; leader only, applied state."""
 
     table: int
-    generation: int  # records of other stream generations are passed over
+    generation: int  # records of other stream generations are passed over; 0 = none are
     after: int
     limit: int
     bytes_max: int
+    since_ms: int = 0  # records written before that are passed over
 
 
 class Change(NamedTuple):
@@ -130,13 +132,49 @@ class Merge(NamedTuple):
     forgets: bool = False
 
 
+class IndexRow(NamedTuple):
+    """One row of a global index set or removed, because of the change with this sequence number in the base partition.
+
+    `key` is what `wire.indexes.row_key` gives, `body` the projected item as JSON, `size` its DynamoDB size; `version` is the item's.
+    """
+
+    sequence: int
+    key: ItemKey
+    removes: bool
+    version: Version
+    size: int
+    body: bytes
+
+
+class FeedIndex(NamedTuple):
+    """Bring rows of a global index to the partition that holds them, from the leader of a base partition.
+
+    Exactly once, in the order of the base partition's changes: the receiving partition keeps, as replicated state per (table, index,
+    source), the sequence number it has come to; rows up to it are passed over, the others applied, and `through` becomes the new
+    one. With `through` = 0 the rows are copies made by a backfill: applied only while nothing was fed from that source yet, so that a
+    late copy cannot bring back what a newer change has removed. The outcome is Merged.
+    """
+
+    table: int
+    index: int  # type: ignore[assignment]  # hides a tuple method nobody calls
+    source: int  # the base partition
+    through: int
+    rows: tuple[IndexRow, ...]
+
+
+class Measure(NamedTuple):
+    """Ask how much of a table and of its indexes a partition holds; any replica answers, from applied state."""
+
+    table: int
+
+
 class ChangeCatalog(NamedTuple):
     """Ask partition 0 for a change (`wire.catalog.encode_change`)."""
 
     payload: bytes
 
 
-Command = Get | Write | Range | ReadChanges | Merge | ChangeCatalog
+Command = Get | Write | Range | ReadChanges | Merge | FeedIndex | Measure | ChangeCatalog
 
 
 class Got(NamedTuple):
@@ -152,6 +190,8 @@ class Written(NamedTuple):
     attributes: bytes
     size_before: int
     size_after: int
+    index_units: tuple[tuple[int, int], ...] = ()  # (index number, write units) of every index the write changes
+    collection_bytes: int = -1  # size of the item collection afterwards, in tables with local indexes; -1 = not counted
 
 
 class ConditionFailed(NamedTuple):
@@ -169,6 +209,7 @@ class Page(NamedTuple):
     scanned_count: int
     scanned_bytes: int
     last: Position | None
+    fetched_units: int = 0  # read units, strongly consistent, of the items fetched for `from_table`
 
 
 class ChangeRecord(NamedTuple):
@@ -208,6 +249,12 @@ class Merged(NamedTuple):
     superseded: int
 
 
+class Measured(NamedTuple):
+    """(index number, rows, their sizes in bytes), the table itself being index 0; what holds nothing is left out."""
+
+    sizes: tuple[tuple[int, int, int], ...]
+
+
 class CatalogDecided(NamedTuple):
     """A committed catalog change (`wire.catalog.Decided.encode`)."""
 
@@ -227,7 +274,7 @@ class Failed(NamedTuple):
     message: str
 
 
-Outcome = Got | Written | ConditionFailed | Page | Changes | Merged | CatalogDecided | NotLeader | Failed
+Outcome = Got | Written | ConditionFailed | Page | Changes | Merged | Measured | CatalogDecided | NotLeader | Failed
 
 
 class Request(NamedTuple):

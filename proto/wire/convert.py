@@ -185,10 +185,14 @@ def _write_read_changes(message: storage_pb2.Request, command: c.ReadChanges) ->
     read.after = command.after
     read.limit = command.limit
     read.bytes_max = command.bytes_max
+    if command.since_ms:
+        read.since_ms = command.since_ms
 
 
 def _read_read_changes(message: item_pb2.ReadChanges) -> c.ReadChanges:
-    return c.ReadChanges(message.table, message.generation, message.after, message.limit, message.bytes_max)
+    return c.ReadChanges(
+        message.table, message.generation, message.after, message.limit, message.bytes_max, message.since_ms
+    )
 
 
 def _write_merge(message: storage_pb2.Request, command: c.Merge) -> None:
@@ -203,6 +207,49 @@ def _write_merge(message: storage_pb2.Request, command: c.Merge) -> None:
 
 def _read_merge(message: item_pb2.Merge) -> c.Merge:
     return c.Merge(message.table, message.source, tuple(map(change_from_proto, message.changes)), message.forgets)
+
+
+def _write_feed_index(message: storage_pb2.Request, command: c.FeedIndex) -> None:
+    feed = message.feed_index
+    feed.table = command.table
+    feed.index = command.index
+    feed.source = command.source
+    feed.through = command.through
+    for row in command.rows:
+        filled = feed.rows.add()
+        filled.sequence = row.sequence
+        filled.partition_key = row.key.partition
+        filled.sort_key = row.key.sort
+        filled.removes = row.removes
+        filled.time = row.version.time
+        filled.region = row.version.region
+        filled.size = row.size
+        filled.body = row.body
+
+
+def _read_feed_index(message: item_pb2.FeedIndex) -> c.FeedIndex:
+    return c.FeedIndex(
+        message.table, message.index, message.source, message.through, tuple(map(_index_row, message.rows))
+    )
+
+
+def _index_row(message: item_pb2.IndexRow) -> c.IndexRow:
+    return c.IndexRow(
+        message.sequence,
+        ItemKey(message.partition_key, message.sort_key),
+        message.removes,
+        Version(message.time, message.region),
+        message.size,
+        message.body,
+    )
+
+
+def _write_measure(message: storage_pb2.Request, command: c.Measure) -> None:
+    message.measure.table = command.table
+
+
+def _read_measure(message: item_pb2.Measure) -> c.Measure:
+    return c.Measure(message.table)
 
 
 def _write_change_catalog(message: storage_pb2.Request, command: c.ChangeCatalog) -> None:
@@ -236,10 +283,20 @@ def _write_written(message: storage_pb2.Response, outcome: c.Written) -> None:
         written.attributes = outcome.attributes
     written.size_before = outcome.size_before
     written.size_after = outcome.size_after
+    for index, units in outcome.index_units:
+        written.index_units.add(index=index, units=units)
+    if outcome.collection_bytes >= 0:
+        written.collection_bytes = outcome.collection_bytes
 
 
 def _read_written(message: item_pb2.Written) -> c.Written:
-    return c.Written(message.attributes, message.size_before, message.size_after)
+    return c.Written(
+        message.attributes,
+        message.size_before,
+        message.size_after,
+        tuple((each.index, each.units) for each in message.index_units),
+        message.collection_bytes if message.HasField("collection_bytes") else -1,
+    )
 
 
 def _write_condition_failed(message: storage_pb2.Response, outcome: c.ConditionFailed) -> None:
@@ -262,11 +319,15 @@ def _write_page(message: storage_pb2.Response, outcome: c.Page) -> None:
     page.scanned_bytes = outcome.scanned_bytes
     if outcome.last is not None:
         _fill_position(page.last, outcome.last)
+    if outcome.fetched_units:
+        page.fetched_units = outcome.fetched_units
 
 
 def _read_page(message: item_pb2.Page) -> c.Page:
     last = _position(message.last) if message.HasField("last") else None
-    return c.Page(tuple(message.items), message.count, message.scanned_count, message.scanned_bytes, last)
+    return c.Page(
+        tuple(message.items), message.count, message.scanned_count, message.scanned_bytes, last, message.fetched_units
+    )
 
 
 def _write_changes(message: storage_pb2.Response, outcome: c.Changes) -> None:
@@ -292,6 +353,16 @@ def _write_merged(message: storage_pb2.Response, outcome: c.Merged) -> None:
 
 def _read_merged(message: item_pb2.Merged) -> c.Merged:
     return c.Merged(message.applied, message.superseded)
+
+
+def _write_measured(message: storage_pb2.Response, outcome: c.Measured) -> None:
+    message.measured.SetInParent()
+    for index, rows, size in outcome.sizes:
+        message.measured.sizes.add(index=index, rows=rows, bytes=size)
+
+
+def _read_measured(message: item_pb2.Measured) -> c.Measured:
+    return c.Measured(tuple((each.index, each.rows, each.bytes) for each in message.sizes))
 
 
 def _write_catalog_decided(message: storage_pb2.Response, outcome: c.CatalogDecided) -> None:
@@ -360,6 +431,8 @@ _command_writers: dict[type, Callable[[storage_pb2.Request, Any], None]] = {
     c.Range: _write_range,
     c.ReadChanges: _write_read_changes,
     c.Merge: _write_merge,
+    c.FeedIndex: _write_feed_index,
+    c.Measure: _write_measure,
     c.ChangeCatalog: _write_change_catalog,
 }
 _command_readers: dict[str, Callable[[Any], c.Command]] = {
@@ -368,6 +441,8 @@ _command_readers: dict[str, Callable[[Any], c.Command]] = {
     "range": _read_range,
     "read_changes": _read_read_changes,
     "merge": _read_merge,
+    "feed_index": _read_feed_index,
+    "measure": _read_measure,
     "change_catalog": _read_change_catalog,
 }
 _outcome_writers: dict[type, Callable[[storage_pb2.Response, Any], None]] = {
@@ -377,6 +452,7 @@ _outcome_writers: dict[type, Callable[[storage_pb2.Response, Any], None]] = {
     c.Page: _write_page,
     c.Changes: _write_changes,
     c.Merged: _write_merged,
+    c.Measured: _write_measured,
     c.CatalogDecided: _write_catalog_decided,
     c.NotLeader: _write_not_leader,
     c.Failed: _write_failed,
@@ -388,6 +464,7 @@ _outcome_readers: dict[str, Callable[[Any], c.Outcome]] = {
     "page": _read_page,
     "changes": _read_changes,
     "merged": _read_merged,
+    "measured": _read_measured,
     "catalog_decided": _read_catalog_decided,
     "not_leader": _read_not_leader,
     "failed": _read_failed,

@@ -50,6 +50,23 @@ class BillingMode(StrEnum):
     PAY_PER_REQUEST = "PAY_PER_REQUEST"
 
 
+class IndexStatus(StrEnum):
+    """AWS's IndexStatus."""
+
+    CREATING = "CREATING"
+    UPDATING = "UPDATING"
+    DELETING = "DELETING"
+    ACTIVE = "ACTIVE"
+
+
+class ProjectionType(StrEnum):
+    """Which attributes an index holds beside the keys of the index and of the table."""
+
+    ALL = "ALL"
+    KEYS_ONLY = "KEYS_ONLY"
+    INCLUDE = "INCLUDE"
+
+
 class KeyAttribute(msgspec.Struct, frozen=True):
     """One key attribute: its name and its scalar type."""
 
@@ -105,6 +122,68 @@ class Throughput(msgspec.Struct, frozen=True):
     write_units: int = 0
 
 
+class OnDemandMaxima(msgspec.Struct, frozen=True):
+    """The most that an on-demand table or index may take, in request units per second; 0 = no maximum."""
+
+    read_units: int = 0
+    write_units: int = 0
+
+
+class IndexSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One secondary index. `number` names it in keys on disk: unique within its table for all time, never 0.
+
+    A local index has the table's partition key and one sort attribute, lives beside its items and changes with them; it is made and
+    dropped with its table. A global one has 1 to 4 partition and 0 to 4 sort attributes, lives where its own partition key
+    puts it, and follows the table's change records. `wire.indexes` says what its rows are.
+    """
+
+    number: int
+    name: str
+    is_local: bool
+    partition: tuple[KeyAttribute, ...]
+    sort: tuple[KeyAttribute, ...] = ()
+    projection: ProjectionType = ProjectionType.ALL
+    non_key_attributes: tuple[str, ...] = ()
+    status: IndexStatus = IndexStatus.ACTIVE
+    generation: int = 0  # catalog version at which it was made
+    # Base partitions whose items have been copied into an index that is CREATING; emptied once ACTIVE.
+    backfilled: tuple[int, ...] = ()
+    throughput: Throughput = Throughput()
+    on_demand: OnDemandMaxima = OnDemandMaxima()
+    warm: Throughput = Throughput()  # zeros = what the billing mode gives
+
+    @property
+    def is_backfilling(self) -> bool:
+        """Whether items written before the index are still being copied into it."""
+        return not self.is_local and self.status is IndexStatus.CREATING
+
+    def names(self) -> tuple[str, ...]:
+        """Return the key attribute names, HASH first."""
+        return tuple(attribute.name for attribute in (*self.partition, *self.sort))
+
+
+class TimeToLive(msgspec.Struct, frozen=True):
+    """Time to live, enabled or once enabled on an attribute; `generation` is the catalog version at which that was last changed."""
+
+    attribute: str
+    is_enabled: bool
+    changed_ms: int
+    generation: int
+
+
+class Encryption(msgspec.Struct, frozen=True):
+    """Encryption at rest with a key of KMS, as it was asked for. Descriptive only: nothing here is encrypted by it."""
+
+    key_arn: str
+
+
+class ResourcePolicy(msgspec.Struct, frozen=True):
+    """A policy document as it was given, and the revision that changes with every change of it."""
+
+    document: str
+    revision_id: str
+
+
 class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One table of this region. `number` names it in keys; `table_id` is the UUID that clients see."""
 
@@ -125,11 +204,35 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     table_class: str = "STANDARD"
     version: int = 0  # catalog version of the last change of this row
     acted_as_source_ms: int = 0  # wall time at which this region's table was last the source of a new replica
+    indexes: tuple[IndexSpec, ...] = ()
+    next_index: int = 1  # the number that the next index gets
+    time_to_live: TimeToLive | None = None
+    on_demand: OnDemandMaxima = OnDemandMaxima()
+    warm: Throughput = Throughput()  # zeros = what the billing mode gives
+    encryption: Encryption | None = None
+    tags: tuple[tuple[str, str], ...] = ()  # by key
+    policy: ResourcePolicy | None = None
+    stream_policy: ResourcePolicy | None = None
+    settles_ms: int = 0  # wall time at which CREATING, UPDATING or DELETING is over, with `aws` timing; 0 = not by time
 
     @property
     def records_changes(self) -> bool:
         """Whether a write to this table must leave a change record."""
-        return bool(self.replicas) or (self.stream is not None and self.stream.is_enabled)
+        return bool(self.replicas) or (self.stream is not None and self.stream.is_enabled) or bool(self.global_indexes)
+
+    @property
+    def local_indexes(self) -> tuple[IndexSpec, ...]:
+        """Return the local secondary indexes."""
+        return tuple(index for index in self.indexes if index.is_local) if self.indexes else ()
+
+    @property
+    def global_indexes(self) -> tuple[IndexSpec, ...]:
+        """Return the global secondary indexes, whatever their status."""
+        return tuple(index for index in self.indexes if not index.is_local) if self.indexes else ()
+
+    def index(self, name: str) -> IndexSpec | None:
+        """Return the index of that name, or None."""
+        return next((index for index in self.indexes if index.name == name), None)
 
     @property
     def keeps_tombstones(self) -> bool:

@@ -165,6 +165,7 @@ class Range(google.protobuf.message.Message):
     PROJECTION_FIELD_NUMBER: builtins.int
     VALUES_FIELD_NUMBER: builtins.int
     COUNT_ONLY_FIELD_NUMBER: builtins.int
+    FROM_TABLE_FIELD_NUMBER: builtins.int
     table: builtins.int
     index: builtins.int
     partition_key: builtins.bytes
@@ -184,6 +185,7 @@ class Range(google.protobuf.message.Message):
     projection: builtins.bytes
     values: builtins.bytes
     count_only: builtins.bool
+    from_table: builtins.bool
     @property
     def start(self) -> global___Position: ...
     def __init__(
@@ -208,9 +210,10 @@ class Range(google.protobuf.message.Message):
         projection: builtins.bytes = ...,
         values: builtins.bytes = ...,
         count_only: builtins.bool = ...,
+        from_table: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_partition_key", b"_partition_key", "_upper", b"_upper", "partition_key", b"partition_key", "start", b"start", "upper", b"upper"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_partition_key", b"_partition_key", "_upper", b"_upper", "bytes_max", b"bytes_max", "consistent", b"consistent", "count_only", b"count_only", "filter", b"filter", "index", b"index", "last_token", b"last_token", "limit", b"limit", "lower", b"lower", "lower_included", b"lower_included", "lower_token", b"lower_token", "partition_key", b"partition_key", "prefix", b"prefix", "projection", b"projection", "reverse", b"reverse", "start", b"start", "table", b"table", "upper", b"upper", "upper_included", b"upper_included", "values", b"values"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_partition_key", b"_partition_key", "_upper", b"_upper", "bytes_max", b"bytes_max", "consistent", b"consistent", "count_only", b"count_only", "filter", b"filter", "from_table", b"from_table", "index", b"index", "last_token", b"last_token", "limit", b"limit", "lower", b"lower", "lower_included", b"lower_included", "lower_token", b"lower_token", "partition_key", b"partition_key", "prefix", b"prefix", "projection", b"projection", "reverse", b"reverse", "start", b"start", "table", b"table", "upper", b"upper", "upper_included", b"upper_included", "values", b"values"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_partition_key", b"_partition_key"]) -> typing.Literal["partition_key"] | None: ...
     @typing.overload
@@ -227,11 +230,13 @@ class ReadChanges(google.protobuf.message.Message):
     AFTER_FIELD_NUMBER: builtins.int
     LIMIT_FIELD_NUMBER: builtins.int
     BYTES_MAX_FIELD_NUMBER: builtins.int
+    SINCE_MS_FIELD_NUMBER: builtins.int
     table: builtins.int
     generation: builtins.int
     after: builtins.int
     limit: builtins.int
     bytes_max: builtins.int
+    since_ms: builtins.int
     def __init__(
         self,
         *,
@@ -240,8 +245,9 @@ class ReadChanges(google.protobuf.message.Message):
         after: builtins.int = ...,
         limit: builtins.int = ...,
         bytes_max: builtins.int = ...,
+        since_ms: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["after", b"after", "bytes_max", b"bytes_max", "generation", b"generation", "limit", b"limit", "table", b"table"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["after", b"after", "bytes_max", b"bytes_max", "generation", b"generation", "limit", b"limit", "since_ms", b"since_ms", "table", b"table"]) -> None: ...
 
 global___ReadChanges = ReadChanges
 
@@ -305,6 +311,85 @@ class Merge(google.protobuf.message.Message):
 global___Merge = Merge
 
 @typing.final
+class IndexRow(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: builtins.int
+    PARTITION_KEY_FIELD_NUMBER: builtins.int
+    SORT_KEY_FIELD_NUMBER: builtins.int
+    REMOVES_FIELD_NUMBER: builtins.int
+    TIME_FIELD_NUMBER: builtins.int
+    REGION_FIELD_NUMBER: builtins.int
+    SIZE_FIELD_NUMBER: builtins.int
+    BODY_FIELD_NUMBER: builtins.int
+    sequence: builtins.int
+    partition_key: builtins.bytes
+    sort_key: builtins.bytes
+    removes: builtins.bool
+    time: builtins.int
+    region: builtins.int
+    size: builtins.int
+    body: builtins.bytes
+    def __init__(
+        self,
+        *,
+        sequence: builtins.int = ...,
+        partition_key: builtins.bytes = ...,
+        sort_key: builtins.bytes = ...,
+        removes: builtins.bool = ...,
+        time: builtins.int = ...,
+        region: builtins.int = ...,
+        size: builtins.int = ...,
+        body: builtins.bytes = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["body", b"body", "partition_key", b"partition_key", "region", b"region", "removes", b"removes", "sequence", b"sequence", "size", b"size", "sort_key", b"sort_key", "time", b"time"]) -> None: ...
+
+global___IndexRow = IndexRow
+
+@typing.final
+class FeedIndex(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: builtins.int
+    INDEX_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    THROUGH_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    table: builtins.int
+    index: builtins.int
+    source: builtins.int
+    through: builtins.int
+    @property
+    def rows(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___IndexRow]: ...
+    def __init__(
+        self,
+        *,
+        table: builtins.int = ...,
+        index: builtins.int = ...,
+        source: builtins.int = ...,
+        through: builtins.int = ...,
+        rows: collections.abc.Iterable[global___IndexRow] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["index", b"index", "rows", b"rows", "source", b"source", "table", b"table", "through", b"through"]) -> None: ...
+
+global___FeedIndex = FeedIndex
+
+@typing.final
+class Measure(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: builtins.int
+    table: builtins.int
+    def __init__(
+        self,
+        *,
+        table: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["table", b"table"]) -> None: ...
+
+global___Measure = Measure
+
+@typing.final
 class ChangeCatalog(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -344,19 +429,46 @@ class Written(google.protobuf.message.Message):
     ATTRIBUTES_FIELD_NUMBER: builtins.int
     SIZE_BEFORE_FIELD_NUMBER: builtins.int
     SIZE_AFTER_FIELD_NUMBER: builtins.int
+    INDEX_UNITS_FIELD_NUMBER: builtins.int
+    COLLECTION_BYTES_FIELD_NUMBER: builtins.int
     attributes: builtins.bytes
     size_before: builtins.int
     size_after: builtins.int
+    collection_bytes: builtins.int
+    @property
+    def index_units(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___IndexUnits]: ...
     def __init__(
         self,
         *,
         attributes: builtins.bytes = ...,
         size_before: builtins.int = ...,
         size_after: builtins.int = ...,
+        index_units: collections.abc.Iterable[global___IndexUnits] | None = ...,
+        collection_bytes: builtins.int | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["attributes", b"attributes", "size_after", b"size_after", "size_before", b"size_before"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_collection_bytes", b"_collection_bytes", "collection_bytes", b"collection_bytes"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_collection_bytes", b"_collection_bytes", "attributes", b"attributes", "collection_bytes", b"collection_bytes", "index_units", b"index_units", "size_after", b"size_after", "size_before", b"size_before"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_collection_bytes", b"_collection_bytes"]) -> typing.Literal["collection_bytes"] | None: ...
 
 global___Written = Written
+
+@typing.final
+class IndexUnits(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: builtins.int
+    UNITS_FIELD_NUMBER: builtins.int
+    index: builtins.int
+    units: builtins.int
+    def __init__(
+        self,
+        *,
+        index: builtins.int = ...,
+        units: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["index", b"index", "units", b"units"]) -> None: ...
+
+global___IndexUnits = IndexUnits
 
 @typing.final
 class ConditionFailed(google.protobuf.message.Message):
@@ -385,9 +497,11 @@ class Page(google.protobuf.message.Message):
     SCANNED_COUNT_FIELD_NUMBER: builtins.int
     SCANNED_BYTES_FIELD_NUMBER: builtins.int
     LAST_FIELD_NUMBER: builtins.int
+    FETCHED_UNITS_FIELD_NUMBER: builtins.int
     count: builtins.int
     scanned_count: builtins.int
     scanned_bytes: builtins.int
+    fetched_units: builtins.int
     @property
     def items(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.bytes]: ...
     @property
@@ -400,9 +514,10 @@ class Page(google.protobuf.message.Message):
         scanned_count: builtins.int = ...,
         scanned_bytes: builtins.int = ...,
         last: global___Position | None = ...,
+        fetched_units: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["last", b"last"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["count", b"count", "items", b"items", "last", b"last", "scanned_bytes", b"scanned_bytes", "scanned_count", b"scanned_count"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["count", b"count", "fetched_units", b"fetched_units", "items", b"items", "last", b"last", "scanned_bytes", b"scanned_bytes", "scanned_count", b"scanned_count"]) -> None: ...
 
 global___Page = Page
 
@@ -496,6 +611,43 @@ class Merged(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["applied", b"applied", "superseded", b"superseded"]) -> None: ...
 
 global___Merged = Merged
+
+@typing.final
+class Measured(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SIZES_FIELD_NUMBER: builtins.int
+    @property
+    def sizes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___IndexSize]: ...
+    def __init__(
+        self,
+        *,
+        sizes: collections.abc.Iterable[global___IndexSize] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["sizes", b"sizes"]) -> None: ...
+
+global___Measured = Measured
+
+@typing.final
+class IndexSize(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    BYTES_FIELD_NUMBER: builtins.int
+    index: builtins.int
+    rows: builtins.int
+    bytes: builtins.int
+    def __init__(
+        self,
+        *,
+        index: builtins.int = ...,
+        rows: builtins.int = ...,
+        bytes: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["bytes", b"bytes", "index", b"index", "rows", b"rows"]) -> None: ...
+
+global___IndexSize = IndexSize
 
 @typing.final
 class CatalogDecided(google.protobuf.message.Message):

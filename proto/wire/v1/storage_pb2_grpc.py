@@ -41,6 +41,11 @@ class StorageServiceStub(object):
                 request_serializer=wire_dot_v1_dot_storage__pb2.RequestBatch.SerializeToString,
                 response_deserializer=wire_dot_v1_dot_storage__pb2.ResponseBatch.FromString,
                 _registered_method=True)
+        self.Execute = channel.unary_unary(
+                '/wire.v1.StorageService/Execute',
+                request_serializer=wire_dot_v1_dot_storage__pb2.RequestBatch.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_storage__pb2.ResponseBatch.FromString,
+                _registered_method=True)
 
 
 class StorageServiceServicer(object):
@@ -54,11 +59,23 @@ class StorageServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Execute(self, request, context):
+        """Node to node, for batches that are large already: index rows on their way to the partition that holds them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StorageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'Exchange': grpc.stream_stream_rpc_method_handler(
                     servicer.Exchange,
+                    request_deserializer=wire_dot_v1_dot_storage__pb2.RequestBatch.FromString,
+                    response_serializer=wire_dot_v1_dot_storage__pb2.ResponseBatch.SerializeToString,
+            ),
+            'Execute': grpc.unary_unary_rpc_method_handler(
+                    servicer.Execute,
                     request_deserializer=wire_dot_v1_dot_storage__pb2.RequestBatch.FromString,
                     response_serializer=wire_dot_v1_dot_storage__pb2.ResponseBatch.SerializeToString,
             ),
@@ -90,6 +107,33 @@ class StorageService(object):
             request_iterator,
             target,
             '/wire.v1.StorageService/Exchange',
+            wire_dot_v1_dot_storage__pb2.RequestBatch.SerializeToString,
+            wire_dot_v1_dot_storage__pb2.ResponseBatch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Execute(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.StorageService/Execute',
             wire_dot_v1_dot_storage__pb2.RequestBatch.SerializeToString,
             wire_dot_v1_dot_storage__pb2.ResponseBatch.FromString,
             options,

@@ -28,6 +28,12 @@ class StorageServiceStub:
         wire.v1.storage_pb2.ResponseBatch,
     ]
 
+    Execute: grpc.UnaryUnaryMultiCallable[
+        wire.v1.storage_pb2.RequestBatch,
+        wire.v1.storage_pb2.ResponseBatch,
+    ]
+    """Node to node, for batches that are large already: index rows on their way to the partition that holds them."""
+
 class StorageServiceAsyncStub:
     """Router to node. One stream per (router, node) carries whatever has queued since the last send. An empty batch asks for a sign of
     life: the node answers with a batch, which may be empty.
@@ -37,6 +43,12 @@ class StorageServiceAsyncStub:
         wire.v1.storage_pb2.RequestBatch,
         wire.v1.storage_pb2.ResponseBatch,
     ]
+
+    Execute: grpc.aio.UnaryUnaryMultiCallable[
+        wire.v1.storage_pb2.RequestBatch,
+        wire.v1.storage_pb2.ResponseBatch,
+    ]
+    """Node to node, for batches that are large already: index rows on their way to the partition that holds them."""
 
 class StorageServiceServicer(metaclass=abc.ABCMeta):
     """Router to node. One stream per (router, node) carries whatever has queued since the last send. An empty batch asks for a sign of
@@ -49,5 +61,13 @@ class StorageServiceServicer(metaclass=abc.ABCMeta):
         request_iterator: _MaybeAsyncIterator[wire.v1.storage_pb2.RequestBatch],
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[wire.v1.storage_pb2.ResponseBatch], collections.abc.AsyncIterator[wire.v1.storage_pb2.ResponseBatch]]: ...
+
+    @abc.abstractmethod
+    def Execute(
+        self,
+        request: wire.v1.storage_pb2.RequestBatch,
+        context: _ServicerContext,
+    ) -> typing.Union[wire.v1.storage_pb2.ResponseBatch, collections.abc.Awaitable[wire.v1.storage_pb2.ResponseBatch]]:
+        """Node to node, for batches that are large already: index rows on their way to the partition that holds them."""
 
 def add_StorageServiceServicer_to_server(servicer: StorageServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
