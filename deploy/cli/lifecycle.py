@@ -89,7 +89,7 @@ def dev(
     data: Annotated[Path | None, typer.Option(help="Keep the data in this folder (default: a temporary one).")] = None,
     region: Annotated[str, typer.Option(help="The region's name.")] = "us-east-1",
 ) -> None:
-    """Run one region in one process, signatures off: for tests and laptops. Ready in about a second; Ctrl-C ends it."""
+    """Run one region in one process, signatures off: for tests and laptops. Ready in well under a second; Ctrl-C ends it."""
     from deploy.local.embedded import run_embedded
 
     try:
