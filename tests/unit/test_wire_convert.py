@@ -65,13 +65,17 @@ ranges = st.builds(
     projection=blobs,
     values=blobs,
     count_only=st.booleans(),
+    from_table=st.booleans(),
 )
+rows = st.builds(c.IndexRow, u64, keys, st.booleans(), versions, u32, blobs)
 commands = st.one_of(
     st.builds(c.Get, u32, keys, st.booleans(), blobs),
     writes,
     ranges,
-    st.builds(c.ReadChanges, u32, u64, u64, u32, u32),
+    st.builds(c.ReadChanges, u32, u64, u64, u32, u32, u64),
     st.builds(c.Merge, u32, st.text(max_size=10), st.lists(changes, max_size=3).map(tuple), st.booleans()),
+    st.builds(c.FeedIndex, u32, u32, u32, u64, st.lists(rows, max_size=3).map(tuple)),
+    st.builds(c.Measure, u32),
     st.builds(c.ChangeCatalog, blobs),
 )
 records = st.builds(c.ChangeRecord, u64, u32, u64, u32, keys, versions, blobs, blobs, u32, u32, u64)
@@ -79,11 +83,14 @@ items = st.lists(blobs, max_size=3).map(tuple)
 outcomes = st.one_of(
     st.builds(c.Got, bodies, st.integers(1, 1 << 30)),
     st.just(c.Got(b"", 0)),
-    st.builds(c.Written, blobs, u32, u32),
+    st.builds(
+        c.Written, blobs, u32, u32, st.lists(st.tuples(u32, u32), max_size=3).map(tuple), st.integers(-1, (1 << 64) - 1)
+    ),
     st.builds(c.ConditionFailed, blobs, u32),
-    st.builds(c.Page, items, u32, u32, u64, st.none() | positions),
+    st.builds(c.Page, items, u32, u32, u64, st.none() | positions, u32),
     st.builds(c.Changes, st.lists(records, max_size=3).map(tuple), u64, u64, u64),
     st.builds(c.Merged, u32, u32),
+    st.builds(c.Measured, st.lists(st.tuples(u32, u64, u64), max_size=3).map(tuple)),
     st.builds(c.CatalogDecided, blobs),
     st.builds(c.NotLeader, st.text(max_size=10)),
     st.builds(c.Failed, st.sampled_from(ErrorCode), st.text(max_size=20)),
