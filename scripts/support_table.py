@@ -13,16 +13,21 @@ END = "<!-- end of support table -->"
 def table() -> str:
     """Return the table as Markdown: a row per service and state, operations in alphabetical order."""
     from router.operations.model import ServiceModel
-    from router.operations.registry import support_table
+    from router.operations.registry import Support, support_table
 
     rows = support_table(ServiceModel.load())
     lines = ["| service | | operations |", "|---|---|---|"]
     for service in dict.fromkeys(row.service for row in rows):
-        for supported, word in ((True, "supported"), (False, "not yet")):
-            names = sorted(row.operation for row in rows if row.service == service and row.supported is supported)
+        for support in Support:
+            names = [row.operation for row in rows if row.service == service and row.support is support]
             if names:
-                lines.append(f"| `{service}` | {word} ({len(names)}) | {', '.join(names)} |")
-    lines += ["", "An operation that is not there yet answers `UnknownOperationException`.", ""]
+                lines.append(f"| `{service}` | {support.value} ({len(names)}) | {', '.join(names)} |")
+    lines += [
+        "",
+        "An operation that is not available yet checks its input as AWS does, then answers `UnsupportedOperationException`",
+        "(HTTP 400, which no SDK retries) with a text that names it; one that is missing answers `UnknownOperationException`.",
+        "",
+    ]
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ The one place that names them all; the README's table of what is supported is ma
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from router.operations import delete_item, put_item, update_item
@@ -26,6 +27,7 @@ from router.operations.iterators import ShardIterators
 from router.operations.list_streams import ListStreams
 from router.operations.list_tables import ListTables
 from router.operations.model import ServiceModel
+from router.operations.one_function import Answer, Answered, Check, NotAvailable
 from router.operations.query import Query
 from router.operations.scan import Scan
 from router.operations.store import Store
@@ -48,50 +50,81 @@ class Surroundings:
         return ShardIterators(self.cluster_id, self.clock)
 
 
+class Support(Enum):
+    """How far an operation goes; the value is how the README says it."""
+
+    SUPPORTED = "supported"
+    NOT_AVAILABLE = "checked, then refused: not available yet"
+    MISSING = "missing"
+
+
 class SupportRow(NamedTuple):
-    """One operation of AWS's model, and whether it is answered here."""
+    """One operation of AWS's model, and how far it goes here."""
 
     service: str
     operation: str
-    supported: bool
+    support: Support
 
 
-_BUILDERS: Final[dict[str, Callable[[Surroundings], Operation]]] = {
-    "BatchGetItem": lambda parts: BatchGetItem(parts.store),
-    "BatchWriteItem": lambda parts: BatchWriteItem(parts.store),
+_Builders = dict[str, Callable[[Surroundings], Operation]]
+
+# One line per operation, by area.
+_TABLES: Final[_Builders] = {
     "CreateTable": lambda parts: CreateTable(parts.store, parts.clock, parts.randomness),
-    "DeleteItem": lambda parts: ItemWrite(parts.store, delete_item.parse),
     "DeleteTable": lambda parts: DeleteTable(parts.store, parts.clock),
     "DescribeEndpoints": lambda parts: DescribeEndpoints(),
     "DescribeLimits": lambda parts: DescribeLimits(),
-    "DescribeStream": lambda parts: DescribeStream(parts.store),
     "DescribeTable": lambda parts: DescribeTable(parts.store),
-    "GetItem": lambda parts: GetItem(parts.store),
-    "GetRecords": lambda parts: GetRecords(parts.store, parts.clock, parts.iterators()),
-    "GetShardIterator": lambda parts: GetShardIterator(parts.store, parts.clock, parts.iterators()),
-    "ListStreams": lambda parts: ListStreams(parts.store),
     "ListTables": lambda parts: ListTables(parts.store),
+    "UpdateTable": lambda parts: UpdateTable(parts.store, parts.clock, parts.randomness),
+}
+_ITEMS: Final[_Builders] = {
+    "BatchGetItem": lambda parts: BatchGetItem(parts.store),
+    "BatchWriteItem": lambda parts: BatchWriteItem(parts.store),
+    "DeleteItem": lambda parts: ItemWrite(parts.store, delete_item.parse),
+    "GetItem": lambda parts: GetItem(parts.store),
     "PutItem": lambda parts: ItemWrite(parts.store, put_item.parse),
     "Query": lambda parts: Query(parts.store),
     "Scan": lambda parts: Scan(parts.store),
     "UpdateItem": lambda parts: ItemWrite(parts.store, update_item.parse),
-    "UpdateTable": lambda parts: UpdateTable(parts.store, parts.clock, parts.randomness),
 }
-_STREAMS_OPERATIONS: Final = frozenset({"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"})
+_STREAMS: Final[_Builders] = {
+    "DescribeStream": lambda parts: DescribeStream(parts.store),
+    "GetRecords": lambda parts: GetRecords(parts.store, parts.clock, parts.iterators()),
+    "GetShardIterator": lambda parts: GetShardIterator(parts.store, parts.clock, parts.iterators()),
+    "ListStreams": lambda parts: ListStreams(parts.store),
+}
+_BUILDERS: Final[_Builders] = {**_TABLES, **_ITEMS, **_STREAMS}
+
+# What is one function each: answered from the catalog, or checked and then refused.
+_ANSWERS: Final[dict[str, Answer]] = {}
+_CHECKS: Final[dict[str, Check]] = {}
 
 
 def build_operations(surroundings: Surroundings, model: ServiceModel) -> OperationRegistry:
     """Return every operation by name, each behind the model's validation."""
-    return {name: _Validated(name, build(surroundings), model) for name, build in _BUILDERS.items()}
+    store = surroundings.store
+    operations: dict[str, Operation] = {
+        **{name: build(surroundings) for name, build in _BUILDERS.items()},
+        **{name: Answered(store, answer) for name, answer in _ANSWERS.items()},
+        **{name: NotAvailable(store, name, check) for name, check in _CHECKS.items()},
+    }
+    return {name: _Validated(name, operation, model) for name, operation in operations.items()}
 
 
 def support_table(model: ServiceModel) -> tuple[SupportRow, ...]:
     """Return a row for every operation of AWS's model, by service and name."""
     rows = (
-        SupportRow("dynamodbstreams" if name in _STREAMS_OPERATIONS else "dynamodb", name, name in _BUILDERS)
+        SupportRow("dynamodbstreams" if name in _STREAMS else "dynamodb", name, _support(name))
         for name in model.operations
     )
-    return tuple(sorted(rows))
+    return tuple(sorted(rows, key=lambda row: (row.service, row.operation)))
+
+
+def _support(name: str) -> Support:
+    if name in _BUILDERS or name in _ANSWERS:
+        return Support.SUPPORTED
+    return Support.NOT_AVAILABLE if name in _CHECKS else Support.MISSING
 
 
 class _Validated:

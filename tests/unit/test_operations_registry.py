@@ -1,6 +1,6 @@
 """The list of operations: complete, honest, and the source of the README's table."""
 
-from router.operations.registry import support_table
+from router.operations.registry import Support, support_table
 from tests.support.store_fake import MODEL, Api, FakeStore
 from wire.errors import ErrorCode
 
@@ -9,7 +9,7 @@ from wire.errors import ErrorCode
 def test_the_support_table_is_complete() -> None:
     rows = support_table(MODEL)
     assert sorted(row.operation for row in rows) == sorted(MODEL.operations)
-    supported = {row.operation for row in rows if row.supported}
+    supported = {row.operation for row in rows if row.support is Support.SUPPORTED}
     assert {"PutItem", "Query", "GetRecords", "UpdateTable"} <= supported
     assert "TransactWriteItems" not in supported
     assert {row.operation for row in rows if row.service == "dynamodbstreams"} == {
