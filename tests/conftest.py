@@ -1,5 +1,7 @@
 """Options of the whole test run."""
 
+import os
+
 import pytest
 
 
@@ -14,5 +16,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--endpoint", help="URL of the endpoint that the conformance tests talk to; none: an embedded region"
     )
     parser.addoption("--region", default="us-east-1", help="region of that endpoint")
-    parser.addoption("--access-key", default="local", help="access key id for that endpoint")
-    parser.addoption("--secret-key", default="local", help="secret access key for that endpoint")
+    # As the AWS CLI does, and `globetable env` sets them.
+    for option, variable in (("--access-key", "AWS_ACCESS_KEY_ID"), ("--secret-key", "AWS_SECRET_ACCESS_KEY")):
+        parser.addoption(option, default=os.environ.get(variable, "local"), help=f"for that endpoint; else ${variable}")
