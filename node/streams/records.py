@@ -16,7 +16,8 @@ from node.storage.sealed import SEAL_BYTES, sealed, unsealed
 from wire.commands import ChangeRecord
 
 HEAD = struct.Struct(">QQBBI")
-_TIME = struct.Struct(">Q")
+_NUMBER = struct.Struct(">Q")
+_GENERATION_START = SEAL_BYTES
 _TIME_START = SEAL_BYTES + 8
 
 
@@ -81,7 +82,13 @@ def decode_row(table: int, sequence: int, row: bytes) -> ChangeRecord:
     )
 
 
+def generation_of(row: bytes) -> int:
+    """Return the stream generation that the change in a row belongs to, without checking the row."""
+    generation: int = _NUMBER.unpack_from(row, _GENERATION_START)[0]
+    return generation
+
+
 def time_ms_of(row: bytes) -> int:
     """Return when the change in a row was written here, without checking the row."""
-    time_ms: int = _TIME.unpack_from(row, _TIME_START)[0]
+    time_ms: int = _NUMBER.unpack_from(row, _TIME_START)[0]
     return time_ms

@@ -107,6 +107,7 @@ class ReadChanges(NamedTuple):
     limit: int
     bytes_max: int
     since_ms: int = 0  # records written before that are passed over
+    bounds: bool = False  # say also where the generation begins and ends
 
 
 class Change(NamedTuple):
@@ -234,12 +235,19 @@ class ChangeRecord(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """Change records in order. `next_after` continues; `latest` is the partition's last sequence number, `oldest` the first kept."""
+    """Change records in order. `next_after` continues; `latest` is the partition's last sequence number, `oldest` the first kept.
+
+    With `bounds`, the records that are kept of the generation have numbers from `starting` to `ending`; none has any when `ending` is
+    below `starting`. `is_closed` says that none will follow: this leader gives no new record that generation.
+    """
 
     records: tuple[ChangeRecord, ...]
     next_after: int
     oldest: int
     latest: int
+    starting: int = 0
+    ending: int = 0
+    is_closed: bool = False
 
 
 class Merged(NamedTuple):

@@ -187,11 +187,19 @@ def _write_read_changes(message: storage_pb2.Request, command: c.ReadChanges) ->
     read.bytes_max = command.bytes_max
     if command.since_ms:
         read.since_ms = command.since_ms
+    if command.bounds:
+        read.bounds = True
 
 
 def _read_read_changes(message: item_pb2.ReadChanges) -> c.ReadChanges:
     return c.ReadChanges(
-        message.table, message.generation, message.after, message.limit, message.bytes_max, message.since_ms
+        message.table,
+        message.generation,
+        message.after,
+        message.limit,
+        message.bytes_max,
+        message.since_ms,
+        message.bounds,
     )
 
 
@@ -336,13 +344,24 @@ def _write_changes(message: storage_pb2.Response, outcome: c.Changes) -> None:
     changes.next_after = outcome.next_after
     changes.oldest = outcome.oldest
     changes.latest = outcome.latest
+    changes.starting = outcome.starting
+    changes.ending = outcome.ending
+    changes.is_closed = outcome.is_closed
     for record in outcome.records:
         _fill_record(changes.records.add(), record)
 
 
 def _read_changes(message: item_pb2.Changes) -> c.Changes:
     records = tuple(map(_record, message.records))
-    return c.Changes(records, message.next_after, message.oldest, message.latest)
+    return c.Changes(
+        records,
+        message.next_after,
+        message.oldest,
+        message.latest,
+        message.starting,
+        message.ending,
+        message.is_closed,
+    )
 
 
 def _write_merged(message: storage_pb2.Response, outcome: c.Merged) -> None:

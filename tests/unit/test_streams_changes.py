@@ -33,7 +33,7 @@ def engine_with(rows: dict[tuple[int, int], bytes]) -> MemoryEngine:
 
 def page(engine: MemoryEngine, after: int, *, limit: int = 10, bytes_max: int = 1 << 20, latest: int = 9) -> Changes:
     with engine.snapshot() as view:
-        return read_page(view, 1, 4, 7, after, limit, bytes_max, 0, latest)
+        return read_page(view, 1, 4, 7, after, limit, bytes_max, 0, False, latest)
 
 
 # A stream reader must get back exactly what the write said, with the origin that the version names.
