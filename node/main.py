@@ -121,6 +121,7 @@ def _node_settings(settings: Settings) -> NodeSettings:
         max_clock_skew_ms=settings.max_clock_skew_ms,
         log_entries_kept=settings.log_entries_kept,
         stream_retention_seconds=settings.stream_retention_seconds,
+        item_collection_bytes_max=settings.item_collection_bytes_max,
     )
 
 

@@ -37,7 +37,7 @@ from node.storage.engine import View
 from node.storage.errors import StorageError
 from wire import commands
 from wire.catalog import NodeId, Placement
-from wire.commands import ChangeCatalog, Failed, Get, Outcome, Range, ReadChanges, Request
+from wire.commands import ChangeCatalog, Failed, Get, Measure, Outcome, Range, ReadChanges, Request
 from wire.errors import ErrorCode
 
 _OVERLOADED = Failed(ErrorCode.OVERLOADED, "too many requests wait for this partition")
@@ -160,7 +160,7 @@ class PartitionCore:
             return
         deadline = self._monotonic() + request.timeout_ms / 1_000
         waiting = Waiting(request.id, done, deadline, command)
-        if isinstance(command, (Get, Range)) and not command.consistent:
+        if isinstance(command, Measure) or (isinstance(command, (Get, Range)) and not command.consistent):
             done(request.id, _INSTALLING if self.is_installing else self._look(command))
         elif not self._is_ready:
             done(request.id, self._unready())
@@ -371,7 +371,7 @@ class PartitionCore:
 
     # Reading.
 
-    def _look(self, command: Get | Range | ReadChanges) -> Outcome:
+    def _look(self, command: Get | Range | ReadChanges | Measure) -> Outcome:
         """Read the state that is committed as far as this replica knows, for a page: applied."""
         assert self._items is not None, "only partitions of items are read"
         try:

@@ -6,15 +6,17 @@ Layouts, big endian; a record is a stored record of `node.storage.records`, a ch
     STORE, REMOVE                   operation u8 | table u32 | record
     STORE_LOGGED, REMOVE_LOGGED     operation u8 | table u32 | change
     SEVERAL                         operation u8 | (length u32 | effect)...
+    STORE_ROW, REMOVE_ROW           operation u8 | table u32 | index u16 | record
 
-The record of a REMOVE is a tombstone that only names key and version: what is stored under the key goes away. Knows how
-effects are written; refuses to know why.
+The record of a REMOVE is a tombstone that only names key and version: what is stored under the key goes away. A row is a record
+of an index. Knows how effects are written; refuses to know why.
 """
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 
+from node.partition.sizes import SizeChanges
 from node.storage.engine import Space, Transaction
 from node.storage.items import remove, store
 from node.storage.layout import change_key
@@ -23,8 +25,10 @@ from node.streams.records import encode_row, record_start
 from wire.keys import key_hash
 
 _HEAD = struct.Struct(">BI")
+_ROW_HEAD = struct.Struct(">BIH")
 _LENGTH = struct.Struct(">I")
-_TABLE_INDEX = 0
+_TABLE = 0
+"""The index number of the table itself."""
 
 
 class Operation(IntEnum):
@@ -35,10 +39,13 @@ class Operation(IntEnum):
     STORE_LOGGED = 3
     REMOVE_LOGGED = 4
     SEVERAL = 5
+    STORE_ROW = 6
+    REMOVE_ROW = 7
 
 
 _LOGGED = frozenset({Operation.STORE_LOGGED, Operation.REMOVE_LOGGED})
 _STORING = frozenset({Operation.STORE, Operation.STORE_LOGGED})
+_ROWS = frozenset({Operation.STORE_ROW, Operation.REMOVE_ROW})
 
 
 def plain_effect(table: int, record: bytes, *, removes: bool) -> bytes:
@@ -51,6 +58,11 @@ def logged_effect(table: int, change: bytes, *, removes: bool) -> bytes:
     return _HEAD.pack(Operation.REMOVE_LOGGED if removes else Operation.STORE_LOGGED, table) + change
 
 
+def row_effect(table: int, index: int, record: bytes, *, removes: bool) -> bytes:
+    """Return the effect that stores a row of an index, or removes its key."""
+    return _ROW_HEAD.pack(Operation.REMOVE_ROW if removes else Operation.STORE_ROW, table, index) + record
+
+
 def combined_effect(effects: Sequence[bytes]) -> bytes:
     """Return one effect that is several in order."""
     if len(effects) == 1:
@@ -58,12 +70,17 @@ def combined_effect(effects: Sequence[bytes]) -> bytes:
     return bytes((Operation.SEVERAL,)) + b"".join(_LENGTH.pack(len(effect)) + effect for effect in effects)
 
 
-def apply_effect(effect: bytes, partition: int, sequence: int, transaction: Transaction) -> int:
+def apply_effect(  # what, where, and what it adds to
+    effect: bytes, partition: int, sequence: int, transaction: Transaction, sizes: SizeChanges
+) -> int:
     """Write an effect; return the last change sequence number in use, `sequence` being the last one before."""
     operation = effect[0]
     if operation == Operation.SEVERAL:
         for part in _parts(effect):
-            sequence = apply_effect(part, partition, sequence, transaction)
+            sequence = apply_effect(part, partition, sequence, transaction, sizes)
+        return sequence
+    if operation in _ROWS:
+        _apply_row(effect, transaction, sizes)
         return sequence
     _, table = _HEAD.unpack_from(effect)
     start = _HEAD.size
@@ -75,10 +92,20 @@ def apply_effect(effect: bytes, partition: int, sequence: int, transaction: Tran
     record = effect[start:]
     key = key_in(record)
     if operation in _STORING:
-        store(transaction, table, _TABLE_INDEX, key, key_hash(key.partition), record)
+        sizes.stored(table, _TABLE, record, store(transaction, table, _TABLE, key, key_hash(key.partition), record))
     else:
-        remove(transaction, table, _TABLE_INDEX, key, key_hash(key.partition))
+        sizes.removed(table, _TABLE, remove(transaction, table, _TABLE, key, key_hash(key.partition)))
     return sequence
+
+
+def _apply_row(effect: bytes, transaction: Transaction, sizes: SizeChanges) -> None:
+    operation, table, index = _ROW_HEAD.unpack_from(effect)
+    record = effect[_ROW_HEAD.size :]
+    key = key_in(record)
+    if operation == Operation.STORE_ROW:
+        sizes.stored(table, index, record, store(transaction, table, index, key, key_hash(key.partition), record))
+    else:
+        sizes.removed(table, index, remove(transaction, table, index, key, key_hash(key.partition)))
 
 
 def logged_tables(effects: Iterable[bytes]) -> set[int]:

@@ -7,11 +7,13 @@ decided (`writes`, `merges`).
 from collections.abc import Callable, Mapping, Sequence
 
 from node.partition.effects import apply_effect
+from node.partition.item_collections import NOT_COUNTED, ItemCollections
 from node.partition.machine import Evaluation
 from node.partition.merges import MergeRules, decide_merge
 from node.partition.overlay import Overlay
 from node.partition.reads import got, read_range
-from node.partition.rows import read_progress
+from node.partition.rows import read_progress, read_sizes
+from node.partition.sizes import SizeChanges
 from node.partition.writes import decide_write, removed_or_kept
 from node.storage.engine import Transaction, View
 from node.storage.errors import DamagedRecord, StorageError
@@ -19,9 +21,10 @@ from node.storage.items import find
 from node.storage.records import Record
 from node.streams.pages import read_page
 from wire.catalog import Placement
-from wire.commands import Command, Failed, Get, Merge, Outcome, Range, ReadChanges, Write
+from wire.commands import Command, Failed, Get, Measure, Measured, Merge, Outcome, Range, ReadChanges, Write
 from wire.errors import ErrorCode, StoreError
 from wire.keys import ItemKey, TokenRange, key_hash
+from wire.limits import ITEM_COLLECTION_BYTES_MAX
 from wire.tables import TableSpec
 
 Tables = Callable[[], Mapping[int, TableSpec]]
@@ -38,11 +41,14 @@ def storage_failure(error: StorageError) -> Failed:
 class ItemMachine:
     """Evaluate writes and merges, and apply them. `tables` returns the tables of the node's present catalog view."""
 
-    def __init__(self, partition: int, tables: Tables, rules: MergeRules) -> None:
+    def __init__(
+        self, partition: int, tables: Tables, rules: MergeRules, collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX
+    ) -> None:
         self._partition = partition
         self._tables = tables
         self._rules = rules
-        self._overlay = Overlay()
+        self._collection_bytes_max = collection_bytes_max
+        self._begin()
 
     @property
     def pending_count(self) -> int:
@@ -65,21 +71,29 @@ class ItemMachine:
     def apply(self, effects: Sequence[bytes], sequence: int, transaction: Transaction) -> int:
         """Write effects in order, on the writer's thread; return the last sequence number in use."""
         partition = self._partition
+        sizes = SizeChanges()
         for effect in effects:
-            sequence = apply_effect(effect, partition, sequence, transaction)
+            sequence = apply_effect(effect, partition, sequence, transaction, sizes)
+        sizes.write(partition, transaction)
         return sequence
 
     def applied(self, effects: Sequence[bytes], index: int) -> None:
         """Leave what is on disk now to the engine."""
         self._overlay.applied(index)
+        self._collections.applied(index)
 
     def discard(self, index: int) -> None:
         """Forget what was evaluated for entries from `index` on."""
         self._overlay.discard(index)
+        self._collections.discard(index)
 
     def restored(self, view: View) -> None:
         """Begin from applied state, with nothing pending."""
+        self._begin()
+
+    def _begin(self) -> None:
         self._overlay = Overlay()
+        self._collections = ItemCollections(self._collection_bytes_max)
 
     def committed(self, table: int, key: ItemKey, view: View, commit: int) -> Record | None:
         """Return an item's newest state by an entry up to `commit`, a tombstone included. Raises StorageError."""
@@ -88,17 +102,22 @@ class ItemMachine:
             return pending.record
         return find(view, table, 0, key, key_hash(key.partition))
 
-    def read(self, command: Get | Range | ReadChanges, view: View, commit: int, placement: Placement) -> Outcome:
+    def read(
+        self, command: Get | Range | ReadChanges | Measure, view: View, commit: int, placement: Placement
+    ) -> Outcome:
         """Return what a read sees: one item with entries up to `commit`, many of the applied state.
 
         Raises StorageError.
         """
-        if command.table not in self._tables():
+        table = self._tables().get(command.table)
+        if table is None:
             return TABLE_UNKNOWN
         if isinstance(command, Get):
             return got(command, self.committed(command.table, command.key, view, commit))
         if isinstance(command, Range):
-            return read_range(command, view, TokenRange(placement.lower, placement.upper))
+            return read_range(command, view, TokenRange(placement.lower, placement.upper), table)
+        if isinstance(command, Measure):
+            return self._measured(table, view)
         latest = read_progress(view, self._partition).sequence
         return read_page(view, self._partition, *command, latest)
 
@@ -110,6 +129,12 @@ class ItemMachine:
         """Return the last entry that changed a table and may not be applied yet; 0 = none."""
         return self._overlay.last_index(table)
 
+    def _measured(self, table: TableSpec, view: View) -> Measured:
+        """Return the counts of a table and of the indexes it still has."""
+        numbers = {0, *(index.number for index in table.indexes)}
+        sizes = read_sizes(view, self._partition, table.number)
+        return Measured(tuple((index, *sizes[index]) for index in sorted(sizes) if index in numbers))
+
     def _evaluate_write(self, command: Write, table: TableSpec, view: View, index: int) -> Evaluation:
         key = command.key
         pending = self._overlay.newest(command.table, key)
@@ -117,34 +142,69 @@ class ItemMachine:
             rests_on, stored = pending
         else:
             rests_on, stored = 0, find(view, command.table, 0, key, key_hash(key.partition))
+        collection = NOT_COUNTED
+        if table.indexes and table.local_indexes:
+            counted_at, collection = self._collections.newest(view, table.number, key.partition)
+            rests_on = max(rests_on, counted_at)
         try:
-            decision = decide_write(command, table, stored, self._rules.clock)
+            decision = decide_write(command, table, stored, self._rules.clock, collection)
         except StoreError as error:
             return Evaluation(b"", Failed(error.code, error.message), rests_on)
         if decision.record is not None:
             self._remember(table, key, decision.record, index)
+            if decision.collection_size >= 0:
+                self._collections.add(table.number, key.partition, index, decision.collection_size)
         return Evaluation(decision.effect, decision.outcome, rests_on)
 
     def _evaluate_merge(self, command: Merge, table: TableSpec, view: View, index: int) -> Evaluation:
-        rests_on = 0
-        # Kept apart until the whole merge is decided: a read that fails in the middle must leave nothing pending.
-        fresh: dict[ItemKey, Record | None] = {}
-
-        def find_newest(key: ItemKey) -> Record | None:
-            nonlocal rests_on
-            if key in fresh:
-                return fresh[key]
-            pending = self._overlay.newest(command.table, key)
-            if pending is None:
-                return find(view, command.table, 0, key, key_hash(key.partition))
-            rests_on = max(rests_on, pending.entry_index)
-            return pending.record
-
-        effect, outcome = decide_merge(command, table, find_newest, fresh.__setitem__, self._rules)
-        for key, record in fresh.items():
+        state = _MergeState(table, self._overlay, self._collections, view)
+        effect, outcome = decide_merge(command, table, state, self._rules)
+        for key, record in state.records.items():
             self._remember(table, key, record, index)
-        return Evaluation(effect, outcome, rests_on)
+        for partition, size in state.collections.items():
+            self._collections.add(table.number, partition, index, size)
+        return Evaluation(effect, outcome, state.rests_on)
 
     def _remember(self, table: TableSpec, key: ItemKey, record: Record | None, index: int) -> None:
         kept = None if record is None else removed_or_kept(table, record)
         self._overlay.add(table.number, key, index, kept)
+
+
+class _MergeState:
+    """The state that one merge is decided on.
+
+    Kept apart until the whole merge is decided: a read that fails in the middle must leave nothing pending.
+    """
+
+    def __init__(self, table: TableSpec, overlay: Overlay, collections: ItemCollections, view: View) -> None:
+        self.records: dict[ItemKey, Record | None] = {}
+        self.collections: dict[bytes, int] = {}
+        self.rests_on = 0
+        self._table = table.number
+        self._counts_collections = bool(table.local_indexes)
+        self._overlay = overlay
+        self._collections = collections
+        self._view = view
+
+    def find(self, key: ItemKey) -> Record | None:
+        if key in self.records:
+            return self.records[key]
+        pending = self._overlay.newest(self._table, key)
+        if pending is None:
+            return find(self._view, self._table, 0, key, key_hash(key.partition))
+        self.rests_on = max(self.rests_on, pending.entry_index)
+        return pending.record
+
+    def remember(self, key: ItemKey, record: Record | None) -> None:
+        self.records[key] = record
+
+    def collection_size(self, partition: bytes) -> int:
+        if not self._counts_collections:
+            return -1
+        if partition not in self.collections:
+            _, collection = self._collections.newest(self._view, self._table, partition)
+            return collection.size
+        return self.collections[partition]
+
+    def remember_collection(self, partition: bytes, size: int) -> None:
+        self.collections[partition] = size

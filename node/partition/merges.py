@@ -4,10 +4,11 @@ Pure. Knows the rule and what it leaves in the change log; refuses to know who s
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from node.items.merging import wins
 from node.partition.effects import combined_effect, plain_effect
+from node.partition.index_effects import with_indexes
 from node.partition.writes import effect_of, version_of
 from node.storage.records import Record, encode_record
 from node.streams.records import ChangeFlag
@@ -17,14 +18,32 @@ from wire.keys import ItemKey
 from wire.tables import TableSpec
 from wire.versions import HybridClock, Version
 
-FindNewest = Callable[[ItemKey], Record | None]
-Remember = Callable[[ItemKey, Record | None], None]
 Superseded = Callable[[int, ItemKey, Version, Version], None]
 """Told of a write that lost: table, key, the winning version, the losing one."""
 
 
 def forget_superseded(_table: int, _key: ItemKey, _winning: Version, _losing: Version) -> None:
     """Keep no journal."""
+
+
+class Merging(Protocol):
+    """The state that a merge is decided on: what its own changes have come to so far, over the newest."""
+
+    def find(self, key: ItemKey) -> Record | None:
+        """Return the newest state of an item, or None. Raises StorageError."""
+        ...
+
+    def remember(self, key: ItemKey, record: Record | None) -> None:
+        """Take the state of an item after a change."""
+        ...
+
+    def collection_size(self, partition: bytes) -> int:
+        """Return the newest size of an item collection; -1 where none is counted. Raises StorageError."""
+        ...
+
+    def remember_collection(self, partition: bytes, size: int) -> None:
+        """Take the size of an item collection after a change."""
+        ...
 
 
 class MergeRules(NamedTuple):
@@ -37,16 +56,14 @@ class MergeRules(NamedTuple):
     superseded: Superseded = forget_superseded
 
 
-def decide_merge(  # what, on which state, by which rules
-    command: Merge, table: TableSpec, find: FindNewest, remember: Remember, rules: MergeRules
-) -> tuple[bytes, Outcome]:
-    """Decide a batch in order; `find` gives the newest state of a key and `remember` takes the one after a change.
+def decide_merge(command: Merge, table: TableSpec, state: Merging, rules: MergeRules) -> tuple[bytes, Outcome]:
+    """Decide a batch in order.
 
     A region that is no member any more is refused. A version too far ahead of this node's clock holds the whole batch
     back: believing it would drag every later version of this region along.
     """
     if command.forgets:
-        return _decide_forgetting(command, table, find, remember, rules)
+        return _decide_forgetting(command, table, state, rules)
     if table.replica(command.source) is None:
         # The gateway asks this too, but its view may be older than the leader's.
         return b"", _stranger(command.source)
@@ -59,22 +76,35 @@ def decide_merge(  # what, on which state, by which rules
     time_ms = rules.now_ms()
     for change in command.changes:
         rules.clock.observe(change.version)
-        stored = find(change.key)
+        stored = state.find(change.key)
         if wins(change.version, version_of(stored)):
             if stored is not None and stored.version.region == rules.region:
                 rules.superseded(table.number, change.key, change.version, stored.version)
             record = Record(change.key, change.version, change.size, change.tombstone, change.body)
-            effects.append(effect_of(table, stored, record, _encoded(change), time_ms, ChangeFlag.REPLICATED))
-            remember(change.key, record)
+            effect = effect_of(table, stored, record, _encoded(change), time_ms, ChangeFlag.REPLICATED)
+            effects.append(_with_indexes(table, stored, record, effect, state) if table.indexes else effect)
+            state.remember(change.key, record)
         elif stored is not None and stored.version != change.version:
             superseded += 1
             rules.superseded(table.number, change.key, stored.version, change.version)
     return combined_effect(effects) if effects else b"", Merged(len(effects), superseded)
 
 
-def _decide_forgetting(
-    command: Merge, table: TableSpec, find: FindNewest, remember: Remember, rules: MergeRules
-) -> tuple[bytes, Outcome]:
+def _with_indexes(  # the item before and after, and what its own change comes to
+    table: TableSpec, before: Record | None, after: Record, effect: bytes, state: Merging
+) -> bytes:
+    """Return the effect together with what follows from it.
+
+    No item collection is too large for a change that another region has accepted: the regions have to agree.
+    """
+    partition = after.key.partition
+    indexed = with_indexes(table, before, after, effect, state.collection_size(partition))
+    if indexed.collection_size >= 0:
+        state.remember_collection(partition, indexed.collection_size)
+    return indexed.effect
+
+
+def _decide_forgetting(command: Merge, table: TableSpec, state: Merging, rules: MergeRules) -> tuple[bytes, Outcome]:
     """Decide which of the named tombstones go: those still stored at exactly that version, and no others.
 
     While a replica is coming or going none do: a copy under way may have read an item before its tombstone arrived here.
@@ -85,11 +115,11 @@ def _decide_forgetting(
         return b"", Failed(ErrorCode.RESOURCE_IN_USE, "tombstones are kept while replicas come and go")
     effects: list[bytes] = []
     for change in command.changes:
-        stored = find(change.key)
+        stored = state.find(change.key)
         if stored is not None and stored.tombstone and stored.version == change.version:
             rules.clock.observe(change.version)  # a later write of this key must still be later
             effects.append(plain_effect(table.number, _encoded(change), removes=True))
-            remember(change.key, None)
+            state.remember(change.key, None)
     return combined_effect(effects) if effects else b"", Merged(len(effects), 0)
 
 

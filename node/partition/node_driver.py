@@ -33,6 +33,7 @@ from wire.catalog import CATALOG_PARTITION, NodeId, PartitionId, Placement
 from wire.clock import Clock
 from wire.commands import Failed, NotLeader, Outcome, Request
 from wire.errors import ErrorCode
+from wire.limits import ITEM_COLLECTION_BYTES_MAX
 from wire.telemetry import EventLog
 from wire.versions import HybridClock
 
@@ -66,6 +67,7 @@ class NodeSettings:
     log_entries_kept: int = 10_000
     log_bytes_kept: int = 32 << 20
     stream_retention_seconds: int = 24 * 3600
+    item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX
     partition: PartitionConfig = field(default_factory=PartitionConfig)
 
     @property
@@ -279,7 +281,8 @@ class NodeDriver:
             self._parts.superseded,
         )
         catalog = self._parts.catalog
-        return ItemMachine(placement.partition, lambda: catalog.view.tables_by_number, rules)
+        collection_bytes_max = self._settings.item_collection_bytes_max
+        return ItemMachine(placement.partition, lambda: catalog.view.tables_by_number, rules, collection_bytes_max)
 
     def _core_of(self, placement: Placement, store: LogStore[Entry], machine: StateMachine) -> PartitionCore:
         consensus = ConsensusCore(

@@ -1,20 +1,22 @@
-"""The replicated state of a partition beside its items: the last sequence number, the catalog version, cursors.
+"""The replicated state of a partition beside its items: the last sequence number, the catalog version, cursors, sizes.
 
 Knows these rows as bytes. Refuses to know who writes them. They travel in snapshots, unlike what one replica keeps for
 itself.
 """
 
 import struct
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from node.storage.engine import Space, Transaction, View
 from node.storage.errors import DamagedRecord
-from node.storage.layout import state_key
+from node.storage.layout import sizes_name, state_key
 from node.storage.log import APPLIED
 from node.storage.sealed import sealed, unsealed
 
 _PROGRESS = struct.Struct(">QQ")
 _INDEX = struct.Struct(">Q")
+_SIZE = struct.Struct(">Hqq")
 
 
 class Progress(NamedTuple):
@@ -43,6 +45,24 @@ def read_cursor(view: View, partition: int, name: str) -> bytes | None:
 def write_cursor(transaction: Transaction, partition: int, name: str, value: bytes) -> None:
     """Store a cursor; an empty value removes it."""
     key = state_key(partition, f"cursor/{name}")
+    if value:
+        transaction.put(Space.STATE, key, sealed(value))
+    else:
+        transaction.delete(Space.STATE, key)
+
+
+def read_sizes(view: View, partition: int, table: int) -> dict[int, tuple[int, int]]:
+    """Return what a partition holds of a table: rows and their bytes, by index number. Raises DamagedRecord."""
+    stored = _read(view, partition, sizes_name(table))
+    if stored is None:
+        return {}
+    return {index: (rows, size) for index, rows, size in _SIZE.iter_unpack(stored)}
+
+
+def write_sizes(transaction: Transaction, partition: int, table: int, sizes: Mapping[int, tuple[int, int]]) -> None:
+    """Store what a partition holds of a table; what holds nothing leaves no trace."""
+    key = state_key(partition, sizes_name(table))
+    value = b"".join(_SIZE.pack(index, *sizes[index]) for index in sorted(sizes) if any(sizes[index]))
     if value:
         transaction.put(Space.STATE, key, sealed(value))
     else:

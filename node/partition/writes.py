@@ -12,24 +12,31 @@ from node.items.conditions import compiled_condition
 from node.items.returned import returned_attributes
 from node.items.updates import Update, compiled_update
 from node.partition.effects import logged_effect, plain_effect
+from node.partition.index_effects import with_indexes
+from node.partition.item_collections import NOT_COUNTED, Collection
 from node.storage.records import Record, encode_record
 from node.streams.records import ChangeFlag, ChangeKind, encode_change
 from wire.commands import ConditionFailed, Outcome, Returned, Write, WriteKind, Written
-from wire.errors import validation_error
+from wire.errors import ErrorCode, StoreError, validation_error
 from wire.items import Item, item_size
 from wire.limits import ITEM_BYTES_MAX
 from wire.tables import TableSpec
 from wire.versions import HybridClock, Version
 
+_COLLECTION_TOO_LARGE = "Collection size exceeded."
 _TOO_LARGE = "Item size to update has exceeded the maximum allowed size"
 
 
 class Decision(NamedTuple):
-    """What a write comes to. Without an effect nothing changes; else `record` is the item's state afterwards."""
+    """What a write comes to. Without an effect nothing changes; else `record` is the item's state afterwards.
+
+    `collection_size` is that of its item collection then; -1 = not counted.
+    """
 
     outcome: Outcome
     effect: bytes = b""
     record: Record | None = None
+    collection_size: int = -1
 
 
 class _Result(NamedTuple):
@@ -40,8 +47,13 @@ class _Result(NamedTuple):
     attributes: bytes
 
 
-def decide_write(command: Write, table: TableSpec, stored: Record | None, clock: HybridClock) -> Decision:
-    """Decide a write against the newest state of its item. Raises StoreError when the item does not allow it."""
+def decide_write(  # what, on which state, when
+    command: Write, table: TableSpec, stored: Record | None, clock: HybridClock, collection: Collection = NOT_COUNTED
+) -> Decision:
+    """Decide a write against the newest state of its item and of its item collection.
+
+    Raises StoreError when one of them does not allow it.
+    """
     live = None if stored is None or stored.tombstone else stored
     values: list[Any] = orjson.loads(command.values) if command.values else []
     old: Item | None = None
@@ -51,13 +63,13 @@ def decide_write(command: Write, table: TableSpec, stored: Record | None, clock:
         return Decision(_condition_failed(command, live))
     if command.kind == WriteKind.PUT:
         attributes = live.body if live is not None and command.returned == Returned.ALL_OLD else b""
-        return _put(command, table, stored, _Result(command.body, command.size, attributes), clock)
+        return _put(command, table, stored, _Result(command.body, command.size, attributes), clock, collection)
     if command.kind == WriteKind.DELETE:
-        return _delete(command, table, stored, clock)
+        return _delete(command, table, stored, clock, collection)
     result = _updated(command, live, old, values)
     if not result.body:
-        return Decision(Written(result.attributes, 0, 0))
-    return _put(command, table, stored, result, clock)
+        return Decision(Written(result.attributes, 0, 0, collection_bytes=collection.size))
+    return _put(command, table, stored, result, clock, collection)
 
 
 def removed_or_kept(table: TableSpec, record: Record) -> Record | None:
@@ -93,16 +105,43 @@ def _condition_failed(command: Write, live: Record | None) -> Outcome:
     return ConditionFailed(live.body if command.return_on_failure else b"", live.size)
 
 
-def _put(command: Write, table: TableSpec, stored: Record | None, result: _Result, clock: HybridClock) -> Decision:
+def _put(  # what, on which state, when
+    command: Write,
+    table: TableSpec,
+    stored: Record | None,
+    result: _Result,
+    clock: HybridClock,
+    collection: Collection,
+) -> Decision:
     live = None if stored is None or stored.tombstone else stored
-    outcome = Written(result.attributes, live.size if live is not None else 0, result.size)
+    size_before = live.size if live is not None else 0
+    outcome = Written(result.attributes, size_before, result.size, collection_bytes=collection.size)
     if live is not None and not table.replicas and _is_same_item(live, result):
         # As in DynamoDB this is no change. With replicas it still is the later write, and must win over earlier ones elsewhere.
         return Decision(outcome)
     version = clock.stamp(None if stored is None else stored.version)
     record = Record(command.key, version, result.size, False, result.body)
     encoded = encode_record(command.key, version, result.size, result.body)
-    return Decision(outcome, effect_of(table, stored, record, encoded, version.wall_ms, ChangeFlag.NONE), record)
+    effect = effect_of(table, stored, record, encoded, version.wall_ms, ChangeFlag.NONE)
+    return _decided(table, stored, record, effect, outcome, collection)
+
+
+def _decided(  # the item before and after, and what its own change comes to
+    table: TableSpec,
+    before: Record | None,
+    after: Record,
+    effect: bytes,
+    outcome: Written,
+    collection: Collection,
+) -> Decision:
+    """Add to a decision what it means for the table's indexes."""
+    if not table.indexes:
+        return Decision(outcome, effect, after)
+    effect, units, size = with_indexes(table, before, after, effect, collection.size)
+    if size > collection.size_max and size > collection.size >= 0:
+        # What makes a collection smaller is welcome however large it is.
+        raise StoreError(ErrorCode.ITEM_COLLECTION_SIZE_LIMIT_EXCEEDED, _COLLECTION_TOO_LARGE)
+    return Decision(outcome._replace(index_units=units, collection_bytes=size), effect, after, size)
 
 
 def _is_same_item(live: Record, result: _Result) -> bool:
@@ -114,15 +153,17 @@ def _is_same_body(one: bytes, other: bytes) -> bool:
     return len(one) == len(other) and (one == other or bool(orjson.loads(one) == orjson.loads(other)))
 
 
-def _delete(command: Write, table: TableSpec, stored: Record | None, clock: HybridClock) -> Decision:
+def _delete(  # what, on which state, when
+    command: Write, table: TableSpec, stored: Record | None, clock: HybridClock, collection: Collection
+) -> Decision:
     if stored is None or stored.tombstone:
-        return Decision(Written(b"", 0, 0))
+        return Decision(Written(b"", 0, 0, collection_bytes=collection.size))
     version = clock.stamp(stored.version)
     outcome = Written(stored.body if command.returned == Returned.ALL_OLD else b"", stored.size, 0)
     tombstone = Record(command.key, version, 0, True, b"")
     encoded = encode_record(command.key, version, 0, b"", tombstone=True)
     effect = effect_of(table, stored, tombstone, encoded, version.wall_ms, ChangeFlag.NONE)
-    return Decision(outcome, effect, tombstone)
+    return _decided(table, stored, tombstone, effect, outcome, collection)
 
 
 def _updated(command: Write, live: Record | None, old: Item | None, values: list[Any]) -> _Result:

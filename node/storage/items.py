@@ -39,27 +39,29 @@ def find(view: View, table: int, index: int, key: ItemKey, hashed: bytes) -> Rec
 
 def store(  # where, under which key, what: the order every caller expects
     transaction: Transaction, table: int, index: int, key: ItemKey, hashed: bytes, record: bytes
-) -> None:
-    """Store an encoded record in place of any earlier one of the same key."""
+) -> bytes | None:
+    """Store an encoded record in place of any earlier one of the same key; return the earlier one, encoded, or None."""
     stored_key, _ = item_key(table, index, hashed, key.sort)
     present = transaction.get(Space.ITEMS, stored_key)
     if present is not None and (is_bucket(present) or key_in(present) != key):
-        others = _others(present, table, index, stored_key, key)
+        present, others = _parted(present, table, index, stored_key, key)
         record = _merged([*others, record])
     transaction.put(Space.ITEMS, stored_key, record)
+    return present
 
 
-def remove(transaction: Transaction, table: int, index: int, key: ItemKey, hashed: bytes) -> None:
-    """Remove the record of a key for good; one that is not there is no error."""
+def remove(transaction: Transaction, table: int, index: int, key: ItemKey, hashed: bytes) -> bytes | None:
+    """Remove the record of a key for good; return it, encoded, or None when there is none, which is no error."""
     stored_key, _ = item_key(table, index, hashed, key.sort)
     present = transaction.get(Space.ITEMS, stored_key)
     if present is None:
-        return
-    others = _others(present, table, index, stored_key, key)
+        return None
+    removed, others = _parted(present, table, index, stored_key, key)
     if others:
         transaction.put(Space.ITEMS, stored_key, _merged(others))
     else:
         transaction.delete(Space.ITEMS, stored_key)
+    return removed
 
 
 def scan_partition_key(
@@ -142,19 +144,23 @@ def _found_in_bucket(stored: bytes, table: int, index: int, stored_key: bytes, k
     return None
 
 
-def _others(present: bytes, table: int, index: int, stored_key: bytes, key: ItemKey) -> list[bytes]:
-    """Return the encoded records under a stored key that belong to other keys.
+def _parted(
+    present: bytes, table: int, index: int, stored_key: bytes, key: ItemKey
+) -> tuple[bytes | None, list[bytes]]:
+    """Return the encoded record under a stored key that belongs to the key, or None, and those that belong to others.
 
     Damage to what is present is an error where others may share the place. Where only a collision of hashes could
     have brought another there, what is damaged was the key's own record and is on its way out anyhow.
     """
     try:
         members = _members(present, table, index, stored_key) if is_bucket(present) else [present]
-        return [member for member in members if _decoded(member, table, index, stored_key).key != key]
+        keys = [_decoded(member, table, index, stored_key).key for member in members]
     except DamagedRecord:
         if len(stored_key) == KEY_BYTES_MAX:
             raise
-        return []
+        return None if is_bucket(present) else present, []
+    own = members.pop(keys.index(key)) if key in keys else None
+    return own, members
 
 
 def _merged(members: list[bytes]) -> bytes:

@@ -22,8 +22,13 @@ _HASH_START = _TABLE_INDEX.size
 _SORT_START = _HASH_START + HASH_BYTES
 SORT_BYTES_MAX = KEY_BYTES_MAX - _SORT_START
 
+# Sizes of item collections stand among the items, as an index that no table can have.
+COLLECTIONS = (1 << 16) - 1
+
 # Names of state rows that belong to one replica and never travel to another in a snapshot.
 LOCAL_STATE = "local/"
+# State rows that count what a partition holds of a table begin with this name.
+SIZES = "sizes/"
 
 
 def item_key(table: int, index: int, hashed: bytes, sort: bytes) -> tuple[bytes, bool]:
@@ -109,6 +114,16 @@ def state_key(partition: int, name: str) -> bytes:
 def state_name_of(stored_key: bytes) -> str:
     """Return the name inside a state key."""
     return stored_key[4:].decode("utf-8")
+
+
+def sizes_name(table: int) -> str:
+    """Return the name of the state row that says how much a partition holds of a table; all are of one length."""
+    return f"{SIZES}{table:010d}"
+
+
+def table_of_sizes(name: str) -> int:
+    """Return the table in a name that `sizes_name` has made."""
+    return int(name.removeprefix(SIZES))
 
 
 def partition_range(partition: int) -> Range:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from wire.catalog import NodeId, NodeSpec
+from wire.limits import ITEM_COLLECTION_BYTES_MAX
 
 
 class ClusterFileError(Exception):
@@ -69,6 +70,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tombstone_retention_seconds: int = 24 * 3600
     tombstone_sweep_seconds: int = 60  # between two steps of letting go; longer than a batch can be on its way
     replica_source_hold_seconds: int = 24 * 3600  # how long a replica that was a source may not be deleted; 0 = no hold
+    ttl_sweep_seconds: float = 1.0  # between two looks for items that have expired
+    ttl_grace_seconds: int = 60  # how long an item that another region wrote last is left to that region to expire
+    ttl_hold_seconds: int = 0  # how long time to live of a table may not be changed again; AWS: an hour; 0 = no hold
+    item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX  # of tables with local indexes, as in AWS
     link_backoff_ms_max: int = 2_000
     log_level: str = "info"
 

@@ -191,7 +191,7 @@ def all_pages(bench: MachineBench, first: Range) -> list[dict[str, Any]]:
     start: Position | None = None
     while True:
         with bench.engine.snapshot() as view:
-            page: Page = read_range(first._replace(start=start), view, TokenRange(0, RING_TOKENS))
+            page: Page = read_range(first._replace(start=start), view, TokenRange(0, RING_TOKENS), bench.tables[1])
         assert page.count == page.scanned_count == len(page.items)
         assert not first.limit or page.scanned_count <= first.limit
         found += [orjson.loads(item) for item in page.items]
