@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from node.catalog import membership, tables
+from node.catalog import indexes, membership, tables
 from node.catalog.rules import CatalogRules, Decision
 from wire import catalog as wire_catalog
 from wire.catalog import CatalogChange, CatalogView
@@ -29,5 +29,7 @@ _decisions: dict[type, Callable[[CatalogView, Any, CatalogRules], Decision]] = {
     wire_catalog.SetReplicaStatus: membership.set_replica_status,
     wire_catalog.ForgetReplica: membership.forget_replica,
     wire_catalog.RecordBackfill: membership.record_backfill,
+    wire_catalog.RecordIndexBackfill: indexes.record_index_backfill,
+    wire_catalog.RebuildIndex: indexes.rebuild_index,
     wire_catalog.SetLink: membership.set_link,
 }

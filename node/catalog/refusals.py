@@ -4,12 +4,17 @@ Only texts live here; when each applies is decided elsewhere.
 """
 
 from wire.errors import ErrorCode, StoreError, validation_error
-from wire.tables import TableSpec, TableStatus, Throughput
+from wire.tables import IndexSpec, IndexStatus, TableSpec, TableStatus, Throughput
 
 _IN_USE = {
     TableStatus.CREATING: "Table is being created",
     TableStatus.UPDATING: "Table is being updated",
     TableStatus.DELETING: "Table is being deleted",
+}
+_MOTION = {
+    IndexStatus.CREATING: "created",
+    IndexStatus.UPDATING: "updated",
+    IndexStatus.DELETING: "deleted",
 }
 
 
@@ -136,3 +141,59 @@ def other_global_table(name: str) -> StoreError:
 def link_to_itself(region: str) -> StoreError:
     """A link is set to the region itself or to one that the cluster does not have."""
     return validation_error(f"There is no replication link from this region to {region!r}.")
+
+
+def index_exists() -> StoreError:
+    """An index is created under a name that an index of the table has."""
+    return validation_error("Attempting to create an index which already exists")
+
+
+def index_missing(table: TableSpec, name: str) -> StoreError:
+    """An index is changed or dropped that is not there."""
+    text = f"Requested resource not found: Index {name} for table {table.name}"
+    return StoreError(ErrorCode.RESOURCE_NOT_FOUND, text)
+
+
+def index_not_global(verb: str, name: str) -> StoreError:
+    """A local index is changed or dropped, which goes with its table only."""
+    return validation_error(f"Cannot {verb} an index that is not a GlobalSecondaryIndex: {name}")
+
+
+def index_in_use(table: TableSpec, index: IndexSpec) -> StoreError:
+    """An index is changed or dropped while it is on its way out."""
+    text = f"Index is being {_MOTION[index.status]}. Table: {table.name} Index: {index.name}"
+    return StoreError(ErrorCode.RESOURCE_IN_USE, f"Attempt to change a resource which is still in use: {text}")
+
+
+def indexes_in_motion() -> StoreError:
+    """A table is dropped while an index of it comes or goes."""
+    return StoreError(
+        ErrorCode.RESOURCE_IN_USE,
+        "Attempt to change a resource which is still in use: Cannot delete table while indexes are being created, "
+        "updated, or deleted.",
+    )
+
+
+def one_online_index() -> StoreError:
+    """An index is created or dropped while another one is."""
+    return StoreError(
+        ErrorCode.LIMIT_EXCEEDED,
+        "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table",
+    )
+
+
+def too_many_global_indexes(indexes_max: int) -> StoreError:
+    """A table gets one global index too many."""
+    text = f"Subscriber limit exceeded: Number of global secondary indexes exceeds per-table limit of {indexes_max}"
+    return StoreError(ErrorCode.LIMIT_EXCEEDED, text)
+
+
+def index_throughput_unchanged(index: IndexSpec) -> StoreError:
+    """Throughput of an index is set to what it is."""
+    read, write = index.throughput.read_units, index.throughput.write_units
+    return validation_error(
+        f"The provisioned throughput for the index {index.name} will not change. The requested value equals the current "
+        f"value. Current ReadCapacityUnits provisioned for index {index.name}: {read}. Requested ReadCapacityUnits: {read}. "
+        f"Current WriteCapacityUnits provisioned for index {index.name}: {write}. Requested WriteCapacityUnits: {write}. "
+        "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
+    )

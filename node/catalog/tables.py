@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from node.catalog import refusals
+from node.catalog import indexes, refusals
 from node.catalog.rules import CatalogRules, Decision, next_version
 from wire.catalog import CatalogView, CreateTable, DeleteTable, FinishTable, UpdateTable, encode_row
 from wire.tables import (
@@ -44,7 +44,7 @@ def create_table(view: CatalogView, change: CreateTable, rules: CatalogRules) ->
         deletion_protection=change.deletion_protection,
         table_class=change.table_class,
     )
-    return created(view, table)
+    return created(view, indexes.with_new_indexes(table, change.indexes, version))
 
 
 def update_table(view: CatalogView, change: UpdateTable, rules: CatalogRules) -> Decision:
@@ -56,7 +56,16 @@ def update_table(view: CatalogView, change: UpdateTable, rules: CatalogRules) ->
         table = replace(table, deletion_protection=change.deletion_protection)
     if change.table_class is not None:
         table = replace(table, table_class=change.table_class)
-    return changed(view, table)
+    indexed = indexes.with_index_changes(table, change, next_version(view))
+    decision = changed(view, indexes.finished(indexed))
+    return _answered(decision, indexes.shown(table, indexed, change), moves=indexes.moves_table(change))
+
+
+def _answered(decision: Decision, shown: TableSpec, *, moves: bool) -> Decision:
+    """Return a decision that answers with its table on the way: UPDATING if it moves, its indexes coming, changing or going."""
+    assert decision.table is not None, "a change of a table answers with it"
+    status = TableStatus.UPDATING if moves else decision.table.status
+    return Decision(rows=decision.rows, table=replace(shown, status=status, version=decision.table.version))
 
 
 def delete_table(view: CatalogView, change: DeleteTable, rules: CatalogRules) -> Decision:
@@ -70,6 +79,7 @@ def delete_table(view: CatalogView, change: DeleteTable, rules: CatalogRules) ->
         raise refusals.table_in_use(table)
     if table.deletion_protection:
         raise refusals.protected_against_deletion()
+    indexes.require_steady_indexes(table)
     if not table.replicas:
         return dropped(table)
     # A copy that failed has no use for its source.
@@ -86,7 +96,7 @@ def finish_table(view: CatalogView, change: FinishTable, rules: CatalogRules) ->
         return Decision()
     if table.status is TableStatus.DELETING:
         return dropped(table)
-    return changed(view, settled(replace(table, status=TableStatus.ACTIVE)))
+    return changed(view, settled(indexes.finished(replace(table, status=TableStatus.ACTIVE))))
 
 
 # Shared with the decisions on global tables.

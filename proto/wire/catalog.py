@@ -283,6 +283,17 @@ class RecordIndexBackfill(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     partition: int
 
 
+class RebuildIndex(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A base partition's leader misses changes that a global index needs: begin it again, under a new number.
+
+    Idempotent: nothing if the index has another number or generation by now.
+    """
+
+    name: str
+    index: int
+    generation: int
+
+
 class SetTimeToLive(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Enable or disable time to live on an attribute."""
 
@@ -339,6 +350,7 @@ CatalogChange = (
     | ForgetReplica
     | RecordBackfill
     | RecordIndexBackfill
+    | RebuildIndex
     | SetTimeToLive
     | SetTags
     | SetResourcePolicy

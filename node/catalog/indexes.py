@@ -1,0 +1,189 @@
+"""Decide what becomes of secondary indexes: numbers, statuses and settings inside the row of their table.
+
+Pure, like `node.catalog.tables`, which calls this for what CreateTable and UpdateTable say of indexes. A number is never used again
+within its table: rows and positions of an index that is gone can be told from those of any other, and are collected.
+
+A new index of a table that may hold data is CREATING until every data partition has copied its share (`record_index_backfill`). As
+on AWS the table itself is UPDATING only while resources are allocated, which takes no time here, and then goes on as ACTIVE.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from msgspec.structs import replace
+
+from node.catalog import refusals
+from node.catalog.rules import CatalogRules, Decision, next_version
+from wire.catalog import (
+    CATALOG_PARTITION,
+    CatalogView,
+    IndexSettings,
+    RebuildIndex,
+    RecordIndexBackfill,
+    UpdateTable,
+    encode_row,
+)
+from wire.tables import BillingMode, IndexSpec, IndexStatus, TableSpec, Throughput
+
+# AWS's quota of global secondary indexes per table.
+GLOBAL_INDEXES_MAX: Final = 20
+
+_ONLINE = (IndexStatus.CREATING, IndexStatus.DELETING)
+
+
+def with_new_indexes(table: TableSpec, indexes: Iterable[IndexSpec], version: int) -> TableSpec:
+    """Return a table that is being made, with the indexes it is made with: nothing has to be copied, so they are ACTIVE."""
+    for index in indexes:
+        table = _added(table, index, IndexStatus.ACTIVE, version)
+    return table
+
+
+def with_index_changes(table: TableSpec, change: UpdateTable, version: int) -> TableSpec:
+    """Return the table with what an UpdateTable says of its indexes: made ones CREATING, dropped ones DELETING."""
+    if change.creates_index is not None:
+        table = _with_created(table, change.creates_index, version)
+    if change.deletes_index is not None:
+        table = _with_deleted(table, change.deletes_index)
+    for settings in change.index_settings:
+        table = _with_settings(table, settings)
+    if table.billing_mode is BillingMode.PAY_PER_REQUEST:
+        table = _mapped(table, lambda index: replace(index, throughput=Throughput()))
+    return table
+
+
+def shown(before: TableSpec, after: TableSpec, change: UpdateTable) -> TableSpec:
+    """Return the table as the answer to an UpdateTable shows it: a changed index is UPDATING, with the settings that it had."""
+    touched = {settings.name for settings in change.index_settings}
+
+    def as_shown(index: IndexSpec) -> IndexSpec:
+        present = before.index(index.name)
+        return replace(present, status=IndexStatus.UPDATING) if present and index.name in touched else index
+
+    return _mapped(after, as_shown)
+
+
+def moves_table(change: UpdateTable) -> bool:
+    """Tell whether a change makes or drops an index, so that its table is UPDATING for a while."""
+    return change.creates_index is not None or change.deletes_index is not None
+
+
+def finished(table: TableSpec) -> TableSpec:
+    """Return the table with what needs nothing but time done: indexes that were DELETING are gone."""
+    left = tuple(index for index in table.indexes if index.status is not IndexStatus.DELETING)
+    return table if len(left) == len(table.indexes) else replace(table, indexes=left)
+
+
+def require_steady_indexes(table: TableSpec) -> None:
+    """Refuse to drop a table while one of its indexes comes or goes."""
+    if any(index.status is not IndexStatus.ACTIVE for index in table.global_indexes):
+        raise refusals.indexes_in_motion()
+
+
+def record_index_backfill(view: CatalogView, change: RecordIndexBackfill, rules: CatalogRules) -> Decision:
+    """Note that one partition's share is in an index; the last one makes it ACTIVE."""
+    table = view.tables.get(change.name)
+    index = _of_number(table, change.index)
+    if table is None or index is None or index.generation != change.generation:
+        return Decision(table=table)
+    if index.status is not IndexStatus.CREATING or change.partition in index.backfilled:
+        return Decision(table=table)
+    done = {*index.backfilled, change.partition}
+    if _data_partitions(view) <= done:
+        after = replace(index, status=IndexStatus.ACTIVE, backfilled=())
+    else:
+        after = replace(index, backfilled=tuple(sorted(done)))
+    return _changed(view, _mapped(table, lambda each: after if each.number == index.number else each))
+
+
+def rebuild_index(view: CatalogView, change: RebuildIndex, rules: CatalogRules) -> Decision:
+    """Begin an index again from nothing, under a new number, because changes that it needed are gone.
+
+    The new number is what makes this safe: rows and positions of the old one are nobody's any more, and whatever is still on its
+    way to them is refused.
+    """
+    table = view.tables.get(change.name)
+    index = _of_number(table, change.index)
+    if table is None or index is None or index.generation != change.generation:
+        return Decision(table=table)
+    if index.status is IndexStatus.DELETING:
+        return Decision(table=table)
+    after = replace(
+        index,
+        number=table.next_index,
+        status=IndexStatus.CREATING,
+        generation=next_version(view),
+        backfilled=(),
+    )
+    table = replace(table, next_index=table.next_index + 1)
+    return _changed(view, _mapped(table, lambda each: after if each.number == index.number else each))
+
+
+def _added(table: TableSpec, index: IndexSpec, status: IndexStatus, version: int) -> TableSpec:
+    made = replace(index, number=table.next_index, status=status, generation=version, backfilled=())
+    return replace(table, indexes=(*table.indexes, made), next_index=table.next_index + 1)
+
+
+def _with_created(table: TableSpec, index: IndexSpec, version: int) -> TableSpec:
+    if table.index(index.name) is not None:
+        raise refusals.index_exists()
+    _require_no_other_online(table, index.name)
+    if len(table.global_indexes) >= GLOBAL_INDEXES_MAX:
+        raise refusals.too_many_global_indexes(GLOBAL_INDEXES_MAX)
+    return _added(table, index, IndexStatus.CREATING, version)
+
+
+def _with_deleted(table: TableSpec, name: str) -> TableSpec:
+    index = _global_index(table, name, "delete")
+    if index.status is IndexStatus.DELETING:
+        raise refusals.index_in_use(table, index)
+    _require_no_other_online(table, name)
+    dropped = replace(index, status=IndexStatus.DELETING, backfilled=())
+    return _mapped(table, lambda each: dropped if each.name == name else each)
+
+
+def _with_settings(table: TableSpec, settings: IndexSettings) -> TableSpec:
+    index = _global_index(table, settings.name, "update")
+    if index.status is IndexStatus.DELETING:
+        raise refusals.index_in_use(table, index)
+    if settings.throughput is not None and settings.throughput == index.throughput:
+        raise refusals.index_throughput_unchanged(index)
+    after = replace(
+        index,
+        throughput=settings.throughput if settings.throughput is not None else index.throughput,
+        on_demand=settings.on_demand if settings.on_demand is not None else index.on_demand,
+        warm=settings.warm if settings.warm is not None else index.warm,
+    )
+    return _mapped(table, lambda each: after if each.name == settings.name else each)
+
+
+def _global_index(table: TableSpec, name: str, verb: str) -> IndexSpec:
+    index = table.index(name)
+    if index is None:
+        raise refusals.index_missing(table, name)
+    if index.is_local:
+        raise refusals.index_not_global(verb, name)
+    return index
+
+
+def _require_no_other_online(table: TableSpec, name: str) -> None:
+    if any(index.status in _ONLINE and index.name != name for index in table.global_indexes):
+        raise refusals.one_online_index()
+
+
+def _of_number(table: TableSpec | None, number: int) -> IndexSpec | None:
+    if table is None:
+        return None
+    return next((index for index in table.global_indexes if index.number == number), None)
+
+
+def _data_partitions(view: CatalogView) -> set[int]:
+    return {partition for partition in view.placements if partition != CATALOG_PARTITION}
+
+
+def _mapped(table: TableSpec, change: Callable[[IndexSpec], IndexSpec]) -> TableSpec:
+    return replace(table, indexes=tuple(map(change, table.indexes))) if table.indexes else table
+
+
+def _changed(view: CatalogView, table: TableSpec) -> Decision:
+    table = replace(table, version=next_version(view))
+    return Decision(rows={f"table/{table.name}": encode_row(table)}, table=table)
