@@ -19,6 +19,7 @@ class CatalogRules:
     regions: frozenset[str]  # every region of the cluster, this one included
     source_hold_ms: int = 24 * 3600 * 1000  # how long a replica that was a source stays; 0 = no hold
     tables_max: int = TABLES_MAX
+    time_to_live_hold_ms: int = 0  # how long time to live may not be changed again; 0 = no hold
 
     @classmethod
     def of(cls, cluster: ClusterSpec, region: str) -> "CatalogRules":
@@ -27,6 +28,7 @@ class CatalogRules:
             region=region,
             regions=frozenset(each.name for each in cluster.regions),
             source_hold_ms=cluster.settings.replica_source_hold_seconds * 1000,
+            time_to_live_hold_ms=cluster.settings.ttl_hold_seconds * 1000,
         )
 
 

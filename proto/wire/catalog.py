@@ -303,6 +303,17 @@ class SetTimeToLive(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     now_ms: int
 
 
+class RecordTimeToLive(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A partition's leader has brought all its items of a table into the expiry index of that generation.
+
+    The last partition's record makes it complete. Idempotent; nothing if time to live was changed meanwhile.
+    """
+
+    name: str
+    generation: int
+    partition: int
+
+
 class SetTags(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Add or replace tags of a table, and remove those with the keys named."""
 
@@ -352,6 +363,7 @@ CatalogChange = (
     | RecordIndexBackfill
     | RebuildIndex
     | SetTimeToLive
+    | RecordTimeToLive
     | SetTags
     | SetResourcePolicy
     | FinishTable

@@ -162,6 +162,14 @@ class IndexSpec(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(attribute.name for attribute in (*self.partition, *self.sort))
 
 
+class TimeToLiveStatus(StrEnum):
+    """AWS's TimeToLiveStatus, without DISABLING: leaders stop expiring items as soon as they see the row."""
+
+    ENABLING = "ENABLING"
+    ENABLED = "ENABLED"
+    DISABLED = "DISABLED"
+
+
 class TimeToLive(msgspec.Struct, frozen=True):
     """Time to live, enabled or once enabled on an attribute; `generation` is the catalog version at which that was last changed."""
 
@@ -169,6 +177,16 @@ class TimeToLive(msgspec.Struct, frozen=True):
     is_enabled: bool
     changed_ms: int
     generation: int
+    # Partitions whose items of before have come into the expiry index; emptied once all have.
+    backfilled: tuple[int, ...] = ()
+    is_complete: bool = False
+
+    @property
+    def status(self) -> TimeToLiveStatus:
+        """Return how far it is: ENABLED once every item is in the expiry index."""
+        if not self.is_enabled:
+            return TimeToLiveStatus.DISABLED
+        return TimeToLiveStatus.ENABLED if self.is_complete else TimeToLiveStatus.ENABLING
 
 
 class Encryption(msgspec.Struct, frozen=True):

@@ -31,6 +31,7 @@ from router.operations.one_function import Answer, Answered, Check, NotAvailable
 from router.operations.query import Query
 from router.operations.scan import Scan
 from router.operations.store import Store
+from router.operations.time_to_live import UpdateTimeToLive, describe_time_to_live
 from router.operations.update_table import UpdateTable
 from wire.clock import Clock
 from wire.errors import ErrorCode, StoreError
@@ -77,6 +78,7 @@ _TABLES: Final[_Builders] = {
     "DescribeTable": lambda parts: DescribeTable(parts.store),
     "ListTables": lambda parts: ListTables(parts.store),
     "UpdateTable": lambda parts: UpdateTable(parts.store, parts.clock, parts.randomness),
+    "UpdateTimeToLive": lambda parts: UpdateTimeToLive(parts.store, parts.clock),
 }
 _ITEMS: Final[_Builders] = {
     "BatchGetItem": lambda parts: BatchGetItem(parts.store),
@@ -97,7 +99,9 @@ _STREAMS: Final[_Builders] = {
 _BUILDERS: Final[_Builders] = {**_TABLES, **_ITEMS, **_STREAMS}
 
 # What is one function each: answered from the catalog, or checked and then refused.
-_ANSWERS: Final[dict[str, Answer]] = {}
+_ANSWERS: Final[dict[str, Answer]] = {
+    "DescribeTimeToLive": describe_time_to_live,
+}
 _CHECKS: Final[dict[str, Check]] = {}
 
 

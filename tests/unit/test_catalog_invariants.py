@@ -59,6 +59,8 @@ changes = st.one_of(
     ),
     st.builds(w.ForgetReplica, name=NAMES, global_table_id=GLOBALS, region=REGIONS),
     st.builds(w.RecordBackfill, name=NAMES, region=REGIONS, generation=NUMBERS, partition=NUMBERS),
+    st.builds(w.SetTimeToLive, name=NAMES, attribute=NAMES, is_enabled=st.booleans(), now_ms=TIMES),
+    st.builds(w.RecordTimeToLive, name=NAMES, generation=NUMBERS, partition=NUMBERS),
 )
 
 

@@ -1,0 +1,101 @@
+"""Time to live is enabled and disabled as AWS does it, in AWS's words, and complete when all partitions are."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from tests.support.rpc_catalog import HOUR_MS, RULES, Catalog, create
+from wire.catalog import CATALOG_PARTITION, RecordTimeToLive, SetTimeToLive
+from wire.errors import ErrorCode, StoreError
+from wire.tables import TimeToLive, TimeToLiveStatus
+
+NOW_MS = 1_700_000_000_000
+
+
+def change(attribute: str = "x", *, is_enabled: bool = True, now_ms: int = NOW_MS) -> SetTimeToLive:
+    return SetTimeToLive(name="t", attribute=attribute, is_enabled=is_enabled, now_ms=now_ms)
+
+
+def present(catalog: Catalog) -> TimeToLive:
+    found = catalog.view.tables["t"].time_to_live
+    assert found is not None
+    return found
+
+
+def refused(catalog: Catalog, asked: SetTimeToLive, text: str) -> None:
+    with pytest.raises(StoreError, match=re.escape(text)) as caught:
+        catalog.change(asked)
+    assert caught.value.code is ErrorCode.VALIDATION
+
+
+@pytest.fixture
+def catalog() -> Catalog:
+    made = Catalog()
+    made.change(create("t"))
+    return made
+
+
+# A generation of its own tells rows of this index from those of every other, now and later.
+def test_every_change_is_a_new_generation(catalog: Catalog) -> None:
+    generations = []
+    for is_enabled in (True, False, True):
+        catalog.change(change(is_enabled=is_enabled))
+        generations.append(present(catalog).generation)
+    assert generations == sorted(set(generations))
+    assert generations[-1] == catalog.view.version
+
+
+# Infrastructure tools look at these texts to tell what is so already from what is wrong.
+def test_what_is_so_already_is_refused(catalog: Catalog) -> None:
+    refused(catalog, change(is_enabled=False), "TimeToLive is already disabled")
+    catalog.change(change())
+    refused(catalog, change(), "TimeToLive is already enabled")
+    for is_enabled in (True, False):
+        text = "TimeToLive is active on a different AttributeName: current AttributeName is x"
+        refused(catalog, change("y", is_enabled=is_enabled), text)
+
+
+# AWS checks what is wrong with the request first, then lets an hour pass between two changes; here that is a setting.
+def test_a_hold_between_changes() -> None:
+    catalog = Catalog(replace(RULES, time_to_live_hold_ms=HOUR_MS))
+    catalog.change(create("t"))
+    catalog.change(change())
+    early = change(is_enabled=False, now_ms=NOW_MS + HOUR_MS - 1)
+    refused(catalog, early, "Time to live has been modified multiple times within a fixed interval")
+    refused(catalog, change(now_ms=NOW_MS + 1), "TimeToLive is already enabled")
+    catalog.change(change(is_enabled=False, now_ms=NOW_MS + HOUR_MS))
+    assert present(catalog).status is TimeToLiveStatus.DISABLED
+
+
+# ENABLED is only true once every partition has all its items in the expiry index.
+def test_it_is_enabled_when_every_partition_is_done(catalog: Catalog) -> None:
+    catalog.change(change())
+    generation = present(catalog).generation
+    partitions = sorted(set(catalog.view.placements) - {CATALOG_PARTITION})
+    for partition in partitions:
+        assert present(catalog).status is TimeToLiveStatus.ENABLING
+        record = RecordTimeToLive(name="t", generation=generation, partition=partition)
+        catalog.change(record)
+        assert not catalog.change(record).rows, "a record that comes twice changes nothing"
+    assert present(catalog).status is TimeToLiveStatus.ENABLED
+    assert present(catalog).backfilled == ()
+    assert present(catalog).generation == generation
+
+
+# A record that was on its way when time to live was switched off and on speaks of rows that nobody reads any more.
+def test_records_of_an_earlier_generation_are_ignored(catalog: Catalog) -> None:
+    catalog.change(change())
+    record = RecordTimeToLive(name="t", generation=present(catalog).generation, partition=1)
+    catalog.change(change(is_enabled=False))
+    assert not catalog.change(record).rows
+    catalog.change(change("y"))
+    assert not catalog.change(record).rows
+    assert not catalog.change(RecordTimeToLive(name="gone", generation=1, partition=1)).rows
+
+
+# There is no such table, in the words of the control plane.
+def test_a_table_that_is_not_there() -> None:
+    with pytest.raises(StoreError, match="Requested resource not found: Table: t not found") as caught:
+        Catalog().change(change())
+    assert caught.value.code is ErrorCode.RESOURCE_NOT_FOUND
