@@ -74,9 +74,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ttl_grace_seconds: int = 60  # how long an item that another region wrote last is left to that region to expire
     ttl_hold_seconds: int = 0  # how long time to live of a table may not be changed again; AWS: an hour; 0 = no hold
     item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX  # of tables with local indexes, as in AWS
-    ttl_sweep_seconds: float = 1.0  # between two looks for items that have expired
-    ttl_grace_seconds: int = 60  # how long an item that another region wrote last is left to that region to expire
-    ttl_hold_seconds: int = 0  # how long time to live of a table may not be changed again; AWS: an hour; 0 = no hold
     link_backoff_ms_max: int = 2_000
     log_level: str = "info"
 
