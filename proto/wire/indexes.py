@@ -67,6 +67,12 @@ def segment_start(encoded: bytes) -> bytes:
     return encoded.replace(b"\x00", _ESCAPED)
 
 
+def after_segments(segments: bytes) -> bytes:
+    """Return the first key past all that begin with these whole segments, of which there is at least one."""
+    assert segments.endswith(_END), f"expected whole segments, found {segments!r}"
+    return segments[:-1] + b"\x02"
+
+
 def key_members(schema: KeySchema, index: IndexSpec, key: ItemKey) -> Item:
     """Return the key attributes of index and table that the key of a row holds, the index's first."""
     members: dict[str, Any] = {}

@@ -6,7 +6,7 @@ A key condition is a condition first and passes the same checks. What may be in 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 from router.expressions.bindings import Names, ValuesByName
 from router.expressions.faults import Fault
@@ -31,10 +31,31 @@ class SortCondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyCondition:
-    """A query's partition key value and, if it asks for one, its condition on the sort key."""
+    """A query's partition key and what it asks of the sort key, each an attribute after the other as the key has them.
 
-    partition: AttributeValue
-    sort: SortCondition | None = None
+    Invariant: all conditions on the sort key but the last are equalities.
+    """
+
+    partition: tuple[AttributeValue, ...]
+    sort: tuple[SortCondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueriedKey:
+    """The key attributes of a table or an index that is queried; only those of a global index may be several."""
+
+    partition: tuple[KeyAttribute, ...]
+    sort: tuple[KeyAttribute, ...] = ()
+    index: str = ""  # the name of the index, empty for a table
+
+    @classmethod
+    def of_table(cls, schema: KeySchema) -> Self:
+        """Return the key of a table."""
+        return cls(partition=(schema.partition,), sort=() if schema.sort is None else (schema.sort,))
+
+    def attributes(self) -> tuple[KeyAttribute, ...]:
+        """Return all key attributes, HASH first."""
+        return (*self.partition, *self.sort)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,32 +74,32 @@ class KeyExpression:
     conditions: tuple[AttributeCondition, ...]
     values: ValuesByName
 
-    def matched(self, schema: KeySchema) -> KeyCondition:
+    def matched(self, key: QueriedKey) -> KeyCondition:
         """Return the condition for a table's or index's key, or raise a validation StoreError with AWS's text."""
-        partition, sort = self._by_key(schema)
-        if partition.operator != "=":
-            raise validation_error("Query key condition not supported")
-        (value,) = self._checked(partition, schema.partition)
-        if schema.sort is None or sort is None:
-            return KeyCondition(partition=value)
-        bounds = self._checked(sort, schema.sort)
-        return KeyCondition(partition=value, sort=SortCondition(operator=sort.operator, values=bounds))
-
-    def _by_key(self, schema: KeySchema) -> tuple[AttributeCondition, AttributeCondition | None]:
-        """Return the condition on the partition key and that on the sort key, if there is one."""
         by_name = {condition.attribute: condition for condition in self.conditions}
-        expected = schema.names()
-        if len(by_name) > len(expected):
-            raise validation_error(
-                f"The number of query conditions ({len(by_name)}) exceeds the number of key attributes "
-                f"defined in the schema ({len(expected)})"
-            )
-        for name in expected[: len(by_name)]:
-            if name not in by_name:
-                raise validation_error(f"Query condition missed key schema element: {name}")
-        return by_name[expected[0]], by_name[expected[1]] if len(by_name) > 1 else None
+        _require_conditions(by_name, key)
+        _require_leading_equalities(by_name, key)
+        return KeyCondition(
+            partition=tuple(
+                self._equal_value(by_name[attribute.name], attribute, key.index) for attribute in key.partition
+            ),
+            sort=tuple(
+                self._sort_condition(by_name[attribute.name], attribute, key.index)
+                for attribute in key.sort
+                if attribute.name in by_name
+            ),
+        )
 
-    def _checked(self, condition: AttributeCondition, key: KeyAttribute) -> tuple[AttributeValue, ...]:
+    def _equal_value(self, condition: AttributeCondition, key: KeyAttribute, index: str) -> AttributeValue:
+        value, *_ = self._checked(condition, key, index)
+        if condition.operator != "=":
+            raise validation_error("Query key condition not supported")
+        return value
+
+    def _sort_condition(self, condition: AttributeCondition, key: KeyAttribute, index: str) -> SortCondition:
+        return SortCondition(operator=condition.operator, values=self._checked(condition, key, index))
+
+    def _checked(self, condition: AttributeCondition, key: KeyAttribute, index: str) -> tuple[AttributeValue, ...]:
         values = tuple(self.values[name] for name in condition.values)
         for value in values:
             if key.type not in value:
@@ -86,8 +107,35 @@ class KeyExpression:
                     "One or more parameter values were invalid: Condition parameter type does not match schema type"
                 )
             if value[key.type] == "":
-                raise _empty_key_value(key)
+                raise _empty_key_value(key, index)
         return values
+
+
+def _require_conditions(by_name: dict[str, AttributeCondition], key: QueriedKey) -> None:
+    """Refuse conditions on attributes outside the key, and a partition key without one."""
+    expected = [attribute.name for attribute in key.attributes()]
+    if len(by_name) > len(expected):
+        raise validation_error(
+            f"The number of query conditions ({len(by_name)}) exceeds the number of key attributes "
+            f"defined in the schema ({len(expected)})"
+        )
+    has_strangers = not by_name.keys() <= set(expected)
+    for attribute in key.attributes() if has_strangers else key.partition:
+        if attribute.name not in by_name:
+            raise validation_error(f"Query condition missed key schema element: {attribute.name}")
+
+
+def _require_leading_equalities(by_name: dict[str, AttributeCondition], key: QueriedKey) -> None:
+    """Refuse anything but equality on the sort attributes before the last one with a condition."""
+    last = next((attribute.name for attribute in reversed(key.sort) if attribute.name in by_name), None)
+    for attribute in key.sort:
+        if last is None or attribute.name == last:
+            break
+        if attribute.name not in by_name or by_name[attribute.name].operator != "=":
+            raise validation_error(
+                f"RANGE key attributes {attribute.name} must have equality conditions specified in the query because a "
+                f"condition is present on key attribute {last}"
+            )
 
 
 def attribute_conditions(node: Node, names: Names) -> tuple[AttributeCondition, ...]:
@@ -149,8 +197,14 @@ def _shown(operator: str) -> str:
     return operator.upper() if operator in ("or", "not", "in", "between") else operator
 
 
-def _empty_key_value(key: KeyAttribute) -> StoreError:
+def _empty_key_value(key: KeyAttribute, index: str) -> StoreError:
     kind = "binary" if key.type == "B" else "string"
+    if index:
+        return validation_error(
+            "One or more parameter values are not valid. A value specified for a secondary index key is not supported. "
+            f"The AttributeValue for a key attribute cannot contain an empty {kind} value. "
+            f"IndexName: {index}, IndexKey: {key.name}"
+        )
     return validation_error(
         "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty "
         f"{kind} value. Key: {key.name}"

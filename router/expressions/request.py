@@ -18,7 +18,7 @@ from router.expressions.forms import (
     projection_form,
     update_form,
 )
-from router.expressions.keys import KeyCondition, KeyExpression
+from router.expressions.keys import KeyCondition, KeyExpression, QueriedKey
 from router.expressions.shapes import Shape, condition_shape, projection_shape, update_shape
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.items import AttributeValue, measured_value
@@ -97,8 +97,8 @@ class RequestExpressions:
         return KeyExpression(conditions=form.conditions, values=self._values)
 
     def key_condition(self, text: str, schema: KeySchema) -> KeyCondition:
-        """Return a key condition for a key schema."""
-        return self.key_expression(text).matched(schema)
+        """Return a key condition for the key of a table."""
+        return self.key_expression(text).matched(QueriedKey.of_table(schema))
 
     def finish(self) -> None:
         """Refuse names and values that no expression has used."""

@@ -27,7 +27,7 @@ def parse(store: Store, body: dict[str, Any]) -> PreparedWrite:
     expressions = write_expressions(body, _PARAMETERS)
     spec = table_of_items(store.view, body["TableName"], store.region)
     key = key_of_members(spec.key_schema, members)
-    require_scalar_keys(spec.key_schema, expressions.condition)
+    require_scalar_keys(spec, expressions.condition)
     write = Write(
         WriteKind.DELETE,
         spec.number,

@@ -3,12 +3,13 @@
 Knows AWS's rules about key attributes in expressions; refuses to know what the expressions do.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from wire.errors import validation_error
 from wire.expressions import Tree, unpacked
-from wire.tables import KeySchema
+from wire.tables import TableSpec
 
 _TREES_MAX: Final = 1024  # distinct trees remembered; the least used is forgotten
 
@@ -27,26 +28,29 @@ def attributes_read(data: bytes) -> ReadAttributes:
     return ReadAttributes(frozenset(path[1] for path in paths), frozenset(path[1] for path in paths if len(path) > 2))
 
 
-def require_scalar_keys(schema: KeySchema, data: bytes) -> None:
-    """Refuse a tree that looks inside a key attribute."""
+def require_scalar_keys(spec: TableSpec, data: bytes) -> None:
+    """Refuse a tree that looks inside a key attribute of the table or of one of its indexes."""
     if not data:
         return
     nested = attributes_read(data).nested
-    for name in schema.names():
-        if name in nested:
-            raise validation_error(
-                "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: "
-                f"Key: {name}"
-            )
+    if not nested:
+        return
+    for kind, names in (("Key", spec.key_schema.names()), *(("IndexKey", index.names()) for index in spec.indexes)):
+        for name in names:
+            if name in nested:
+                raise validation_error(
+                    "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: "
+                    f"{kind}: {name}"
+                )
 
 
-def require_no_keys(schema: KeySchema, data: bytes) -> None:
-    """Refuse a query's filter that reads a key attribute."""
+def require_no_keys(names: Iterable[str], data: bytes) -> None:
+    """Refuse a query's filter that reads one of the key attributes `names`."""
     if not data:
         return
-    names = attributes_read(data).names
-    for name in schema.names():
-        if name in names:
+    read = attributes_read(data).names
+    for name in names:
+        if name in read:
             raise validation_error(
                 f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}"
             )

@@ -43,7 +43,7 @@ def parse(store: Store, body: dict[str, Any]) -> PreparedGet:
     projection = get_projection(body)
     spec = table_of_items(store.view, body["TableName"], store.region)
     key = key_of_members(spec.key_schema, members)
-    require_scalar_keys(spec.key_schema, projection)
+    require_scalar_keys(spec, projection)
     return PreparedGet(token_of_key(key), Get(spec.number, key, body.get("ConsistentRead", False), projection))
 
 

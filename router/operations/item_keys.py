@@ -32,11 +32,11 @@ def key_of_item(schema: KeySchema, item: Item) -> ItemKey:
     """Return the key of a whole item in canonical form."""
     partition = schema.partition
     encoded = _item_part(partition, item)
-    _require_partition_length(encoded)
+    require_partition_length(encoded)
     if schema.sort is None:
         return ItemKey(encoded)
     sort = _item_part(schema.sort, item)
-    _require_sort_length(sort)
+    require_sort_length(sort)
     return ItemKey(encoded, sort)
 
 
@@ -45,12 +45,12 @@ def key_of_members(schema: KeySchema, key: Item) -> ItemKey:
     sort = schema.sort
     if len(key) != (1 if sort is None else 2):
         raise validation_error(_MISMATCH)
-    encoded = _key_part(schema.partition, key)
-    _require_partition_length(encoded)
+    encoded = key_part(schema.partition, key)
+    require_partition_length(encoded)
     if sort is None:
         return ItemKey(encoded)
-    encoded_sort = _key_part(sort, key)
-    _require_sort_length(encoded_sort)
+    encoded_sort = key_part(sort, key)
+    require_sort_length(encoded_sort)
     return ItemKey(encoded, encoded_sort)
 
 
@@ -81,7 +81,8 @@ def _item_part(attribute: KeyAttribute, item: Item) -> bytes:
     return encoded if encoded else _refused_empty(attribute)
 
 
-def _key_part(attribute: KeyAttribute, key: Item) -> bytes:
+def key_part(attribute: KeyAttribute, key: Item) -> bytes:
+    """Return the bytes of one attribute of a Key member, or refuse what is not a value of it."""
     value = key.get(attribute.name)
     encoded = None if value is None else encoded_key_value(attribute, value)
     if encoded is None:
@@ -96,12 +97,14 @@ def _refused_empty(attribute: KeyAttribute) -> bytes:
     )
 
 
-def _require_partition_length(encoded: bytes) -> None:
+def require_partition_length(encoded: bytes) -> None:
+    """Refuse a partition key that is too long."""
     if len(encoded) > PARTITION_KEY_BYTES_MAX:
         raise validation_error(_PARTITION_KEY_TOO_LONG)
 
 
-def _require_sort_length(encoded: bytes) -> None:
+def require_sort_length(encoded: bytes) -> None:
+    """Refuse a sort key that is too long."""
     if len(encoded) > SORT_KEY_BYTES_MAX:
         raise validation_error(_SORT_KEY_TOO_LONG)
 

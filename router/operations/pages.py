@@ -8,18 +8,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from router.operations.answers import array, joined
-from router.operations.capacity import consumed, read_units
+from router.operations.capacity import IndexUnits, consumed, read_units
 from router.operations.expression_parameters import ExpressionParameters, projection_of
-from router.operations.item_keys import key_of_members, members_of_key
-from router.operations.tables import table_of_items
-from wire.catalog import CatalogView
-from wire.commands import NO_BYTES, Page, Position
+from router.operations.targets import STARTING_KEY, Target
+from wire.commands import NO_BYTES, Page
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.items import Item, normalized_item
-from wire.keys import key_hash
-from wire.tables import KeySchema, TableSpec
-
-STARTING_KEY = "The provided starting key is invalid"
 
 
 class PageExpressions(NamedTuple):
@@ -41,15 +35,6 @@ def start_members(body: dict[str, Any]) -> Item | None:
         if error.code is not ErrorCode.VALIDATION:
             raise
         raise validation_error(f"{STARTING_KEY}: {error.message}") from None
-
-
-def start_position(schema: KeySchema, members: Item) -> Position:
-    """Return where a page starts, for the members of a key that fits the schema."""
-    try:
-        key = key_of_members(schema, members)
-    except StoreError as error:
-        raise validation_error(f"{STARTING_KEY}: {error.message}") from None
-    return Position(key_hash(key.partition), key)
 
 
 def require_valid_selection(body: dict[str, Any]) -> None:
@@ -74,24 +59,24 @@ def counts_only(body: dict[str, Any]) -> bool:
     return body.get("Select") == "COUNT"
 
 
-def paged_table(view: CatalogView, body: dict[str, Any], region: str) -> TableSpec:
-    """Return the table that a page is read from; there are no indexes yet that it could be read from instead."""
-    spec = table_of_items(view, body["TableName"], region)
-    if body.get("IndexName") is not None:
-        raise validation_error(f"The table does not have the specified index: {body['IndexName']}")
-    return spec
-
-
-def render_page(body: dict[str, Any], schema: KeySchema, page: Page) -> bytes:
+def render_page(body: dict[str, Any], target: Target, page: Page) -> bytes:
     """Return the answer; items are passed on as they are."""
-    units = read_units(page.scanned_bytes, consistent=body.get("ConsistentRead", False))
     return joined(
         Items=b"" if counts_only(body) else array(page.items),
         Count=b"%d" % page.count,
         ScannedCount=b"%d" % page.scanned_count,
-        LastEvaluatedKey=b"" if page.last is None else orjson.dumps(members_of_key(schema, page.last.key)),
-        ConsumedCapacity=consumed(body, body["TableName"], units),
+        LastEvaluatedKey=b"" if page.last is None else orjson.dumps(target.members(page.last.key)),
+        ConsumedCapacity=_consumed(body, target, page) if "ReturnConsumedCapacity" in body else b"",
     )
+
+
+def _consumed(body: dict[str, Any], target: Target, page: Page) -> bytes:
+    consistent = body.get("ConsistentRead", False)
+    units = read_units(page.scanned_bytes, consistent=consistent)
+    if target.index is None:
+        return consumed(body, body["TableName"], units)
+    fetched = float(page.fetched_units) if consistent else page.fetched_units / 2
+    return consumed(body, body["TableName"], fetched, (IndexUnits(target.index.name, target.index.is_local, units),))
 
 
 def scan_expressions(body: dict[str, Any], parameters: ExpressionParameters) -> PageExpressions:

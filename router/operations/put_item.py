@@ -29,7 +29,7 @@ def parse(store: Store, body: dict[str, Any]) -> PreparedWrite:
     expressions = write_expressions(body, _PARAMETERS)
     spec = table_of_items(store.view, body["TableName"], store.region)
     key = key_of_item(spec.key_schema, item)
-    require_scalar_keys(spec.key_schema, expressions.condition)
+    require_scalar_keys(spec, expressions.condition)
     write = Write(
         WriteKind.PUT,
         spec.number,

@@ -2,27 +2,18 @@
 
 from typing import Any, Final
 
-from router.expressions.keys import KeyCondition, KeyExpression, SortCondition
+from router.expressions.keys import KeyExpression
 from router.operations.context import RequestContext
 from router.operations.expression_parameters import ExpressionParameters, projection_of
 from router.operations.expression_paths import require_no_keys, require_scalar_keys
-from router.operations.item_keys import encoded_key_value
-from router.operations.pages import (
-    STARTING_KEY,
-    PageExpressions,
-    counts_only,
-    paged_table,
-    render_page,
-    require_valid_selection,
-    start_members,
-    start_position,
-)
+from router.operations.pages import PageExpressions, counts_only, render_page, require_valid_selection, start_members
+from router.operations.projected import reads_from_table, require_projected_filter
 from router.operations.store import Store
+from router.operations.targets import Bounds, Target, target_of
 from wire.commands import NO_BYTES, Page, Position, Range
 from wire.errors import validation_error
-from wire.items import AttributeValue, Item
+from wire.items import Item
 from wire.keys import key_hash, token_of
-from wire.tables import KeyAttribute, KeySchema, TableSpec
 
 _PARAMETERS: Final = ExpressionParameters(
     ("ProjectionExpression", "FilterExpression", "KeyConditionExpression"),
@@ -38,38 +29,51 @@ class Query:
 
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
-        spec, wanted = parse(self._store, body)
+        target, wanted = parse(self._store, body)
         assert wanted.partition_key is not None, "a query without a partition key"
         token = token_of(key_hash(wanted.partition_key))
         page = await self._store.execute(token, wanted, deadline=context.deadline)
         assert type(page) is Page, f"expected a Page, found {page!r}"
-        return render_page(body, spec.key_schema, page)
+        return render_page(body, target, page)
 
 
-def parse(store: Store, body: dict[str, Any]) -> tuple[TableSpec, Range]:
-    """Return the table and the page that a request asks for; the order of the checks is AWS's."""
+def parse(store: Store, body: dict[str, Any]) -> tuple[Target, Range]:
+    """Return what is read from and the page that a request asks for; the order of the checks is AWS's."""
     _PARAMETERS.require_consistent(body)
     start = start_members(body)
     condition, expressions = _expressions(body)
     require_valid_selection(body)
-    spec = paged_table(store.view, body, store.region)
-    matched = condition.matched(spec.key_schema)
-    require_scalar_keys(spec.key_schema, expressions.projection)
-    require_no_keys(spec.key_schema, expressions.filter)
-    partition_key = _encoded(spec.key_schema.partition, matched.partition)
+    target = target_of(store.view, body, store.region)
+    if start is not None:
+        target.require_start(start)
+    matched = condition.matched(target.key)
+    partition_key = target.partition_key(matched.partition)
+    bounds = target.bounds(matched.sort)
     page = Range(
-        table=spec.number,
+        table=target.spec.number,
+        index=target.number,
         partition_key=partition_key,
         reverse=body.get("ScanIndexForward") is False,
-        start=None if start is None else _start(spec.key_schema, matched, start, partition_key),
+        start=None if start is None else _start(target, start, partition_key, bounds if matched.sort else None),
         limit=body.get("Limit", 0),
         consistent=body.get("ConsistentRead", False),
         filter=expressions.filter,
         projection=expressions.projection,
         values=expressions.values,
         count_only=counts_only(body),
+        from_table=_reads_items(target, body, expressions),
     )
-    return spec, page._replace(**_bounds(spec.key_schema, matched.sort))
+    return target, page._replace(**bounds._asdict())
+
+
+def _reads_items(target: Target, body: dict[str, Any], expressions: PageExpressions) -> bool:
+    """Return whether index rows do not hold what is asked for and the items do, or refuse what cannot be had."""
+    require_scalar_keys(target.spec, expressions.projection)
+    require_no_keys((attribute.name for attribute in target.key.attributes()), expressions.filter)
+    require_projected_filter(target, expressions.filter)
+    reads_items = reads_from_table(target, body, expressions.projection)
+    require_scalar_keys(target.spec, expressions.filter)
+    return reads_items
 
 
 def _expressions(body: dict[str, Any]) -> tuple[KeyExpression, PageExpressions]:
@@ -87,50 +91,15 @@ def _expressions(body: dict[str, Any]) -> tuple[KeyExpression, PageExpressions]:
     return condition, PageExpressions(tree, projection, expressions.values_bytes() if tree else NO_BYTES)
 
 
-def _bounds(schema: KeySchema, condition: SortCondition | None) -> dict[str, Any]:
-    """Return the members of a Range that a condition on the sort key sets."""
-    if condition is None:
-        return {}
-    assert schema.sort is not None, "a condition on a sort key that the table does not have"
-    encoded = [_encoded(schema.sort, value) for value in condition.values]
-    match condition.operator:
-        case "=":
-            return {"lower": encoded[0], "upper": encoded[0]}
-        case "<":
-            return {"upper": encoded[0], "upper_included": False}
-        case "<=":
-            return {"upper": encoded[0]}
-        case ">":
-            return {"lower": encoded[0], "lower_included": False}
-        case ">=":
-            return {"lower": encoded[0]}
-        case "BETWEEN":
-            return {"lower": encoded[0], "upper": encoded[1]}
-        case "begins_with":
-            return {"prefix": encoded[0]}
-
-
-def _start(schema: KeySchema, condition: KeyCondition, members: Item, partition_key: bytes) -> Position:
-    if members.keys() != set(schema.names()):
-        raise validation_error(STARTING_KEY)
-    position = start_position(schema, members)
-    if condition.sort is not None and not _is_within(position.key.sort, _bounds(schema, condition.sort)):
+def _start(target: Target, members: Item, partition_key: bytes, bounds: Bounds | None) -> Position:
+    """Return where the page starts; `bounds` are None when nothing is asked of the sort key."""
+    position = target.start(members)
+    if bounds is not None and not bounds.hold(position.key.sort):
         raise validation_error("The provided starting key does not match the range key predicate")
     if position.key.partition != partition_key:
-        raise validation_error("The provided starting key is outside query boundaries based on provided conditions")
+        raise validation_error(
+            "The provided starting key is outside query boundaries based on provided conditions"
+            if bounds is None
+            else "The query can return at most one row and cannot be restarted"
+        )
     return position
-
-
-def _is_within(sort: bytes, bounds: dict[str, Any]) -> bool:
-    lower, upper = bounds.get("lower", NO_BYTES), bounds.get("upper")
-    if sort < lower or (sort == lower and bounds.get("lower_included") is False):
-        return False
-    if upper is not None and (sort > upper or (sort == upper and bounds.get("upper_included") is False)):
-        return False
-    return sort.startswith(bounds.get("prefix", NO_BYTES))
-
-
-def _encoded(attribute: KeyAttribute, value: AttributeValue) -> bytes:
-    encoded = encoded_key_value(attribute, value)
-    assert encoded is not None, f"a key condition on {attribute.name!r} let a value of another type through"
-    return encoded

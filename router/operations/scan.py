@@ -6,22 +6,14 @@ from typing import Any, Final
 from router.operations.context import RequestContext
 from router.operations.expression_parameters import ExpressionParameters
 from router.operations.expression_paths import require_scalar_keys
-from router.operations.pages import (
-    STARTING_KEY,
-    counts_only,
-    paged_table,
-    render_page,
-    require_valid_selection,
-    scan_expressions,
-    start_members,
-    start_position,
-)
+from router.operations.pages import counts_only, render_page, require_valid_selection, scan_expressions, start_members
+from router.operations.projected import reads_from_table
 from router.operations.store import Store
+from router.operations.targets import STARTING_KEY, Target, target_of
 from wire.commands import Page, Range
 from wire.errors import validation_error
 from wire.keys import RING_TOKENS, token_of
 from wire.limits import PAGE_BYTES_MAX
-from wire.tables import TableSpec
 
 _PARAMETERS: Final = ExpressionParameters(
     ("ProjectionExpression", "FilterExpression"), ("AttributesToGet", "ScanFilter", "ConditionalOperator")
@@ -46,14 +38,14 @@ class Scan:
 
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
-        spec, wanted = parse(self._store, body)
+        target, wanted = parse(self._store, body)
         page = await self._read(wanted, context.deadline)
-        return render_page(body, spec.key_schema, page)
+        return render_page(body, target, page)
 
     async def _read(self, wanted: Range, deadline: float) -> Page:
         """Read partition after partition, until the page is full or the segment ends."""
         items: list[bytes] = []
-        count = scanned_count = scanned_bytes = 0
+        count = scanned_count = scanned_bytes = fetched_units = 0
         last = None
         for placement in self._store.partitions(wanted.lower_token, wanted.upper_token):
             part = wanted._replace(
@@ -68,31 +60,36 @@ class Scan:
             count += page.count
             scanned_count += page.scanned_count
             scanned_bytes += page.scanned_bytes
+            fetched_units += page.fetched_units
             last = page.last
             if last is not None:  # the page is full: a partition that ends below the bounds says so with None
                 break
-        return Page(tuple(items), count, scanned_count, scanned_bytes, last)
+        return Page(tuple(items), count, scanned_count, scanned_bytes, last, fetched_units)
 
 
-def parse(store: Store, body: dict[str, Any]) -> tuple[TableSpec, Range]:
-    """Return the table and the page that a request asks for; the order of the checks is AWS's."""
+def parse(store: Store, body: dict[str, Any]) -> tuple[Target, Range]:
+    """Return what is read from and the page that a request asks for; the order of the checks is AWS's."""
     _PARAMETERS.require_consistent(body)
     segment = parsed_segment(body)
     start = start_members(body)
     expressions = scan_expressions(body, _PARAMETERS)
     require_valid_selection(body)
-    spec = paged_table(store.view, body, store.region)
-    position = None if start is None else start_position(spec.key_schema, start)
-    require_scalar_keys(spec.key_schema, expressions.projection)
-    require_scalar_keys(spec.key_schema, expressions.filter)
+    target = target_of(store.view, body, store.region)
+    if start is not None and target.index is not None:
+        target.require_start(start)
+    reads_items = reads_from_table(target, body, expressions.projection)
+    position = None if start is None else target.start(start)
     first = segment.lower if position is None else token_of(position.hash)
     if not segment.lower <= first < segment.upper:
         raise validation_error(
             f"{STARTING_KEY}: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct Segment. "
             f"TotalSegments: {segment.count} Segment: {segment.index}"
         )
-    return spec, Range(
-        table=spec.number,
+    require_scalar_keys(target.spec, expressions.projection)
+    require_scalar_keys(target.spec, expressions.filter)
+    return target, Range(
+        table=target.spec.number,
+        index=target.number,
         lower_token=first,
         upper_token=segment.upper,
         start=position,
@@ -103,6 +100,7 @@ def parse(store: Store, body: dict[str, Any]) -> tuple[TableSpec, Range]:
         projection=expressions.projection,
         values=expressions.values,
         count_only=counts_only(body),
+        from_table=reads_items,
     )
 
 

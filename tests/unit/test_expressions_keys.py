@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from router.expressions.keys import KeyCondition, SortCondition
+from router.expressions.keys import KeyCondition, QueriedKey, SortCondition
 from router.expressions.request import RequestExpressions
 from tests.support.expressions import Values, refusal
 from wire.keys import AttributeType
@@ -43,8 +43,8 @@ def detail(text: str, values: Values | None = None) -> str:
 @pytest.mark.parametrize("text", ["pk = :p", ":p = pk", "(pk = :p)", "#k = :p"])
 def test_partition_key_alone(text: str) -> None:
     names = {"#k": "pk"} if "#" in text else None
-    assert parsed(text, {":p": P}, names=names) == KeyCondition(partition=P)
-    assert parsed(text, {":p": P}, schema(None), names=names) == KeyCondition(partition=P)
+    assert parsed(text, {":p": P}, names=names) == KeyCondition(partition=(P,))
+    assert parsed(text, {":p": P}, schema(None), names=names) == KeyCondition(partition=(P,))
 
 
 # Every operator a sort key knows; a value on the left turns a comparison round.
@@ -66,17 +66,14 @@ def test_partition_key_alone(text: str) -> None:
 def test_sort_conditions(text: str, operator: Any, values: tuple[Any, ...]) -> None:
     given = {":p": P, ":a": {"N": "1.0"}, ":b": B2}
     used = {name: value for name, value in given.items() if name in text}
-    assert parsed(text, used) == KeyCondition(partition=P, sort=SortCondition(operator=operator, values=values))
+    assert parsed(text, used) == KeyCondition(partition=(P,), sort=(SortCondition(operator=operator, values=values),))
 
 
 # begins_with is for texts and binaries.
 def test_begins_with() -> None:
-    assert parsed("pk = :p AND begins_with(sk, :a)", {":p": P, ":a": {"S": "x"}}, schema("S")).sort == SortCondition(
-        operator="begins_with", values=({"S": "x"},)
-    )
-    assert parsed("pk = :p AND begins_with(sk, :a)", {":p": P, ":a": {"B": "YQ=="}}, schema("B")).sort == SortCondition(
-        operator="begins_with", values=({"B": "YQ=="},)
-    )
+    for type_, value in (("S", {"S": "x"}), ("B", {"B": "YQ=="})):
+        condition = parsed("pk = :p AND begins_with(sk, :a)", {":p": P, ":a": value}, schema(type_))
+        assert condition.sort == (SortCondition(operator="begins_with", values=(value,)),)
 
 
 # What a condition may be elsewhere, a key condition may not.
@@ -206,4 +203,49 @@ def test_checks_before_the_schema_is_known() -> None:
     request = RequestExpressions(None, {":p": P, ":n": A1})
     assert refusal(request.key_expression, "pk = :p AND begins_with(sk, :n)").endswith("operand type: N")
     expression = request.key_expression("pk = :p AND sk = :n")
-    assert expression.matched(schema()).partition == P
+    assert expression.matched(QueriedKey.of_table(schema())).partition == (P,)
+
+
+INDEX = QueriedKey(
+    partition=(KeyAttribute("h", "S"), KeyAttribute("i", "S")),
+    sort=(KeyAttribute("a", "S"), KeyAttribute("b", "N"), KeyAttribute("c", "S")),
+    index="gsi",
+)
+
+
+def matched(text: str) -> KeyCondition:
+    """Return the condition that a text is for an index whose key has several attributes."""
+    given = {f":{name}": {"N": "1"} if name == "b" else {"S": name} for name in "hiabcz"}
+    used = {name: value for name, value in given.items() if name in text}
+    return RequestExpressions(None, used).key_expression(text).matched(INDEX)
+
+
+# Equality on the whole partition key and on the first sort attributes, then any one condition, in any order of the text.
+def test_keys_of_several_attributes() -> None:
+    assert matched("i = :i AND h = :h") == KeyCondition(partition=({"S": "h"}, {"S": "i"}))
+    condition = matched("b < :b AND h = :h AND a = :a AND i = :i")
+    assert [(part.operator, part.values) for part in condition.sort] == [("=", ({"S": "a"},)), ("<", ({"N": "1"},))]
+
+
+# AWS's words for what a key of several attributes does not take.
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("h = :h", "Query condition missed key schema element: i"),
+        ("h = :h AND a = :a", "Query condition missed key schema element: i"),
+        ("h = :h AND i = :i AND z = :z", "Query condition missed key schema element: a"),
+        ("h = :h AND i > :i", "Query key condition not supported"),
+        (
+            "h = :h AND i = :i AND b = :b",
+            "RANGE key attributes a must have equality conditions specified in the query because a condition is present "
+            "on key attribute b",
+        ),
+        (
+            "h = :h AND i = :i AND a = :a AND b > :b AND c = :c",
+            "RANGE key attributes b must have equality conditions specified in the query because a condition is present "
+            "on key attribute c",
+        ),
+    ],
+)
+def test_refused_by_a_key_of_several_attributes(text: str, message: str) -> None:
+    assert refusal(matched, text) == message

@@ -95,7 +95,7 @@ def test_values_of_several_expressions() -> None:
 # Values of a key condition stay behind: they become keys, and only filters travel with a query.
 def test_key_values_do_not_travel() -> None:
     request = RequestExpressions(None, {":k": {"S": "k"}, ":f": V})
-    assert request.key_condition("pk = :k", key_schema()).partition == {"S": "k"}
+    assert request.key_condition("pk = :k", key_schema()).partition == ({"S": "k"},)
     assert unpacked(request.condition("f > :f", "FilterExpression")) == [">", ["p", "f"], ["v", 0]]
     request.finish()
     assert request.values() == [V]

@@ -100,7 +100,12 @@ async def test_filter_and_projection_travel_as_trees() -> None:
         (
             "pk = :p",
             {"pk": {"S": "a"}, "sk": {"S": "b"}},
-            f"{KEY_CONDITION} is invalid: The provided key element does not match the schema",
+            "The provided key element does not match the schema",
+        ),
+        (
+            "pk = :p AND sk > :x",
+            {"pk": {"S": "b"}, "sk": {"N": "2"}},
+            "The query can return at most one row and cannot be restarted",
         ),
         (
             "pk = :p",
