@@ -18,22 +18,29 @@ _Source: TypeAlias = Callable[[Item, Values], AttributeValue]
 _Arithmetic: TypeAlias = Callable[[str, str], str]
 
 _MISSING = "The provided expression refers to an attribute that does not exist in the item"
-_WRONG_TYPE = "An operand in the update expression has an incorrect data type"
+WRONG_TYPE = "An operand in the update expression has an incorrect data type"
+# The same, in the words for AttributeUpdates.
+UPDATED_WRONG_TYPE = "Type mismatch for attribute to update"
 
 _SETS = ("SS", "NS", "BS")
 
 
-def compiled_change(action: Tree) -> Change:
-    """Return the function that computes, from the old item, what an action leaves at its path."""
+def compiled_change(action: Tree, wrong_type: str = WRONG_TYPE) -> Change:
+    """Return the function that computes, from the old item, what an action leaves at its path.
+
+    `wrong_type` is AWS's text when the item has a value of another type than one to add or delete.
+    """
     match action:
         case ["set", _, source]:
             return _compiled_source(source)
         case ["remove", _]:
             return lambda _, __: None
         case ["add", path, operand]:
-            return _combination(_added, compiled_operand(path), compiled_operand(operand))
+            operands = compiled_operand(path), compiled_operand(operand)
+            return _combination(_added, *operands, creates=True, wrong_type=wrong_type)
         case ["delete", path, operand]:
-            return _combination(_deleted, compiled_operand(path), compiled_operand(operand))
+            operands = compiled_operand(path), compiled_operand(operand)
+            return _combination(_deleted, *operands, creates=False, wrong_type=wrong_type)
     raise AssertionError(f"expected an update action, found {action!r}")
 
 
@@ -86,24 +93,29 @@ def _concatenation(left: _Source, right: _Source) -> _Source:
 
 
 def _combination(
-    combined: Callable[[AttributeValue | None, AttributeValue], AttributeValue | None],
+    combined: Callable[[AttributeValue, AttributeValue], AttributeValue | None],
     current: Operand,
     operand: Operand,
+    *,
+    creates: bool,
+    wrong_type: str,
 ) -> Change:
+    """Return the change that combines a value with one of its type; where there is none, the value itself or nothing."""
+
     def change(item: Item, values: Values) -> AttributeValue | None:
-        value = operand(item, values)
+        value, present = operand(item, values), current(item, values)
         assert value is not None, "expected a value to add or delete"
-        return combined(current(item, values), value)
+        if present is None:
+            return value if creates else None
+        if value.keys() != present.keys():
+            raise validation_error(wrong_type)
+        return combined(present, value)
 
     return change
 
 
-def _added(current: AttributeValue | None, value: AttributeValue) -> AttributeValue:
-    if current is None:
-        return value
+def _added(current: AttributeValue, value: AttributeValue) -> AttributeValue:
     ((kind, payload),) = value.items()
-    if kind not in current:
-        raise _wrong_type()
     if kind == "N":
         return _calculated(add_numbers, current, value)
     if kind == "L":
@@ -113,11 +125,9 @@ def _added(current: AttributeValue | None, value: AttributeValue) -> AttributeVa
     return {kind: sorted_set(kind, [*{*current[kind], *payload}])}
 
 
-def _deleted(current: AttributeValue | None, value: AttributeValue) -> AttributeValue | None:
-    if current is None:
-        return None
+def _deleted(current: AttributeValue, value: AttributeValue) -> AttributeValue | None:
     ((kind, payload),) = value.items()
-    if kind not in current or kind not in _SETS:
+    if kind not in _SETS:
         raise _wrong_type()
     gone = set(payload)
     members = [member for member in current[kind] if member not in gone]
@@ -135,4 +145,4 @@ def _calculated(calculate: _Arithmetic, left: AttributeValue, right: AttributeVa
 
 
 def _wrong_type() -> StoreError:
-    return validation_error(_WRONG_TYPE)
+    return validation_error(WRONG_TYPE)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from node.items.operands import Values
 from node.items.projections import Projection, projection_on
-from node.items.sources import Change, compiled_change
+from node.items.sources import UPDATED_WRONG_TYPE, WRONG_TYPE, Change, compiled_change
 from wire.errors import StoreError, validation_error
 from wire.expressions import Step, unpacked
 from wire.items import NESTING_TOO_DEEP, AttributeValue, Item, item_size, text_size, value_size
@@ -22,6 +22,9 @@ UPDATES_CACHED_MAX = 1024
 
 _INVALID_PATH = "The document path provided in the update expression is invalid for update"
 _TOO_LARGE = "Item size to update has exceeded the maximum allowed size"
+
+# By what an update's tree begins with: what is said of a value of a wrong type.
+_WRONG_TYPES = {"update": WRONG_TYPE, "attribute_updates": UPDATED_WRONG_TYPE}
 
 # What to write below a step: the number of the action that writes there, or the further steps.
 _Branch: TypeAlias = dict[Step, Any]
@@ -75,13 +78,13 @@ class Update:
 def compiled_update(data: bytes) -> Update:
     """Return the update whose packed tree `data` is; the last 1024 are kept."""
     operator, *actions = unpacked(data)
-    assert operator == "update", f"expected an update, found {operator!r}"
+    wrong_type = _WRONG_TYPES[operator]
     paths = [action[1] for action in actions]
     return Update(
         attributes=tuple(dict.fromkeys(path[1] for path in paths)),
         creates=any(kind in ("set", "add") for kind, *_ in actions),
         touched=projection_on(paths),
-        _changes=tuple(compiled_change(action) for action in actions),
+        _changes=tuple(compiled_change(action, wrong_type) for action in actions),
         _depths=tuple(len(path) - 2 for path in paths),
         _branch=_branch_of([path[1:] for path in paths]),
     )

@@ -19,6 +19,7 @@ tree's bytes serve every request that has the same shape, and a node can cache w
     value       ["v", index]
 
     update      ["update", action, ...]
+                ["attribute_updates", action, ...]        as AttributeUpdates makes it: other words for a wrong type
     action      ["set", path, source]  ["remove", path]  ["add", path, value]  ["delete", path, value]
     source      path | value | ["+", source, source] | ["-", source, source]
                 | ["if_not_exists", path, source] | ["list_append", source, source]
@@ -167,6 +168,12 @@ def update(*actions: Tree) -> Tree:
     """Build an update of one or more actions, in the order they were written."""
     assert actions, "expected at least one action"
     return ["update", *actions]
+
+
+def attribute_updates(*actions: Tree) -> Tree:
+    """Build the update of one or more actions on top-level attributes that AttributeUpdates describes."""
+    assert actions, "expected at least one action"
+    return ["attribute_updates", *actions]
 
 
 def projection(*paths: Tree) -> Tree:

@@ -32,7 +32,7 @@ _SEVERAL = (
 NESTING_TOO_DEEP = (
     "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit"
 )
-_NAMELESS = "Empty attribute name"
+NAMELESS = "Empty attribute name"
 _TOO_LARGE = "Item size has exceeded the maximum allowed size"
 
 _Measured: TypeAlias = tuple[AttributeValue, int]
@@ -46,7 +46,7 @@ def normalized_item(item: Item) -> tuple[Item, int]:
     size = 0
     result: Item = {}
     if "" in item:
-        raise validation_error(_NAMELESS)
+        raise validation_error(NAMELESS)
     for name, value in item.items():
         # The commonest case by far, and every put comes here: texts are measured in place.
         size += len(name) if name.isascii() else len(name.encode())
@@ -247,7 +247,7 @@ def _measured_map(value: AttributeValue, payload: Any, depth: int) -> _Measured:
     if depth >= NESTING_LEVELS_MAX:
         raise validation_error(NESTING_TOO_DEEP)
     if "" in payload:
-        raise validation_error(_NAMELESS)
+        raise validation_error(NAMELESS)
     size = _CONTAINER_BYTES
     result = {}
     for name, element in payload.items():

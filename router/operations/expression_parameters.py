@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from router.expressions.parameters import check_parameters
 from router.expressions.request import RequestExpressions
+from router.operations.legacy_parameters import require_useful_operator
 from router.operations.table_settings import unsupported
 from wire.errors import validation_error
 from wire.expressions import packed, path, projection
@@ -27,7 +28,7 @@ class ExpressionParameters:
         object.__setattr__(self, "_concerned", frozenset((*self.expressions, *self.legacy, *_NAMES_AND_VALUES)))
 
     def require_consistent(self, body: dict[str, Any]) -> None:
-        """Refuse expressions mixed with older parameters, and older parameters that are not supported yet."""
+        """Refuse expressions mixed with older parameters, and a ConditionalOperator that has nothing to join."""
         if self._concerned.isdisjoint(body):
             return
         check_parameters(
@@ -36,8 +37,9 @@ class ExpressionParameters:
             names=body.get("ExpressionAttributeNames"),
             values=body.get("ExpressionAttributeValues"),
         )
-        for name in self.legacy:
-            if name != "AttributesToGet" and body.get(name) is not None:
+        require_useful_operator(body)
+        for name in ("QueryFilter", "ScanFilter", "KeyConditions"):
+            if body.get(name) is not None:
                 raise unsupported(name)
 
     def opened(self, body: dict[str, Any]) -> RequestExpressions | None:

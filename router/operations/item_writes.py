@@ -12,6 +12,7 @@ from router.operations.answers import EMPTY, joined
 from router.operations.capacity import consumed, write_units
 from router.operations.context import RequestContext
 from router.operations.expression_parameters import ExpressionParameters
+from router.operations.legacy_parameters import legacy_write
 from router.operations.store import Store
 from wire.commands import NO_BYTES, ConditionFailed, Outcome, Returned, Write, Written
 from wire.errors import ErrorCode, StoreError, validation_error
@@ -53,10 +54,11 @@ _NO_EXPRESSIONS: Final = WriteExpressions()
 
 
 def write_expressions(body: dict[str, Any], parameters: ExpressionParameters) -> WriteExpressions:
-    """Return the expressions of a write."""
+    """Return the expressions of a write, or what the parameters older than expressions say in their place."""
     expressions = parameters.opened(body)
     if expressions is None:
-        return _NO_EXPRESSIONS
+        older = legacy_write(body)
+        return _NO_EXPRESSIONS if older is None else WriteExpressions(*older)
     update = body.get("UpdateExpression")
     updated = None if update is None else expressions.update(update)
     condition = body.get("ConditionExpression")

@@ -191,10 +191,22 @@ async def test_attributes_to_get_is_a_projection() -> None:
     assert refusal.message == INVALID + "Duplicate value in attribute name: a"
 
 
-# What is not built yet must say so, not be ignored.
-async def test_older_parameters_are_refused_clearly() -> None:
-    refusal = await _api().refused("PutItem", **PUT, Expected={"a": {"Exists": False}})
-    assert refusal.message == "Expected is not supported yet by this version of Globetable"
+# The parameters older than expressions become the same trees, with one list of values for the update and the condition.
+async def test_older_parameters_become_trees() -> None:
+    api = _api()
+    await api(
+        "UpdateItem",
+        **KEY,
+        AttributeUpdates={"n": {"Action": "ADD", "Value": {"N": "1.0"}}, "s": {"Action": "DELETE"}},
+        Expected={"a": {"Exists": False}, "b": {"ComparisonOperator": "NOT_CONTAINS", "Value": {"S": "x"}}},
+        ConditionalOperator="OR",
+    )
+    write = _sent(api)
+    assert write.update == b'["attribute_updates",["add",["p","n"],["v",0]],["remove",["p","s"]]]'
+    assert write.condition == (
+        b'["or",["not_exists",["p","a"]],["and",["exists",["p","b"]],["not",["contains",["p","b"],["v",1]]]]]'
+    )
+    assert write.values == b'[{"N":"1"},{"S":"x"}]'
 
 
 # Units: one per started KB of the larger of the item before and after; half a unit per started 4 KB of an eventual read.
