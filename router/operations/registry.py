@@ -9,7 +9,22 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from router.operations import delete_item, put_item, update_item
+from router.operations import (
+    backups,
+    bulk_operations,
+    contributor_insights,
+    delete_item,
+    exports,
+    global_tables_2017,
+    imports,
+    kinesis_destinations,
+    put_item,
+    replica_auto_scaling,
+    statements,
+    transactions,
+    update_item,
+    vector_searches,
+)
 from router.operations.batch_get_item import BatchGetItem
 from router.operations.batch_write_item import BatchWriteItem
 from router.operations.context import Operation, OperationRegistry, RequestContext
@@ -55,7 +70,7 @@ class Support(Enum):
     """How far an operation goes; the value is how the README says it."""
 
     SUPPORTED = "supported"
-    NOT_AVAILABLE = "checked, then refused: not available yet"
+    NOT_AVAILABLE = "answered truthfully, or refused as not available yet"
     MISSING = "missing"
 
 
@@ -98,11 +113,32 @@ _STREAMS: Final[_Builders] = {
 }
 _BUILDERS: Final[_Builders] = {**_TABLES, **_ITEMS, **_STREAMS}
 
-# What is one function each: answered from the catalog, or checked and then refused.
+# What is answered by one function.
 _ANSWERS: Final[dict[str, Answer]] = {
     "DescribeTimeToLive": describe_time_to_live,
+    # AWS itself refuses whatever is asked of this version, so that is all there is to it.
+    **global_tables_2017.ANSWERS,
 }
-_CHECKS: Final[dict[str, Check]] = {}
+# Of what comes later: answers from the catalog, and checks that end in a refusal.
+_LATER_ANSWERS: Final[dict[str, Answer]] = {
+    **backups.ANSWERS,
+    **bulk_operations.ANSWERS,
+    **contributor_insights.ANSWERS,
+    **exports.ANSWERS,
+    **imports.ANSWERS,
+    **kinesis_destinations.ANSWERS,
+    **replica_auto_scaling.ANSWERS,
+}
+_LATER_CHECKS: Final[dict[str, Check]] = {
+    **backups.CHECKS,
+    **bulk_operations.CHECKS,
+    **exports.CHECKS,
+    **imports.CHECKS,
+    **kinesis_destinations.CHECKS,
+    **statements.CHECKS,
+    **transactions.CHECKS,
+    **vector_searches.CHECKS,
+}
 
 
 def build_operations(surroundings: Surroundings, model: ServiceModel) -> OperationRegistry:
@@ -110,8 +146,8 @@ def build_operations(surroundings: Surroundings, model: ServiceModel) -> Operati
     store = surroundings.store
     operations: dict[str, Operation] = {
         **{name: build(surroundings) for name, build in _BUILDERS.items()},
-        **{name: Answered(store, answer) for name, answer in _ANSWERS.items()},
-        **{name: NotAvailable(store, name, check) for name, check in _CHECKS.items()},
+        **{name: Answered(store, answer) for name, answer in {**_ANSWERS, **_LATER_ANSWERS}.items()},
+        **{name: NotAvailable(store, name, check) for name, check in _LATER_CHECKS.items()},
     }
     return {name: _Validated(name, operation, model) for name, operation in operations.items()}
 
@@ -128,7 +164,7 @@ def support_table(model: ServiceModel) -> tuple[SupportRow, ...]:
 def _support(name: str) -> Support:
     if name in _BUILDERS or name in _ANSWERS:
         return Support.SUPPORTED
-    return Support.NOT_AVAILABLE if name in _CHECKS else Support.MISSING
+    return Support.NOT_AVAILABLE if name in _LATER_ANSWERS or name in _LATER_CHECKS else Support.MISSING
 
 
 class _Validated:
