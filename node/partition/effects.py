@@ -7,6 +7,7 @@ Layouts, big endian; a record is a stored record of `node.storage.records`, a ch
     STORE_LOGGED, REMOVE_LOGGED     operation u8 | table u32 | change
     SEVERAL                         operation u8 | (length u32 | effect)...
     STORE_ROW, REMOVE_ROW           operation u8 | table u32 | index u16 | record
+    FED                             operation u8 | table u32 | index u16 | source u32 | through u64
 
 The record of a REMOVE is a tombstone that only names key and version: what is stored under the key goes away. A row is a record
 of an index. Knows how effects are written; refuses to know why.
@@ -16,6 +17,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 
+from node.partition.rows import write_fed
 from node.partition.sizes import SizeChanges
 from node.storage.engine import Space, Transaction
 from node.storage.items import remove, store
@@ -26,6 +28,7 @@ from wire.keys import key_hash
 
 _HEAD = struct.Struct(">BI")
 _ROW_HEAD = struct.Struct(">BIH")
+_FED = struct.Struct(">BIHIQ")
 _LENGTH = struct.Struct(">I")
 _TABLE = 0
 """The index number of the table itself."""
@@ -41,6 +44,8 @@ class Operation(IntEnum):
     SEVERAL = 5
     STORE_ROW = 6
     REMOVE_ROW = 7
+    FED = 8
+    """A partition has the rows of an index from a source up to a change."""
 
 
 _LOGGED = frozenset({Operation.STORE_LOGGED, Operation.REMOVE_LOGGED})
@@ -63,6 +68,11 @@ def row_effect(table: int, index: int, record: bytes, *, removes: bool) -> bytes
     return _ROW_HEAD.pack(Operation.REMOVE_ROW if removes else Operation.STORE_ROW, table, index) + record
 
 
+def fed_effect(table: int, index: int, source: int, through: int) -> bytes:
+    """Return the effect that notes how far a source has fed an index of this partition."""
+    return _FED.pack(Operation.FED, table, index, source, through)
+
+
 def combined_effect(effects: Sequence[bytes]) -> bytes:
     """Return one effect that is several in order."""
     if len(effects) == 1:
@@ -81,6 +91,9 @@ def apply_effect(  # what, where, and what it adds to
         return sequence
     if operation in _ROWS:
         _apply_row(effect, transaction, sizes)
+        return sequence
+    if operation == Operation.FED:
+        write_fed(transaction, partition, *_FED.unpack(effect)[1:])
         return sequence
     _, table = _HEAD.unpack_from(effect)
     start = _HEAD.size

@@ -7,6 +7,7 @@ decided (`writes`, `merges`).
 from collections.abc import Callable, Mapping, Sequence
 
 from node.partition.effects import apply_effect
+from node.partition.feeds import FedPlace, FedPositions, decide_feed
 from node.partition.item_collections import NOT_COUNTED, ItemCollections
 from node.partition.machine import Evaluation
 from node.partition.merges import MergeRules, decide_merge
@@ -21,7 +22,7 @@ from node.storage.items import find
 from node.storage.records import Record
 from node.streams.pages import read_page
 from wire.catalog import Placement
-from wire.commands import Command, Failed, Get, Measure, Measured, Merge, Outcome, Range, ReadChanges, Write
+from wire.commands import Command, Failed, FeedIndex, Get, Measure, Measured, Merge, Outcome, Range, ReadChanges, Write
 from wire.errors import ErrorCode, StoreError
 from wire.keys import ItemKey, TokenRange, key_hash
 from wire.limits import ITEM_COLLECTION_BYTES_MAX
@@ -57,11 +58,13 @@ class ItemMachine:
 
     def evaluate(self, command: Command, view: View, index: int) -> Evaluation:
         """Decide a write or a merge; damage and refusals are outcomes."""
-        assert isinstance(command, (Write, Merge)), f"expected a write or a merge, found {type(command).__name__}"
+        assert isinstance(command, (Write, Merge, FeedIndex)), f"expected a write, found {type(command).__name__}"
         table = self._tables().get(command.table)
-        if table is None:
-            return Evaluation(b"", TABLE_UNKNOWN)
         try:
+            if isinstance(command, FeedIndex):
+                return self._evaluate_feed(command, table, view, index)
+            if table is None:
+                return Evaluation(b"", TABLE_UNKNOWN)
             if isinstance(command, Write):
                 return self._evaluate_write(command, table, view, index)
             return self._evaluate_merge(command, table, view, index)
@@ -81,11 +84,13 @@ class ItemMachine:
         """Leave what is on disk now to the engine."""
         self._overlay.applied(index)
         self._collections.applied(index)
+        self._fed.applied(index)
 
     def discard(self, index: int) -> None:
         """Forget what was evaluated for entries from `index` on."""
         self._overlay.discard(index)
         self._collections.discard(index)
+        self._fed.discard(index)
 
     def restored(self, view: View) -> None:
         """Begin from applied state, with nothing pending."""
@@ -94,6 +99,7 @@ class ItemMachine:
     def _begin(self) -> None:
         self._overlay = Overlay()
         self._collections = ItemCollections(self._collection_bytes_max)
+        self._fed = FedPositions(self._partition)
 
     def committed(self, table: int, key: ItemKey, view: View, commit: int) -> Record | None:
         """Return an item's newest state by an entry up to `commit`, a tombstone included. Raises StorageError."""
@@ -127,7 +133,7 @@ class ItemMachine:
 
     def last_index(self, table: int) -> int:
         """Return the last entry that changed a table and may not be applied yet; 0 = none."""
-        return self._overlay.last_index(table)
+        return max(self._overlay.last_index(table), self._fed.last_index(table))
 
     def _measured(self, table: TableSpec, view: View) -> Measured:
         """Return the counts of a table and of the indexes it still has."""
@@ -164,6 +170,14 @@ class ItemMachine:
         for partition, size in state.collections.items():
             self._collections.add(table.number, partition, index, size)
         return Evaluation(effect, outcome, state.rests_on)
+
+    def _evaluate_feed(self, command: FeedIndex, table: TableSpec | None, view: View, index: int) -> Evaluation:
+        place = FedPlace(command.table, command.index, command.source)
+        rests_on, before = self._fed.newest(place, view)
+        effect, outcome, position = decide_feed(command, table, before)
+        if effect:
+            self._fed.add(place, index, position)
+        return Evaluation(effect, outcome, rests_on)
 
     def _remember(self, table: TableSpec, key: ItemKey, record: Record | None, index: int) -> None:
         kept = None if record is None else removed_or_kept(table, record)

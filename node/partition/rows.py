@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from node.storage.engine import Space, Transaction, View
 from node.storage.errors import DamagedRecord
-from node.storage.layout import sizes_name, state_key
+from node.storage.layout import fed_name, sizes_name, state_key
 from node.storage.log import APPLIED
 from node.storage.sealed import sealed, unsealed
 
@@ -49,6 +49,20 @@ def write_cursor(transaction: Transaction, partition: int, name: str, value: byt
         transaction.put(Space.STATE, key, sealed(value))
     else:
         transaction.delete(Space.STATE, key)
+
+
+def read_fed(view: View, partition: int, table: int, index: int, source: int) -> int:
+    """Return the last change of a source whose rows of an index are here; 0 = none was. Raises DamagedRecord."""
+    stored = _read(view, partition, fed_name(table, index) + str(source))
+    return 0 if stored is None else int(_INDEX.unpack(stored)[0])
+
+
+def write_fed(  # whose position, and where it is
+    transaction: Transaction, partition: int, table: int, index: int, source: int, through: int
+) -> None:
+    """Store how far a source has fed an index."""
+    key = state_key(partition, fed_name(table, index) + str(source))
+    transaction.put(Space.STATE, key, sealed(_INDEX.pack(through)))
 
 
 def read_sizes(view: View, partition: int, table: int) -> dict[int, tuple[int, int]]:

@@ -29,6 +29,8 @@ COLLECTIONS = (1 << 16) - 1
 LOCAL_STATE = "local/"
 # State rows that count what a partition holds of a table begin with this name.
 SIZES = "sizes/"
+# State rows that say how far an index was fed begin with this name.
+FED = "fed/"
 
 
 def item_key(table: int, index: int, hashed: bytes, sort: bytes) -> tuple[bytes, bool]:
@@ -114,6 +116,17 @@ def state_key(partition: int, name: str) -> bytes:
 def state_name_of(stored_key: bytes) -> str:
     """Return the name inside a state key."""
     return stored_key[4:].decode("utf-8")
+
+
+def fed_name(table: int, index: int) -> str:
+    """Return what the names of all state rows begin with that say how far an index was fed; the source follows."""
+    return f"{FED}{table:010d}/{index:05d}/"
+
+
+def index_of_fed(name: str) -> tuple[int, int]:
+    """Return the table and the index in a name that begins as `fed_name` says."""
+    table, index = name.removeprefix(FED).split("/")[:2]
+    return int(table), int(index)
 
 
 def sizes_name(table: int) -> str:
