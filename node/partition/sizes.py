@@ -8,7 +8,7 @@ that is split has to be counted anew.
 from node.partition.rows import read_sizes, write_sizes
 from node.storage.engine import Transaction
 from node.storage.layout import COLLECTIONS
-from node.storage.records import size_in
+from node.storage.records import TOMBSTONE, flags_and_size
 
 _NOTHING = (0, 0)
 
@@ -23,22 +23,32 @@ class SizeChanges:
 
     def stored(self, table: int, index: int, record: bytes, replaced: bytes | None) -> None:
         """Count a record that was stored in place of another, or of none."""
-        before = None if replaced is None else size_in(replaced)
-        after = size_in(record)
-        if before != after:
-            self._count(table, index, before, after)
+        change = self._changes.get((table, index)) or self._begun(table, index)
+        flags, size = flags_and_size(record)
+        if not flags & TOMBSTONE:
+            change[0] += 1
+            change[1] += size
+        if replaced is not None:
+            flags, size = flags_and_size(replaced)
+            if not flags & TOMBSTONE:
+                change[0] -= 1
+                change[1] -= size
 
     def removed(self, table: int, index: int, record: bytes | None) -> None:
         """Count a record that was removed, if there was one."""
-        before = None if record is None else size_in(record)
-        if before is not None:
-            self._count(table, index, before, None)
+        if record is None:
+            return
+        flags, size = flags_and_size(record)
+        if not flags & TOMBSTONE:
+            change = self._changes.get((table, index)) or self._begun(table, index)
+            change[0] -= 1
+            change[1] -= size
 
     def write(self, partition: int, transaction: Transaction) -> None:
         """Add what was gathered to what the partition has counted so far."""
         by_table: dict[int, dict[int, list[int]]] = {}
         for (table, index), change in self._changes.items():
-            if change != [0, 0]:
+            if any(change) and index != COLLECTIONS:
                 by_table.setdefault(table, {})[index] = change
         for table, changes in by_table.items():
             sizes = read_sizes(transaction, partition, table)
@@ -47,11 +57,6 @@ class SizeChanges:
                 sizes[index] = (rows_before + rows, size_before + size)
             write_sizes(transaction, partition, table, sizes)
 
-    def _count(self, table: int, index: int, before: int | None, after: int | None) -> None:
-        if index == COLLECTIONS:
-            return
-        change = self._changes.get((table, index))
-        if change is None:
-            change = self._changes[table, index] = [0, 0]
-        change[0] += (after is not None) - (before is not None)
-        change[1] += (after or 0) - (before or 0)
+    def _begun(self, table: int, index: int) -> list[int]:
+        change = self._changes[table, index] = [0, 0]
+        return change

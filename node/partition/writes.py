@@ -68,7 +68,7 @@ def decide_write(  # what, on which state, when
         return _delete(command, table, stored, clock, collection)
     result = _updated(command, live, old, values)
     if not result.body:
-        return Decision(Written(result.attributes, 0, 0, collection_bytes=collection.size))
+        return _unchanged(Written(result.attributes, 0, 0), collection)
     return _put(command, table, stored, result, clock, collection)
 
 
@@ -85,11 +85,10 @@ def effect_of(  # the item before and after, and why
     live = None if before is None or before.tombstone else before
     if not table.records_changes or (live is None and after.tombstone):
         return plain_effect(table.number, encoded, removes=removes)
-    generation = table.stream.generation if table.stream is not None else 0
     old_image = live.body if live is not None else b""
     if live is not None and not after.tombstone and _is_same_body(live.body, after.body):
         flags |= ChangeFlag.UNCHANGED
-    change = encode_change(generation, time_ms, _kind_of(live, after), flags, old_image, encoded)
+    change = encode_change(table.change_generation, time_ms, _kind_of(live, after), flags, old_image, encoded)
     return logged_effect(table.number, change, removes=removes)
 
 
@@ -115,18 +114,24 @@ def _put(  # what, on which state, when
 ) -> Decision:
     live = None if stored is None or stored.tombstone else stored
     size_before = live.size if live is not None else 0
-    outcome = Written(result.attributes, size_before, result.size, collection_bytes=collection.size)
+    outcome = Written(result.attributes, size_before, result.size)
     if live is not None and not table.replicas and _is_same_item(live, result):
         # As in DynamoDB this is no change. With replicas it still is the later write, and must win over earlier ones elsewhere.
-        return Decision(outcome)
+        return _unchanged(outcome, collection)
     version = clock.stamp(None if stored is None else stored.version)
     record = Record(command.key, version, result.size, False, result.body)
     encoded = encode_record(command.key, version, result.size, result.body)
     effect = effect_of(table, stored, record, encoded, version.wall_ms, ChangeFlag.NONE)
-    return _decided(table, stored, record, effect, outcome, collection)
+    if not table.indexes:
+        return Decision(outcome, effect, record)
+    return _indexed(table, stored, record, effect, outcome, collection)
 
 
-def _decided(  # the item before and after, and what its own change comes to
+def _unchanged(outcome: Written, collection: Collection) -> Decision:
+    return Decision(outcome if collection.size < 0 else outcome._replace(collection_bytes=collection.size))
+
+
+def _indexed(  # the item before and after, and what its own change comes to
     table: TableSpec,
     before: Record | None,
     after: Record,
@@ -135,8 +140,6 @@ def _decided(  # the item before and after, and what its own change comes to
     collection: Collection,
 ) -> Decision:
     """Add to a decision what it means for the table's indexes."""
-    if not table.indexes:
-        return Decision(outcome, effect, after)
     effect, units, size = with_indexes(table, before, after, effect, collection.size)
     if size > collection.size_max and size > collection.size >= 0:
         # What makes a collection smaller is welcome however large it is.
@@ -157,13 +160,15 @@ def _delete(  # what, on which state, when
     command: Write, table: TableSpec, stored: Record | None, clock: HybridClock, collection: Collection
 ) -> Decision:
     if stored is None or stored.tombstone:
-        return Decision(Written(b"", 0, 0, collection_bytes=collection.size))
+        return _unchanged(Written(b"", 0, 0), collection)
     version = clock.stamp(stored.version)
     outcome = Written(stored.body if command.returned == Returned.ALL_OLD else b"", stored.size, 0)
     tombstone = Record(command.key, version, 0, True, b"")
     encoded = encode_record(command.key, version, 0, b"", tombstone=True)
     effect = effect_of(table, stored, tombstone, encoded, version.wall_ms, ChangeFlag.NONE)
-    return _decided(table, stored, tombstone, effect, outcome, collection)
+    if not table.indexes:
+        return Decision(outcome, effect, tombstone)
+    return _indexed(table, stored, tombstone, effect, outcome, collection)
 
 
 def _updated(command: Write, live: Record | None, old: Item | None, values: list[Any]) -> _Result:

@@ -27,8 +27,8 @@ COLLECTIONS = (1 << 16) - 1
 
 # Names of state rows that belong to one replica and never travel to another in a snapshot.
 LOCAL_STATE = "local/"
-# State rows that count what a partition holds of a table begin with this name.
-SIZES = "sizes/"
+# So begin the names of state rows that count what a partition holds of a table.
+_SIZES = "sizes/"
 # State rows that say how far an index was fed begin with this name.
 FED = "fed/"
 
@@ -131,12 +131,18 @@ def index_of_fed(name: str) -> tuple[int, int]:
 
 def sizes_name(table: int) -> str:
     """Return the name of the state row that says how much a partition holds of a table; all are of one length."""
-    return f"{SIZES}{table:010d}"
+    return f"{_SIZES}{table:010d}"
 
 
-def table_of_sizes(name: str) -> int:
-    """Return the table in a name that `sizes_name` has made."""
-    return int(name.removeprefix(SIZES))
+def sizes_range(partition: int) -> Range:
+    """Return the bounds of the state rows with names that `sizes_name` has made."""
+    lower = state_key(partition, _SIZES)
+    return lower, successor(lower)
+
+
+def table_of_sizes(stored_key: bytes) -> int:
+    """Return the table in a state key with a name that `sizes_name` has made."""
+    return int(state_name_of(stored_key).removeprefix(_SIZES))
 
 
 def partition_range(partition: int) -> Range:

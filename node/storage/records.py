@@ -11,7 +11,7 @@ and its bytes; its records are in (sort, partition) order.
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from xxhash import xxh3_64_intdigest
@@ -30,11 +30,13 @@ _LENGTHS = struct.Struct(">HH")
 _LENGTHS_START = _HEADER.size - _LENGTHS.size
 _CHECKED_START = _HEADER.size - _CHECKED.size
 _PREFIX = struct.Struct(">BBI")
-_SIZE_START = _PREFIX.size + struct.calcsize(">QH")
-_SIZE_END = _SIZE_START + 4
+_FLAGS_AND_SIZE = struct.Struct(">xB14xI")
 _MEMBER = struct.Struct(">I")
 _BUCKET_HEAD = bytes((FORMAT | BUCKET,))
 _tuple = tuple.__new__
+
+flags_and_size: Callable[[bytes], tuple[int, int]] = _FLAGS_AND_SIZE.unpack_from
+"""Return the flags and the DynamoDB size inside a record without looking at anything else, its checksum included."""
 
 
 class Record(NamedTuple):
@@ -90,13 +92,6 @@ def key_in(stored: bytes) -> ItemKey:
     partition_bytes, sort_bytes = _LENGTHS.unpack_from(stored, _LENGTHS_START)
     sort_start = _HEADER.size + partition_bytes
     return _tuple(ItemKey, (stored[_HEADER.size : sort_start], stored[sort_start : sort_start + sort_bytes]))
-
-
-def size_in(stored: bytes) -> int | None:
-    """Return the DynamoDB size inside a record, None of a tombstone, without looking at anything else."""
-    if stored[1] & TOMBSTONE:
-        return None
-    return int.from_bytes(stored[_SIZE_START:_SIZE_END], "big")
 
 
 def encode_bucket(members: Iterable[bytes]) -> bytes:
