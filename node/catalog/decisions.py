@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from node.catalog import indexes, membership, tables, time_to_live
+from node.catalog import indexes, membership, tables, tags, time_to_live
 from node.catalog.rules import CatalogRules, Decision
 from wire import catalog as wire_catalog
 from wire.catalog import CatalogChange, CatalogView
@@ -33,5 +33,7 @@ _decisions: dict[type, Callable[[CatalogView, Any, CatalogRules], Decision]] = {
     wire_catalog.RebuildIndex: indexes.rebuild_index,
     wire_catalog.SetTimeToLive: time_to_live.set_time_to_live,
     wire_catalog.RecordTimeToLive: time_to_live.record_time_to_live,
+    wire_catalog.SetTags: tags.set_tags,
+    wire_catalog.SetResourcePolicy: tags.set_resource_policy,
     wire_catalog.SetLink: membership.set_link,
 }

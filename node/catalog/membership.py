@@ -12,9 +12,9 @@ from node.catalog.tables import (
     changed,
     created,
     dropped,
+    first_stream,
     idle_table,
     is_held,
-    new_stream,
     next_number,
     require_new_name,
     settled,
@@ -115,7 +115,7 @@ def leave_global_table(view: CatalogView, change: LeaveGlobalTable, rules: Catal
         return changed(view, settled(replace(table, replicas=(), global_table_id="")))
     if table.deletion_protection:
         raise refusals.protected_against_deletion()
-    return dropped(table)
+    return dropped(view, table, change.now_ms, rules)
 
 
 def set_replica_status(view: CatalogView, change: SetReplicaStatus, rules: CatalogRules) -> Decision:
@@ -172,7 +172,7 @@ def _join_here(view: CatalogView, change: JoinGlobalTable, rules: CatalogRules) 
         billing_mode=change.billing_mode,
         throughput=change.throughput,
         billing_changed_ms=change.now_ms if change.billing_mode is BillingMode.PAY_PER_REQUEST else 0,
-        stream=new_stream(change.stream_view, version, change.now_ms, ()),
+        stream=first_stream(view, change.name, change.stream_view, version, change.now_ms),
         replicas=tuple(ReplicaSpec(RegionName(region), ReplicaStatus.ACTIVE, generation=version) for region in others),
         global_table_id=change.global_table_id,
     )

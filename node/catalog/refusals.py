@@ -86,8 +86,7 @@ def throughput_on_demand() -> StoreError:
 def throughput_missing() -> StoreError:
     """A table becomes provisioned without saying how much."""
     return validation_error(
-        "One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be specified "
-        "when BillingMode is PROVISIONED"
+        "One or more parameter values were invalid: ProvisionedThroughput must be specified when BillingMode is PROVISIONED"
     )
 
 

@@ -19,6 +19,8 @@ class CatalogRules:
     regions: frozenset[str]  # every region of the cluster, this one included
     source_hold_ms: int = 24 * 3600 * 1000  # how long a replica that was a source stays; 0 = no hold
     tables_max: int = TABLES_MAX
+    stream_retention_ms: int = 24 * 3600 * 1000  # how long a stream that ended can be read
+    takes_time: bool = False  # whether tables come, change and go as slowly as on AWS
     time_to_live_hold_ms: int = 0  # how long time to live may not be changed again; 0 = no hold
 
     @classmethod
@@ -28,6 +30,8 @@ class CatalogRules:
             region=region,
             regions=frozenset(each.name for each in cluster.regions),
             source_hold_ms=cluster.settings.replica_source_hold_seconds * 1000,
+            stream_retention_ms=cluster.settings.stream_retention_seconds * 1000,
+            takes_time=cluster.settings.control_plane == "aws",
             time_to_live_hold_ms=cluster.settings.ttl_hold_seconds * 1000,
         )
 

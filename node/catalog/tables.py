@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from node.catalog import indexes, refusals
+from node.catalog import capacity, indexes, refusals, streams, table_settings, timing
 from node.catalog.rules import CatalogRules, Decision, next_version
 from wire.catalog import CatalogView, CreateTable, DeleteTable, FinishTable, UpdateTable, encode_row
 from wire.tables import (
@@ -18,7 +18,6 @@ from wire.tables import (
     TableNumber,
     TableSpec,
     TableStatus,
-    Throughput,
 )
 
 NEXT_TABLE = "next_table"
@@ -27,7 +26,7 @@ _UNSETTLED = (ReplicaStatus.CREATING, ReplicaStatus.DELETING)
 
 
 def create_table(view: CatalogView, change: CreateTable, rules: CatalogRules) -> Decision:
-    """Make a table, ACTIVE at once: it is nothing but a row."""
+    """Make a table: it is nothing but a row. ACTIVE at once, unless things take their time."""
     require_new_name(view, change.name, rules)
     version = next_version(view)
     table = TableSpec(
@@ -40,24 +39,29 @@ def create_table(view: CatalogView, change: CreateTable, rules: CatalogRules) ->
         billing_mode=change.billing_mode,
         throughput=change.throughput,
         billing_changed_ms=change.now_ms if change.billing_mode is BillingMode.PAY_PER_REQUEST else 0,
-        stream=None if change.stream_view is None else new_stream(change.stream_view, version, change.now_ms, ()),
+        stream=first_stream(view, change.name, change.stream_view, version, change.now_ms),
         deletion_protection=change.deletion_protection,
         table_class=change.table_class,
+        on_demand=change.on_demand,
+        warm=change.warm,
+        encryption=change.encryption,
+        tags=change.tags,
+        policy=change.policy,
     )
-    return created(view, indexes.with_new_indexes(table, change.indexes, version))
+    table = indexes.with_new_indexes(table, change.indexes, version)
+    capacity.require_new_capacity(view, table, rules)
+    return created(view, timing.creating(table, change.now_ms, rules))
 
 
 def update_table(view: CatalogView, change: UpdateTable, rules: CatalogRules) -> Decision:
     """Change the settings that are named."""
-    table = idle_table(view, change.name)
-    table = _with_billing(table, change)
+    before = _changeable_table(view, change)
+    table = streams.without_expired(capacity.with_capacity(view, before, change, rules), change.now_ms, rules)
     table = _with_stream(table, change, next_version(view))
-    if change.deletion_protection is not None:
-        table = replace(table, deletion_protection=change.deletion_protection)
-    if change.table_class is not None:
-        table = replace(table, table_class=change.table_class)
+    table = table_settings.with_settings(table, change, rules)
     indexed = indexes.with_index_changes(table, change, next_version(view))
-    decision = changed(view, indexes.finished(indexed))
+    after = timing.updating(before, indexed, change.now_ms, rules)
+    decision = changed(view, after if timing.is_moving(after) else indexes.finished(after))
     return _answered(decision, indexes.shown(table, indexed, change), moves=indexes.moves_table(change))
 
 
@@ -69,7 +73,7 @@ def _answered(decision: Decision, shown: TableSpec, *, moves: bool) -> Decision:
 
 
 def delete_table(view: CatalogView, change: DeleteTable, rules: CatalogRules) -> Decision:
-    """Drop a table at once, or begin to if other regions have to be told first."""
+    """Drop a table, or begin to if that takes its time or other regions have to be told first."""
     table = view.tables.get(change.name)
     if table is None:
         raise refusals.table_missing(change.name)
@@ -79,24 +83,30 @@ def delete_table(view: CatalogView, change: DeleteTable, rules: CatalogRules) ->
         raise refusals.table_in_use(table)
     if table.deletion_protection:
         raise refusals.protected_against_deletion()
+    timing.require_rested(table, change.now_ms, rules)
     indexes.require_steady_indexes(table)
+    if not table.replicas and not rules.takes_time:
+        return dropped(view, table, change.now_ms, rules)
+    leaving = streams.with_streams_ended(replace(table, status=TableStatus.DELETING), change.now_ms)
     if not table.replicas:
-        return dropped(table)
+        return changed(view, timing.deleting(leaving, change.now_ms))
     # A copy that failed has no use for its source.
     has_members = any(replica.status is not ReplicaStatus.CREATION_FAILED for replica in table.replicas)
     if has_members and is_held(table.acted_as_source_ms, change.now_ms, rules):
         raise refusals.replica_was_source()
-    return changed(view, replace(table, status=TableStatus.DELETING))
+    return changed(view, leaving)
 
 
 def finish_table(view: CatalogView, change: FinishTable, rules: CatalogRules) -> Decision:
-    """Move a table on to the state it was on its way to; nothing if it is not that table any more."""
+    """Move a table on to the state it was on its way to; nothing if it is not that table any more, or not due."""
     table = view.tables.get(change.name)
     if table is None or table.number != change.number:
         return Decision()
+    if table.settles_ms > change.now_ms:
+        return Decision(table=table)
     if table.status is TableStatus.DELETING:
-        return dropped(table)
-    return changed(view, settled(indexes.finished(replace(table, status=TableStatus.ACTIVE))))
+        return dropped(view, table, change.now_ms, rules)
+    return changed(view, settled(indexes.finished(replace(table, status=TableStatus.ACTIVE, settles_ms=0))))
 
 
 # Shared with the decisions on global tables.
@@ -106,8 +116,8 @@ def require_new_name(view: CatalogView, name: str, rules: CatalogRules) -> None:
     """Refuse a name that is taken, and a table too many."""
     present = view.tables.get(name)
     if present is not None:
-        is_leaving = present.status is TableStatus.DELETING
-        raise refusals.table_in_use(present) if is_leaving else refusals.table_exists(name)
+        is_moving = present.status in (TableStatus.CREATING, TableStatus.DELETING)
+        raise refusals.table_in_use(present) if is_moving else refusals.table_exists(name)
     if len(view.tables) >= rules.tables_max:
         raise refusals.too_many_tables(rules.tables_max)
 
@@ -127,6 +137,17 @@ def idle_table(view: CatalogView, name: str) -> TableSpec:
     return table
 
 
+def _changeable_table(view: CatalogView, change: UpdateTable) -> TableSpec:
+    """Return the table to change: one that is idle, or for its protection alone one that is being updated."""
+    table = view.tables.get(change.name)
+    only_protects = change == UpdateTable(
+        name=change.name, deletion_protection=change.deletion_protection, now_ms=change.now_ms
+    )
+    if table is not None and only_protects and table.status is TableStatus.UPDATING:
+        return table
+    return idle_table(view, change.name)
+
+
 def settled(table: TableSpec) -> TableSpec:
     """Return the table ACTIVE or UPDATING: it is updating while a replica comes or goes."""
     if table.status in (TableStatus.CREATING, TableStatus.DELETING):
@@ -138,6 +159,13 @@ def settled(table: TableSpec) -> TableSpec:
 def is_held(acted_as_source_ms: int, now_ms: int, rules: CatalogRules) -> bool:
     """Tell whether a replica was a source so recently that it has to stay."""
     return acted_as_source_ms > 0 and now_ms - acted_as_source_ms < rules.source_hold_ms
+
+
+def first_stream(
+    view: CatalogView, name: str, view_type: StreamViewType | None, version: int, now_ms: int
+) -> StreamSpec | None:
+    """Return the stream of a table that is being made, if it is to have one."""
+    return None if view_type is None else new_stream(view_type, version, now_ms, streams.used_streams(view, name))
 
 
 def new_stream(view_type: StreamViewType, version: int, now_ms: int, past: tuple[StreamSpec, ...]) -> StreamSpec:
@@ -160,42 +188,13 @@ def changed(view: CatalogView, table: TableSpec) -> Decision:
     return Decision(rows={f"table/{table.name}": encode_row(table)}, table=table)
 
 
-def dropped(table: TableSpec) -> Decision:
-    """Return what removes a table; the answer shows it on its way out."""
-    return Decision(rows={f"table/{table.name}": None}, table=replace(table, status=TableStatus.DELETING))
+def dropped(view: CatalogView, table: TableSpec, now_ms: int, rules: CatalogRules) -> Decision:
+    """Return what removes a table and keeps its streams readable; the answer shows it on its way out."""
+    rows = {f"table/{table.name}": None, **streams.rows_after_drop(view, table, now_ms, rules)}
+    return Decision(rows=rows, table=replace(table, status=TableStatus.DELETING))
 
 
 # Settings
-
-
-def _with_billing(table: TableSpec, change: UpdateTable) -> TableSpec:
-    mode = change.billing_mode or table.billing_mode
-    if mode is BillingMode.PAY_PER_REQUEST:
-        return _on_demand(table, change)
-    if change.billing_mode is None and change.throughput is None:
-        return table
-    was_provisioned = table.billing_mode is BillingMode.PROVISIONED
-    if change.throughput is None and not was_provisioned:
-        raise refusals.throughput_missing()
-    throughput = change.throughput or table.throughput
-    if was_provisioned and throughput == table.throughput and change.throughput is not None:
-        raise refusals.throughput_unchanged(throughput)
-    if table.replicas and not was_provisioned:
-        raise refusals.replicas_need_capacity()
-    return replace(table, billing_mode=BillingMode.PROVISIONED, throughput=throughput)
-
-
-def _on_demand(table: TableSpec, change: UpdateTable) -> TableSpec:
-    if change.throughput is not None:
-        raise refusals.throughput_on_demand()
-    if table.billing_mode is BillingMode.PAY_PER_REQUEST:
-        return table
-    return replace(
-        table,
-        billing_mode=BillingMode.PAY_PER_REQUEST,
-        throughput=Throughput(),
-        billing_changed_ms=change.now_ms,
-    )
 
 
 def _with_stream(table: TableSpec, change: UpdateTable, version: int) -> TableSpec:
@@ -216,8 +215,7 @@ def _with_stream_enabled(table: TableSpec, change: UpdateTable, version: int) ->
 
 def with_stream(table: TableSpec, view_type: StreamViewType, version: int, now_ms: int) -> TableSpec:
     """Return the table with a new stream; the one before, which may still be read for a day, is kept."""
-    past = table.past_streams if table.stream is None else (*table.past_streams, table.stream)
-    return replace(table, stream=new_stream(view_type, version, now_ms, past), past_streams=past)
+    return replace(table, stream=new_stream(view_type, version, now_ms, table.streams), past_streams=table.streams)
 
 
 def _with_stream_disabled(table: TableSpec, change: UpdateTable) -> TableSpec:

@@ -1,6 +1,7 @@
 """The catalog as everyone sees it: rows, the view they add up to, and the changes one may ask the catalog leader for.
 
-A row is a JSON value under a text key (`table/NAME`, `placement/ID`, `node/ID`, `link/REGION`, `counter/NAME`). Every applied change
+A row is a JSON value under a text key (`table/NAME`, `placement/ID`, `node/ID`, `link/REGION`, `counter/NAME`, `dropped/NUMBER`: a table
+that is gone, for as long as its streams can be read). Every applied change
 raises the catalog's version by one and touches a few rows; watchers receive just these (a `Delta`), or all of them after a reconnect.
 Deciding what a change does is the business of `node.catalog`; this module only knows shapes.
 """
@@ -11,6 +12,7 @@ from typing import NewType, Self, TypeVar
 
 import msgspec
 
+from wire.synced import SyncedSettings
 from wire.tables import (
     BillingMode,
     Encryption,
@@ -92,6 +94,7 @@ class CatalogView:
         self.version = 0
         self.tables: dict[str, TableSpec] = {}
         self.tables_by_number: dict[int, TableSpec] = {}
+        self.dropped: dict[int, TableSpec] = {}  # by number: what is left of tables whose streams outlive them
         self.placements: dict[PartitionId, Placement] = {}
         self.nodes: dict[NodeId, NodeSpec] = {}
         self.links: dict[str, LinkSpec] = {}
@@ -114,6 +117,8 @@ class CatalogView:
         match kind:
             case "table":
                 self._apply_table(name, value)
+            case "dropped":
+                _assign(self.dropped, int(name), value, TableSpec)
             case "placement":
                 _assign(self.placements, PartitionId(int(name)), value, Placement)
             case "node":
@@ -232,6 +237,19 @@ class JoinGlobalTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     creates: bool
     now_ms: int
     table_id: str
+    settings: SyncedSettings | None = None  # what else a table that is made here begins with
+
+
+class SyncSettings(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Sent by another region's catalog driver: the settings that all regions of a global table share, as they are there.
+
+    Idempotent, and free of order: for each setting the greater stamp wins. Nothing if the table here is not part of that global table.
+    """
+
+    name: str
+    global_table_id: str
+    settings: SyncedSettings
+    now_ms: int
 
 
 class LeaveGlobalTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -337,10 +355,14 @@ class SetResourcePolicy(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class FinishTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Move a table on: CREATING or UPDATING to ACTIVE, or, when DELETING, out of the catalog."""
+    """Move a table on: CREATING or UPDATING to ACTIVE, or, when DELETING, out of the catalog.
+
+    Nothing if the table settles by time and that time has not come.
+    """
 
     name: str
     number: int
+    now_ms: int = 0
 
 
 class SetLink(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -356,6 +378,7 @@ CatalogChange = (
     | AddReplica
     | RemoveReplica
     | JoinGlobalTable
+    | SyncSettings
     | LeaveGlobalTable
     | SetReplicaStatus
     | ForgetReplica

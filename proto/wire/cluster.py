@@ -6,7 +6,7 @@ A mistake in it is a `ClusterFileError`: one line that says what is wrong and wh
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -74,6 +74,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ttl_grace_seconds: int = 60  # how long an item that another region wrote last is left to that region to expire
     ttl_hold_seconds: int = 0  # how long time to live of a table may not be changed again; AWS: an hour; 0 = no hold
     item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX  # of tables with local indexes, as in AWS
+    # How long tables take to be made, changed and dropped: no time, or a few seconds and AWS's rests between changes.
+    control_plane: Literal["instant", "aws"] = "instant"
     link_backoff_ms_max: int = 2_000
     log_level: str = "info"
 

@@ -99,6 +99,10 @@ class StreamSpec(msgspec.Struct, frozen=True):
         """Whether new changes go to this stream."""
         return self.disabled_ms == 0
 
+    def is_readable(self, now_ms: int, retention_ms: int) -> bool:
+        """Tell whether it can still be read: it is enabled, or ended less than `retention_ms` ago."""
+        return self.is_enabled or now_ms - self.disabled_ms < retention_ms
+
 
 class ReplicaSpec(msgspec.Struct, frozen=True):
     """Another region that holds this table, as this region sees it."""
@@ -122,8 +126,19 @@ class Throughput(msgspec.Struct, frozen=True):
     write_units: int = 0
 
 
+class CapacityHistory(msgspec.Struct, frozen=True):
+    """When provisioned capacity was last raised and lowered, and how often it was lowered on the (UTC) day of `decreased_ms`."""
+
+    increased_ms: int = 0
+    decreased_ms: int = 0
+    decreases: int = 0
+
+
 class OnDemandMaxima(msgspec.Struct, frozen=True):
-    """The most that an on-demand table or index may take, in request units per second; 0 = no maximum."""
+    """The most that an on-demand table or index may take, in request units per second; 0 = no maximum.
+
+    In a change of a table or an index, 0 leaves a maximum as it is and -1 removes it.
+    """
 
     read_units: int = 0
     write_units: int = 0
@@ -151,6 +166,7 @@ class IndexSpec(msgspec.Struct, frozen=True, kw_only=True):
     throughput: Throughput = Throughput()
     on_demand: OnDemandMaxima = OnDemandMaxima()
     warm: Throughput = Throughput()  # zeros = what the billing mode gives
+    history: CapacityHistory = CapacityHistory()
 
     @property
     def is_backfilling(self) -> bool:
@@ -190,7 +206,10 @@ class TimeToLive(msgspec.Struct, frozen=True):
 
 
 class Encryption(msgspec.Struct, frozen=True):
-    """Encryption at rest with a key of KMS, as it was asked for. Descriptive only: nothing here is encrypted by it."""
+    """Encryption at rest with a key of KMS, as it was asked for. Descriptive only: nothing here is encrypted by it.
+
+    An empty `key_arn` is the key that AWS manages for DynamoDB in each region, alias/aws/dynamodb.
+    """
 
     key_arn: str
 
@@ -200,6 +219,14 @@ class ResourcePolicy(msgspec.Struct, frozen=True):
 
     document: str
     revision_id: str
+
+
+class SettingStamp(msgspec.Struct, frozen=True, order=True):
+    """When and where a setting that all regions share was last changed: the greater one wins. `name` says which setting."""
+
+    time_ms: int
+    region: str
+    name: str
 
 
 class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -232,11 +259,37 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     policy: ResourcePolicy | None = None
     stream_policy: ResourcePolicy | None = None
     settles_ms: int = 0  # wall time at which CREATING, UPDATING or DELETING is over, with `aws` timing; 0 = not by time
+    history: CapacityHistory = CapacityHistory()
+    # Wall times of the latest changes that AWS allows only so often, in order.
+    on_demand_switches: tuple[int, ...] = ()
+    class_changes: tuple[int, ...] = ()
+    encryption_changes: tuple[int, ...] = ()
+    protection_changed_ms: int = 0
+    tags_changed_ms: int = 0
+    policy_changed_ms: int = 0
+    stream_policy_changed_ms: int = 0
+    stamps: tuple[SettingStamp, ...] = ()  # of settings changed since the table has replicas, by name
 
     @property
     def records_changes(self) -> bool:
         """Whether a write to this table must leave a change record."""
         return bool(self.replicas) or (self.stream is not None and self.stream.is_enabled) or bool(self.global_indexes)
+
+    @property
+    def streams(self) -> tuple[StreamSpec, ...]:
+        """Return every stream the table is known to have had, the present one last."""
+        return self.past_streams if self.stream is None else (*self.past_streams, self.stream)
+
+    @property
+    def change_generation(self) -> int:
+        """Return the generation that change records carry now: the enabled stream's, 0 before the first stream.
+
+        Between two streams it is one above that of the stream which ended: no stream ever has that number, for ending a stream takes a
+        catalog version of its own, and along a change log generations only grow.
+        """
+        if self.stream is None:
+            return 0
+        return self.stream.generation if self.stream.is_enabled else self.stream.generation + 1
 
     @property
     def local_indexes(self) -> tuple[IndexSpec, ...]:

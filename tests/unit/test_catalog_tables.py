@@ -123,7 +123,7 @@ def test_billing_can_be_switched() -> None:
     table = catalog.view.tables["t"]
     assert (table.throughput, table.billing_changed_ms) == (Throughput(), NOW_MS)
     refused(catalog, update(throughput=Throughput(1, 1)), ErrorCode.VALIDATION, "Neither ReadCapacityUnits nor")
-    text = "must both be specified when BillingMode is PROVISIONED"
+    text = "ProvisionedThroughput must be specified when BillingMode is PROVISIONED"
     refused(catalog, update(billing_mode=BillingMode.PROVISIONED), ErrorCode.VALIDATION, text)
     catalog.change(update(billing_mode=BillingMode.PROVISIONED, throughput=Throughput(2, 3)))
     assert catalog.view.tables["t"].throughput == Throughput(2, 3)

@@ -1,0 +1,40 @@
+"""What the regions of a global table keep the same: the settings that AWS always synchronizes, with when each was changed last.
+
+Values only; `node.catalog.settings` merges them. Source: AWS, "DynamoDB global tables settings synchronization".
+"""
+
+import msgspec
+
+from wire.tables import (
+    BillingMode,
+    IndexSpec,
+    OnDemandMaxima,
+    SettingStamp,
+    Throughput,
+)
+
+
+class ExpirySetting(msgspec.Struct, frozen=True):
+    """Time to live on an attribute, or no more."""
+
+    attribute: str
+    is_enabled: bool
+
+
+class SyncedSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every shared setting of one region's table, and the stamps of those that were changed since the table has replicas.
+
+    A setting without a stamp is as it was when the replicas were made, and so the same everywhere; one with a stamp loses to a greater
+    stamp. An index that has a stamp and is not among `indexes` was deleted. Numbers, statuses and generations of indexes are each
+    region's own, as are reads: those are what a new replica begins with.
+    """
+
+    billing_mode: BillingMode
+    throughput: Throughput = Throughput()
+    on_demand: OnDemandMaxima = OnDemandMaxima()
+    warm: Throughput = Throughput()
+    is_encrypted: bool = False  # with the key that AWS manages in each region
+    table_class: str = "STANDARD"
+    time_to_live: ExpirySetting | None = None
+    indexes: tuple[IndexSpec, ...] = ()  # local ones, too, for a new replica
+    stamps: tuple[SettingStamp, ...] = ()
