@@ -14,7 +14,7 @@ from node.catalog.tables import FIRST_TABLE_NUMBER, NEXT_TABLE
 from node.storage.batch import WriteBatch
 from node.storage.engine import Engine, Space, View
 from node.storage.errors import StorageFull, StorageOverloaded
-from node.storage.layout import successor
+from node.storage.layout import sizes_range, successor, table_of_sizes
 from wire.catalog import CatalogView
 from wire.telemetry import EventLog
 
@@ -90,17 +90,30 @@ class TableCollector:
 
 def find_remains(view: View, catalog: CatalogView) -> Remains | None:
     """Return the first remains on disk of a table that was dropped; tables not heard of yet are left alone."""
-    known_below = catalog.counters.get(NEXT_TABLE, FIRST_TABLE_NUMBER)
     for space, head_bytes in ((Space.ITEMS, 0), (Space.CHANGES, _PARTITION_BYTES)):
         key = _first_key(view, space, b"")
         while key is not None:
             prefix = key[: head_bytes + _TABLE_BYTES]
-            number = int.from_bytes(prefix[head_bytes:], "big")
-            if number < known_below and number not in catalog.tables_by_number:
+            if _is_dropped(int.from_bytes(prefix[head_bytes:], "big"), catalog):
                 return space, prefix
             following = successor(prefix)
             key = None if following is None else _first_key(view, space, following)
+    return _find_counts(view, catalog)
+
+
+def _find_counts(view: View, catalog: CatalogView) -> Remains | None:
+    """Return the first row that counts what a partition holds of a table that was dropped."""
+    for partition in catalog.placements:
+        lower, upper = sizes_range(partition)
+        for key, _ in view.scan(Space.STATE, lower, upper):
+            if _is_dropped(table_of_sizes(key), catalog):
+                return Space.STATE, key
     return None
+
+
+def _is_dropped(table: int, catalog: CatalogView) -> bool:
+    known_below = catalog.counters.get(NEXT_TABLE, FIRST_TABLE_NUMBER)
+    return table < known_below and table not in catalog.tables_by_number
 
 
 def _first_key(view: View, space: Space, lower: bytes) -> bytes | None:

@@ -3,6 +3,7 @@
 import asyncio
 
 from node.catalog.collector import STEP_ENTRIES_MAX, TableCollector
+from node.partition.rows import read_cursor, read_sizes, write_cursor, write_sizes
 from node.storage.batch import WriteBatch
 from node.storage.engine import Space
 from node.storage.layout import change_key, item_key
@@ -59,6 +60,24 @@ async def test_only_dropped_tables_are_deleted() -> None:
     steps = await collector.collect()
     assert tables_stored(engine) == ({2, 3}, {2, 3})
     assert steps == 5
+
+
+# What a partition has counted of a table goes with the table, and other counts and other state stay.
+async def test_counts_of_dropped_tables_go() -> None:
+    engine, catalog = MemoryEngine(), Catalog()
+    for name in ("a", "b"):
+        catalog.change(create(name))
+    catalog.change(DeleteTable(name="a", now_ms=1))
+    with engine.transaction() as transaction:
+        for partition in (1, 2):
+            for table in (1, 2, 3):
+                write_sizes(transaction, partition, table, {0: (1, 10)})
+            write_cursor(transaction, partition, "sizes", b"1")
+    await TableCollector(engine, PlainWriter(engine), lambda: catalog.view).collect()
+    with engine.snapshot() as view:
+        left = [(partition, table) for partition in (1, 2) for table in (1, 2, 3) if read_sizes(view, partition, table)]
+        assert left == [(1, 2), (1, 3), (2, 2), (2, 3)]
+        assert [read_cursor(view, partition, "sizes") for partition in (1, 2)] == [b"1", b"1"]
 
 
 # A dropped table wakes the collector; a new one does not make it look through the disk.
