@@ -9,7 +9,6 @@ from typing import Any, Final
 from router.expressions.parameters import check_parameters
 from router.expressions.request import RequestExpressions
 from router.operations.legacy_parameters import require_useful_operator
-from router.operations.table_settings import unsupported
 from wire.errors import validation_error
 from wire.expressions import packed, path, projection
 
@@ -38,15 +37,23 @@ class ExpressionParameters:
             values=body.get("ExpressionAttributeValues"),
         )
         require_useful_operator(body)
-        for name in ("QueryFilter", "ScanFilter", "KeyConditions"):
-            if body.get(name) is not None:
-                raise unsupported(name)
 
     def opened(self, body: dict[str, Any]) -> RequestExpressions | None:
         """Return what reads the request's expressions, or None when it has none."""
         if not any(name in body for name in self.expressions):
             return None
         return RequestExpressions(body.get("ExpressionAttributeNames"), body.get("ExpressionAttributeValues"))
+
+
+def require_distinct_attributes(body: dict[str, Any]) -> None:
+    """Refuse an AttributesToGet that names an attribute twice."""
+    seen = set()
+    for name in body.get("AttributesToGet", ()):
+        if name in seen:
+            raise validation_error(
+                f"One or more parameter values were invalid: Duplicate value in attribute name: {name}"
+            )
+        seen.add(name)
 
 
 def projection_of(body: dict[str, Any], expressions: RequestExpressions | None) -> bytes:
@@ -58,9 +65,5 @@ def projection_of(body: dict[str, Any], expressions: RequestExpressions | None) 
     names = body.get("AttributesToGet")
     if names is None:
         return b""
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise validation_error(
-                f"One or more parameter values were invalid: Duplicate value in attribute name: {name}"
-            )
+    require_distinct_attributes(body)
     return packed(projection(*map(path, names)))

@@ -44,15 +44,15 @@ def require_scalar_keys(spec: TableSpec, data: bytes) -> None:
                 )
 
 
-def require_no_keys(names: Iterable[str], data: bytes) -> None:
-    """Refuse a query's filter that reads one of the key attributes `names`."""
+def require_no_keys(names: Iterable[str], data: bytes, filtered_by: str) -> None:
+    """Refuse a query's filter that reads one of the key attributes `names`; AWS says by what it is filtered."""
     if not data:
         return
     read = attributes_read(data).names
     for name in names:
         if name in read:
             raise validation_error(
-                f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}"
+                f"{filtered_by} can only contain non-primary key attributes: Primary key attribute: {name}"
             )
 
 

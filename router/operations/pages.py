@@ -3,17 +3,22 @@
 Knows AWS's rules about Select, Limit and ExclusiveStartKey; refuses to know which items a page reads.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
+from router.expressions.request import RequestExpressions
 from router.operations.answers import array, joined
 from router.operations.capacity import IndexUnits, consumed, read_units
-from router.operations.expression_parameters import ExpressionParameters, projection_of
+from router.operations.expression_parameters import projection_of
+from router.operations.legacy_parameters import LegacyFilter
 from router.operations.targets import STARTING_KEY, Target
 from wire.commands import NO_BYTES, Page
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.items import Item, normalized_item
+
+# What AWS says about a value of a starting key without saying that the key is invalid.
+_SAID_ALONE: Final = ("contains duplicates", "An number set", "numeric value", "Number")
 
 
 class PageExpressions(NamedTuple):
@@ -32,7 +37,7 @@ def start_members(body: dict[str, Any]) -> Item | None:
     try:
         return normalized_item(given)[0]
     except StoreError as error:
-        if error.code is not ErrorCode.VALIDATION:
+        if error.code is not ErrorCode.VALIDATION or any(text in error.message for text in _SAID_ALONE):
             raise
         raise validation_error(f"{STARTING_KEY}: {error.message}") from None
 
@@ -79,11 +84,12 @@ def _consumed(body: dict[str, Any], target: Target, page: Page) -> bytes:
     return consumed(body, body["TableName"], fetched, (IndexUnits(target.index.name, target.index.is_local, units),))
 
 
-def scan_expressions(body: dict[str, Any], parameters: ExpressionParameters) -> PageExpressions:
-    """Return the filter and projection of a request that has no key condition."""
-    expressions = parameters.opened(body)
+def page_expressions(
+    body: dict[str, Any], expressions: RequestExpressions | None, older: LegacyFilter
+) -> PageExpressions:
+    """Return the filter and projection of a request, in expressions or in the parameters older than they are."""
     if expressions is None:
-        return PageExpressions(projection=projection_of(body, None))
+        return PageExpressions(older.tree, projection_of(body, None), older.values)
     text = body.get("FilterExpression")
     tree = NO_BYTES if text is None else expressions.condition(text, "FilterExpression")
     projection = projection_of(body, expressions)

@@ -4,13 +4,22 @@ from typing import Any, Final
 
 from router.expressions.keys import KeyExpression
 from router.operations.context import RequestContext
-from router.operations.expression_parameters import ExpressionParameters, projection_of
+from router.operations.expression_parameters import ExpressionParameters, require_distinct_attributes
 from router.operations.expression_paths import require_no_keys, require_scalar_keys
-from router.operations.pages import PageExpressions, counts_only, render_page, require_valid_selection, start_members
+from router.operations.legacy_keys import legacy_key_expression
+from router.operations.legacy_parameters import LegacyFilter, legacy_filter
+from router.operations.pages import (
+    PageExpressions,
+    counts_only,
+    page_expressions,
+    render_page,
+    require_valid_selection,
+    start_members,
+)
 from router.operations.projected import reads_from_table, require_projected_filter
 from router.operations.store import Store
 from router.operations.targets import Bounds, Target, target_of
-from wire.commands import NO_BYTES, Page, Position, Range
+from wire.commands import Page, Position, Range
 from wire.errors import validation_error
 from wire.items import Item
 from wire.keys import key_hash, token_of
@@ -40,8 +49,10 @@ class Query:
 def parse(store: Store, body: dict[str, Any]) -> tuple[Target, Range]:
     """Return what is read from and the page that a request asks for; the order of the checks is AWS's."""
     _PARAMETERS.require_consistent(body)
+    older = legacy_filter(body, "QueryFilter")
+    require_distinct_attributes(body)
     start = start_members(body)
-    condition, expressions = _expressions(body)
+    condition, expressions = _expressions(body, older)
     require_valid_selection(body)
     target = target_of(store.view, body, store.region)
     if start is not None:
@@ -61,34 +72,35 @@ def parse(store: Store, body: dict[str, Any]) -> tuple[Target, Range]:
         projection=expressions.projection,
         values=expressions.values,
         count_only=counts_only(body),
-        from_table=_reads_items(target, body, expressions),
+        from_table=_reads_items(target, body, expressions, "QueryFilter" if older.tree else "Filter Expression"),
     )
     return target, page._replace(**bounds._asdict())
 
 
-def _reads_items(target: Target, body: dict[str, Any], expressions: PageExpressions) -> bool:
+def _reads_items(target: Target, body: dict[str, Any], expressions: PageExpressions, filtered_by: str) -> bool:
     """Return whether index rows do not hold what is asked for and the items do, or refuse what cannot be had."""
     require_scalar_keys(target.spec, expressions.projection)
-    require_no_keys((attribute.name for attribute in target.key.attributes()), expressions.filter)
+    require_no_keys((attribute.name for attribute in target.key.attributes()), expressions.filter, filtered_by)
     require_projected_filter(target, expressions.filter)
     reads_items = reads_from_table(target, body, expressions.projection)
     require_scalar_keys(target.spec, expressions.filter)
     return reads_items
 
 
-def _expressions(body: dict[str, Any]) -> tuple[KeyExpression, PageExpressions]:
-    text = body.get("KeyConditionExpression")
-    expressions = _PARAMETERS.opened(body)
-    if text is None or expressions is None:
+def _expressions(body: dict[str, Any], older: LegacyFilter) -> tuple[KeyExpression, PageExpressions]:
+    """Return the key condition, and what else the page asks for: the expressions of a request, or what is older."""
+    text, conditions = body.get("KeyConditionExpression"), body.get("KeyConditions")
+    if text is None and conditions is None:
         raise validation_error(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
         )
-    condition = expressions.key_expression(text)
-    filter_text = body.get("FilterExpression")
-    tree = NO_BYTES if filter_text is None else expressions.condition(filter_text, "FilterExpression")
-    projection = projection_of(body, expressions)
-    expressions.finish()
-    return condition, PageExpressions(tree, projection, expressions.values_bytes() if tree else NO_BYTES)
+    expressions = _PARAMETERS.opened(body)
+    if text is not None:
+        assert expressions is not None, "a key condition expression is an expression"
+        condition = expressions.key_expression(text)
+        return condition, page_expressions(body, expressions, older)
+    wanted = page_expressions(body, expressions, older)
+    return legacy_key_expression(conditions or {}), wanted
 
 
 def _start(target: Target, members: Item, partition_key: bytes, bounds: Bounds | None) -> Position:

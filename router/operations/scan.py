@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from router.operations.context import RequestContext
-from router.operations.expression_parameters import ExpressionParameters
+from router.operations.expression_parameters import ExpressionParameters, require_distinct_attributes
 from router.operations.expression_paths import require_scalar_keys
-from router.operations.pages import counts_only, render_page, require_valid_selection, scan_expressions, start_members
+from router.operations.legacy_parameters import legacy_filter
+from router.operations.pages import counts_only, page_expressions, render_page, require_valid_selection, start_members
 from router.operations.projected import reads_from_table
 from router.operations.store import Store
 from router.operations.targets import STARTING_KEY, Target, target_of
@@ -70,9 +71,11 @@ class Scan:
 def parse(store: Store, body: dict[str, Any]) -> tuple[Target, Range]:
     """Return what is read from and the page that a request asks for; the order of the checks is AWS's."""
     _PARAMETERS.require_consistent(body)
-    segment = parsed_segment(body)
+    require_distinct_attributes(body)
+    older = legacy_filter(body, "ScanFilter")
     start = start_members(body)
-    expressions = scan_expressions(body, _PARAMETERS)
+    segment = parsed_segment(body)
+    expressions = page_expressions(body, _PARAMETERS.opened(body), older)
     require_valid_selection(body)
     target = target_of(store.view, body, store.region)
     if start is not None and target.index is not None:
