@@ -13,8 +13,7 @@ from wire.commands import Change, Position
 class Membership:
     """A table that the destination holds too, as this region's catalog sees it now.
 
-    `members` are the numbers of all regions that hold it, this one included, in order; its change records carry
-    `stream_generation`. `sends_everything`: this region is the source
+    `members` are the numbers of all regions that hold it, this one included, in order. `sends_everything`: this region is the source
     of the destination's copy. `awaits_backfill`: the catalog wants to hear when this partition's share has been copied.
     """
 
@@ -23,7 +22,6 @@ class Membership:
     global_table_id: str
     generation: int
     members: tuple[int, ...]
-    stream_generation: int = 0
     sends_everything: bool = False
     awaits_backfill: bool = False
 

@@ -47,7 +47,6 @@ def _membership(
         global_table_id=table.global_table_id,
         generation=replica.generation,
         members=tuple(sorted((numbers[region], *others))),
-        stream_generation=table.stream.generation if table.stream is not None else 0,
         sends_everything=is_source,
         awaits_backfill=is_source and partition not in replica.backfilled,
     )

@@ -4,7 +4,7 @@ Knows one partition led here and one destination. Refuses to know when to do wha
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from node.partition.access import StoredItem
@@ -79,7 +79,6 @@ class Shipper:
         self._region = region
         self._clock = clock
         self._catalog = catalog
-        self._memberships: Mapping[int, e.Membership] = {}
         self._effects: asyncio.Queue[e.Effect | None] = asyncio.Queue()  # bounded by the core: a few per table
         self._timer: asyncio.TimerHandle | None = None
 
@@ -95,8 +94,6 @@ class Shipper:
 
     def step(self, event: e.Event) -> None:
         """Let the core take an event; what it asks for is done at once or queued."""
-        if isinstance(event, e.TablesChanged):
-            self._memberships = {membership.table: membership for membership in event.memberships}
         for effect in self._core.step(event, self._clock.monotonic()):
             match effect:
                 case e.Send():
@@ -183,9 +180,7 @@ class Shipper:
         )
 
     def _changes(self, table: int, after: int, limit: int) -> Changes:
-        membership = self._memberships.get(table)
-        generation = membership.stream_generation if membership is not None else 0
-        return self._replica.read_changes(ReadChanges(table, generation, after, limit, SHIPMENT_BYTES_MAX))
+        return self._replica.read_changes(ReadChanges(table, 0, after, limit, SHIPMENT_BYTES_MAX))
 
     async def _await_barrier(self, effect: e.AwaitBarrier) -> None:
         if await self._replica.applied_barrier():

@@ -75,12 +75,22 @@ def check(catalog: Catalog) -> None:
         assert bool(table.replicas) <= bool(table.global_table_id)
         if table.replicas:
             assert table.stream is not None
-            assert table.stream.is_enabled
-        labels = [stream.label for stream in (*table.past_streams, table.stream) if stream is not None]
-        assert len(labels) == len(set(labels))
+            assert table.stream.is_enabled or table.status is TableStatus.DELETING
         if table.status is TableStatus.ACTIVE:
             assert not any(replica.status is ReplicaStatus.CREATING for replica in table.replicas)
     assert len(view.tables) == len(view.tables_by_number)
+    check_streams(view)
+
+
+def check_streams(view: w.CatalogView) -> None:
+    """Names of streams name one, and what is kept of a dropped table is no table."""
+    assert not view.dropped.keys() & view.tables_by_number.keys()
+    known = [(table, stream) for table in (*view.tables.values(), *view.dropped.values()) for stream in table.streams]
+    names = [(table.name, stream.label) for table, stream in known]
+    assert len(names) == len(set(names))
+    for table, stream in known:
+        assert stream.is_enabled <= (table.number in view.tables_by_number and stream is table.stream)
+        assert stream.generation < view.version + 1
 
 
 # Other regions, drivers and clients interleave freely; no order of their steps may leave rows that contradict each other.
