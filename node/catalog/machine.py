@@ -11,7 +11,7 @@ from msgspec import ValidationError
 
 from node.catalog.decisions import decide
 from node.catalog.rules import CatalogRules, Decision, next_version
-from node.partition.machine import Evaluation
+from node.partition.machine import Evaluation, LeaderCommand
 from node.storage.engine import Space, Transaction, View
 from node.storage.errors import DamagedRecord
 from node.storage.layout import state_key, successor
@@ -25,7 +25,7 @@ from wire.catalog import (
     decode_delta,
     encode_delta,
 )
-from wire.commands import CatalogDecided, ChangeCatalog, Command, Failed
+from wire.commands import CatalogDecided, ChangeCatalog, Failed
 from wire.errors import ErrorCode, StoreError
 
 _ROW = state_key(CATALOG_PARTITION, "catalog/row/")
@@ -55,7 +55,7 @@ class CatalogMachine:
         """Return the applied view."""
         return self._applied
 
-    def evaluate(self, command: Command, view: View, index: int) -> Evaluation:
+    def evaluate(self, command: LeaderCommand, view: View, index: int) -> Evaluation:
         """Decide a change. `view` is not needed: all rows are in memory."""
         rests_on = self._pending[-1].entry if self._pending else 0
         if not isinstance(command, ChangeCatalog):

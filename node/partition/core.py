@@ -24,6 +24,7 @@ from node.consensus.types import (
     Role,
 )
 from node.partition.entries import Cursor, encode_entry
+from node.partition.expiry import ExpiryCommand
 from node.partition.items import ItemMachine
 from node.partition.lease import Lease
 from node.partition.lost_logs import LostFollowers, LostLog
@@ -171,12 +172,12 @@ class PartitionCore:
         else:
             self._enqueue(waiting)
 
-    def propose_cursor(self, cursor: Cursor, timeout_seconds: float, done: Done) -> None:
-        """Set a replicated cursor; done gets Written once it is committed."""
+    def propose(self, command: Cursor | ExpiryCommand, timeout_seconds: float, done: Done) -> None:
+        """Decide something of this replica's own; done gets Written once it is committed."""
         if not self._is_ready:
             done(0, self._unready())
             return
-        self._enqueue(Waiting(0, done, self._monotonic() + timeout_seconds, cursor))
+        self._enqueue(Waiting(0, done, self._monotonic() + timeout_seconds, command))
 
     def _enqueue(self, waiting: Waiting) -> None:
         if self.is_storage_full:

@@ -14,6 +14,7 @@ from node.partition.core import PartitionCore
 from node.partition.effects import logged_tables
 from node.partition.entries import Cursor
 from node.partition.equipment import Equipment
+from node.partition.expiry import Expire, ExpiryCommand
 from node.partition.installing import Installation
 from node.partition.leadership import CHECK_TICKS, PROMPT_TICKS, PreferredLeader, successor
 from node.partition.log_trim import LogTrim
@@ -27,6 +28,7 @@ from node.partition.writing import OrderedWriting
 from node.storage.batch import WriteBatch
 from node.storage.engine import Transaction
 from node.storage.errors import StorageError
+from node.storage.expiry import ExpiryIndex, due_rows
 from node.storage.log import LogStore
 from node.streams.pages import read_page
 from node.streams.retention import trim_step
@@ -119,13 +121,28 @@ class PartitionDriver:
 
     async def propose_cursor(self, name: str, value: bytes) -> bool:
         """Set a replicated cursor; True once that is committed."""
+        return await self._proposed(Cursor(name, value))
+
+    def due_expiries(
+        self, table: int, generation: int, since: int, until_of: Callable[[int], int], rows_max: int
+    ) -> Sequence[Expire]:
+        """Return what to decide about applied rows of an expiry index that are due. Raises StorageError."""
+        index = ExpiryIndex(self.partition, table, generation)
+        rows = due_rows(self._equipment.view.open(), index, since, until_of, rows_max)
+        return [Expire(table, generation, *row) for row in rows]
+
+    async def propose_expiry(self, command: ExpiryCommand) -> bool:
+        """Decide about expired items, or bring items into an expiry index; True once that is committed."""
+        return await self._proposed(command)
+
+    async def _proposed(self, command: Cursor | ExpiryCommand) -> bool:
         future: asyncio.Future[bool] = self._equipment.loop.create_future()
 
         def done(_: int, outcome: Outcome) -> None:
             if not future.done():
                 future.set_result(isinstance(outcome, Written))
 
-        self.core.propose_cursor(Cursor(name, value), CURSOR_SECONDS, done)
+        self.core.propose(command, CURSOR_SECONDS, done)
         self._after()
         return await future
 

@@ -7,6 +7,7 @@ Layouts, big endian; a record is a stored record of `node.storage.records`, a ch
     STORE_LOGGED, REMOVE_LOGGED     operation u8 | table u32 | change
     SEVERAL                         operation u8 | (length u32 | effect)...
     STORE_ROW, REMOVE_ROW           operation u8 | table u32 | index u16 | record
+    EXPIRY                          operation u8 | table u32 | change of rows of the expiry index
     FED                             operation u8 | table u32 | index u16 | source u32 | through u64
 
 The record of a REMOVE is a tombstone that only names key and version: what is stored under the key goes away. A row is a record
@@ -17,6 +18,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 
+from node.partition.expiry import apply_rows
 from node.partition.rows import write_fed
 from node.partition.sizes import SizeChanges
 from node.storage.engine import Space, Transaction
@@ -46,6 +48,7 @@ class Operation(IntEnum):
     REMOVE_ROW = 7
     FED = 8
     """A partition has the rows of an index from a source up to a change."""
+    EXPIRY = 9
 
 
 _LOGGED = frozenset({Operation.STORE_LOGGED, Operation.REMOVE_LOGGED})
@@ -73,6 +76,11 @@ def fed_effect(table: int, index: int, source: int, through: int) -> bytes:
     return _FED.pack(Operation.FED, table, index, source, through)
 
 
+def expiry_effect(table: int, changes: bytes) -> bytes:
+    """Return the effect that changes rows of the expiry index."""
+    return _HEAD.pack(Operation.EXPIRY, table) + changes
+
+
 def combined_effect(effects: Sequence[bytes]) -> bytes:
     """Return one effect that is several in order."""
     if len(effects) == 1:
@@ -97,6 +105,9 @@ def apply_effect(  # what, where, and what it adds to
         return sequence
     _, table = _HEAD.unpack_from(effect)
     start = _HEAD.size
+    if operation == Operation.EXPIRY:
+        apply_rows(effect[start:], partition, table, transaction)
+        return sequence
     if operation in _LOGGED:
         sequence += 1
         change = effect[start:]

@@ -7,28 +7,44 @@ decided (`writes`, `merges`).
 from collections.abc import Callable, Mapping, Sequence
 
 from node.partition.effects import apply_effect
+from node.partition.expiry import Expire, ExpiryClock, IndexExpiries
+from node.partition.expiry_decisions import decide_expire, decide_indexing
 from node.partition.feeds import FedPlace, FedPositions, decide_feed
-from node.partition.item_collections import NOT_COUNTED, ItemCollections
-from node.partition.machine import Evaluation
+from node.partition.item_collections import NOT_COUNTED, Collection, ItemCollections
+from node.partition.machine import Evaluation, LeaderCommand
 from node.partition.merges import MergeRules, decide_merge
 from node.partition.overlay import Overlay
 from node.partition.reads import got, read_range
 from node.partition.rows import read_progress, read_sizes
 from node.partition.sizes import SizeChanges
-from node.partition.writes import decide_write, removed_or_kept
+from node.partition.writes import Decision, decide_write, removed_or_kept
 from node.storage.engine import Transaction, View
 from node.storage.errors import DamagedRecord, StorageError
 from node.storage.items import find
 from node.storage.records import Record
 from node.streams.pages import read_page
 from wire.catalog import Placement
-from wire.commands import Command, Failed, FeedIndex, Get, Measure, Measured, Merge, Outcome, Range, ReadChanges, Write
+from wire.commands import (
+    Failed,
+    FeedIndex,
+    Get,
+    Measure,
+    Measured,
+    Merge,
+    Outcome,
+    Range,
+    ReadChanges,
+    Write,
+    Written,
+)
 from wire.errors import ErrorCode, StoreError
 from wire.keys import ItemKey, TokenRange, key_hash
 from wire.limits import ITEM_COLLECTION_BYTES_MAX
 from wire.tables import TableSpec
 
 Tables = Callable[[], Mapping[int, TableSpec]]
+
+_DECIDED = (Write, Merge, FeedIndex, Expire, IndexExpiries)
 
 TABLE_UNKNOWN = Failed(ErrorCode.RESOURCE_NOT_FOUND, "Requested resource not found")
 
@@ -43,11 +59,17 @@ class ItemMachine:
     """Evaluate writes and merges, and apply them. `tables` returns the tables of the node's present catalog view."""
 
     def __init__(
-        self, partition: int, tables: Tables, rules: MergeRules, collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX
+        self,
+        partition: int,
+        tables: Tables,
+        rules: MergeRules,
+        collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX,
+        ttl_grace_seconds: int = 0,
     ) -> None:
         self._partition = partition
         self._tables = tables
         self._rules = rules
+        self._expiry_clock = ExpiryClock(rules.now_ms, rules.region, ttl_grace_seconds)
         self._collection_bytes_max = collection_bytes_max
         self._begin()
 
@@ -56,17 +78,19 @@ class ItemMachine:
         """Return how many states are evaluated and not applied."""
         return len(self._overlay)
 
-    def evaluate(self, command: Command, view: View, index: int) -> Evaluation:
+    def evaluate(self, command: LeaderCommand, view: View, index: int) -> Evaluation:
         """Decide a write or a merge; damage and refusals are outcomes."""
-        assert isinstance(command, (Write, Merge, FeedIndex)), f"expected a write, found {type(command).__name__}"
+        assert isinstance(command, _DECIDED), f"expected a write, found {type(command).__name__}"
         table = self._tables().get(command.table)
         try:
             if isinstance(command, FeedIndex):
                 return self._evaluate_feed(command, table, view, index)
             if table is None:
                 return Evaluation(b"", TABLE_UNKNOWN)
-            if isinstance(command, Write):
+            if isinstance(command, (Write, Expire)):
                 return self._evaluate_write(command, table, view, index)
+            if isinstance(command, IndexExpiries):
+                return self._evaluate_indexing(command, table, view)
             return self._evaluate_merge(command, table, view, index)
         except StorageError as error:
             return Evaluation(b"", storage_failure(error))
@@ -141,7 +165,7 @@ class ItemMachine:
         sizes = read_sizes(view, self._partition, table.number)
         return Measured(tuple((index, *sizes[index]) for index in sorted(sizes) if index in numbers))
 
-    def _evaluate_write(self, command: Write, table: TableSpec, view: View, index: int) -> Evaluation:
+    def _evaluate_write(self, command: Write | Expire, table: TableSpec, view: View, index: int) -> Evaluation:
         key = command.key
         pending = self._overlay.newest(command.table, key)
         if pending is not None:
@@ -153,7 +177,7 @@ class ItemMachine:
             counted_at, collection = self._collections.newest(view, table.number, key.partition)
             rests_on = max(rests_on, counted_at)
         try:
-            decision = decide_write(command, table, stored, self._rules.clock, collection)
+            decision = self._decide(command, table, stored, collection)
         except StoreError as error:
             return Evaluation(b"", Failed(error.code, error.message), rests_on)
         if decision.record is not None:
@@ -161,6 +185,18 @@ class ItemMachine:
             if decision.collection_size >= 0:
                 self._collections.add(table.number, key.partition, index, decision.collection_size)
         return Evaluation(decision.effect, decision.outcome, rests_on)
+
+    def _decide(
+        self, command: Write | Expire, table: TableSpec, stored: Record | None, collection: Collection
+    ) -> Decision:
+        if isinstance(command, Expire):
+            return decide_expire(command, table, stored, self._rules.clock, self._expiry_clock, collection)
+        return decide_write(command, table, stored, self._rules.clock, collection)
+
+    def _evaluate_indexing(self, command: IndexExpiries, table: TableSpec, view: View) -> Evaluation:
+        state = _MergeState(table, self._overlay, self._collections, view)
+        effect = decide_indexing(command, table, state.find)
+        return Evaluation(effect, Written(b"", 0, 0), state.rests_on)
 
     def _evaluate_merge(self, command: Merge, table: TableSpec, view: View, index: int) -> Evaluation:
         state = _MergeState(table, self._overlay, self._collections, view)

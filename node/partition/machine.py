@@ -9,8 +9,12 @@ refuses to know any machine. Two fit: items (`node.partition.items`) and the cat
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from node.partition.expiry import ExpiryCommand
 from node.storage.engine import Transaction, View
 from wire.commands import Command, Outcome
+
+LeaderCommand = Command | ExpiryCommand
+"""What a leader decides: others' commands, and those of its own that never travel."""
 
 
 class Evaluation(NamedTuple):
@@ -34,7 +38,7 @@ class StateMachine(Protocol):
     loop and never wait.
     """
 
-    def evaluate(self, command: Command, view: View, index: int) -> Evaluation:
+    def evaluate(self, command: LeaderCommand, view: View, index: int) -> Evaluation:
         """Decide a command for the entry at `index`, against applied state (`view`) under all effects evaluated before.
 
         The machine must remember the effect until `applied` or `discard`, because the next command has to see it. A

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from node.partition.entries import Cursor
-from wire.commands import Command, Failed, Outcome
+from node.partition.machine import LeaderCommand
+from wire.commands import Failed, Outcome
 from wire.errors import ErrorCode
 
 Done = Callable[[int, Outcome], None]
@@ -23,7 +24,7 @@ class Waiting(NamedTuple):
     id: int
     done: Done
     deadline: float
-    command: Command | Cursor
+    command: LeaderCommand | Cursor
 
 
 class Judged(NamedTuple):

@@ -11,7 +11,8 @@ import orjson
 from node.items.conditions import compiled_condition
 from node.items.returned import returned_attributes
 from node.items.updates import Update, compiled_update
-from node.partition.effects import logged_effect, plain_effect
+from node.partition.effects import combined_effect, expiry_effect, logged_effect, plain_effect
+from node.partition.expiry import row_changes
 from node.partition.index_effects import with_indexes
 from node.partition.item_collections import NOT_COUNTED, Collection
 from node.storage.records import Record, encode_record
@@ -19,6 +20,7 @@ from node.streams.records import ChangeFlag, ChangeKind, encode_change
 from wire.commands import ConditionFailed, Outcome, Returned, Write, WriteKind, Written
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.items import Item, item_size
+from wire.keys import ItemKey
 from wire.limits import ITEM_BYTES_MAX
 from wire.tables import TableSpec
 from wire.versions import HybridClock, Version
@@ -72,6 +74,14 @@ def decide_write(  # what, on which state, when
     return _put(command, table, stored, result, clock, collection)
 
 
+def decide_removal(  # what, on which state, when
+    table: TableSpec, key: ItemKey, stored: Record | None, clock: HybridClock, collection: Collection
+) -> Decision:
+    """Decide the deletion of an item that has expired."""
+    command = Write(WriteKind.DELETE, table.number, key)
+    return _delete(command, table, stored, clock, collection, ChangeFlag.EXPIRED)
+
+
 def removed_or_kept(table: TableSpec, record: Record) -> Record | None:
     """Return what stays of an item: its record, but no tombstone where no other region could send an older write."""
     return None if record.tombstone and not table.keeps_tombstones else record
@@ -80,7 +90,19 @@ def removed_or_kept(table: TableSpec, record: Record) -> Record | None:
 def effect_of(  # the item before and after, and why
     table: TableSpec, before: Record | None, after: Record, encoded: bytes, time_ms: int, flags: ChangeFlag
 ) -> bytes:
-    """Return the effect that brings an item from one state to another, with its change record if the table wants one."""
+    """Return the effect that brings an item from one state to another.
+
+    With it goes a change record if the table wants one, and the item's row in the expiry index.
+    """
+    effect = _effect_on_item(table, before, after, encoded, time_ms, flags)
+    if table.time_to_live is not None and (rows := row_changes(table, after.key, before, after)):
+        return combined_effect((effect, expiry_effect(table.number, rows)))
+    return effect
+
+
+def _effect_on_item(  # the item before and after, and why
+    table: TableSpec, before: Record | None, after: Record, encoded: bytes, time_ms: int, flags: ChangeFlag
+) -> bytes:
     removes = after.tombstone and not table.keeps_tombstones
     live = None if before is None or before.tombstone else before
     if not table.records_changes or (live is None and after.tombstone):
@@ -156,8 +178,13 @@ def _is_same_body(one: bytes, other: bytes) -> bool:
     return len(one) == len(other) and (one == other or bool(orjson.loads(one) == orjson.loads(other)))
 
 
-def _delete(  # what, on which state, when
-    command: Write, table: TableSpec, stored: Record | None, clock: HybridClock, collection: Collection
+def _delete(  # what, on which state, when, why
+    command: Write,
+    table: TableSpec,
+    stored: Record | None,
+    clock: HybridClock,
+    collection: Collection,
+    flags: ChangeFlag = ChangeFlag.NONE,
 ) -> Decision:
     if stored is None or stored.tombstone:
         return _unchanged(Written(b"", 0, 0), collection)
@@ -165,7 +192,7 @@ def _delete(  # what, on which state, when
     outcome = Written(stored.body if command.returned == Returned.ALL_OLD else b"", stored.size, 0)
     tombstone = Record(command.key, version, 0, True, b"")
     encoded = encode_record(command.key, version, 0, b"", tombstone=True)
-    effect = effect_of(table, stored, tombstone, encoded, version.wall_ms, ChangeFlag.NONE)
+    effect = effect_of(table, stored, tombstone, encoded, version.wall_ms, flags)
     if not table.indexes:
         return Decision(outcome, effect, tombstone)
     return _indexed(table, stored, tombstone, effect, outcome, collection)

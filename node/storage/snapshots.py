@@ -2,7 +2,7 @@
 
 The room knows which rows a partition owns and how chunks of them look as bytes; it refuses to know how chunks
 travel, and leaves out the state that belongs to one replica alone (its promises, its log). A partition owns the items
-in its range of tokens, of whatever tables, its change records and its replicated state.
+in its range of tokens, of whatever tables, its change records, its replicated state and its expiry index.
 """
 
 import struct
@@ -34,7 +34,8 @@ _CHUNK_FORMAT = 1
 _CHECKSUM_BYTES = 8
 _HEAD = struct.Struct(">BBI")
 _ROW = struct.Struct(">BHI")
-_SPACES = (Space.ITEMS, Space.CHANGES, Space.STATE)
+_SPACES = (Space.ITEMS, Space.CHANGES, Space.STATE, Space.EXPIRY)
+_BY_PARTITION = (Space.CHANGES, Space.EXPIRY)
 
 Row = tuple[Space, bytes, bytes]
 
@@ -163,7 +164,7 @@ def interrupted_install(view: View, partition: int) -> bytes | None:
 def _ranges(view: View, space: Space, partition: int, tokens: TokenRange, seen: bytes | None) -> Iterator[Range]:
     if space == Space.ITEMS:
         yield from _item_ranges(view, tokens, seen or b"")
-    elif space == Space.CHANGES:
+    elif space in _BY_PARTITION:
         yield partition_range(partition)
     else:
         yield from replicated_state_ranges(partition)
@@ -183,5 +184,5 @@ def _item_ranges(view: View, tokens: TokenRange, lower: bytes | None) -> Iterato
 def _is_owned(space: Space, key: bytes, partition: int, tokens: TokenRange) -> bool:
     if space == Space.ITEMS:
         return token_of(hash_of(key)) in tokens
-    ranges = (partition_range(partition),) if space == Space.CHANGES else replicated_state_ranges(partition)
+    ranges = (partition_range(partition),) if space in _BY_PARTITION else replicated_state_ranges(partition)
     return space in _SPACES and any(lower <= key and (upper is None or key < upper) for lower, upper in ranges)

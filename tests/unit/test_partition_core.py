@@ -253,7 +253,7 @@ def test_writes_wait_while_leadership_is_handed_over() -> None:
 # Shippers keep their place in the replicated state: it must be there after any leader.
 def test_a_cursor_is_replicated_state() -> None:
     bench = CoreBench(table()).elect()
-    bench.core.propose_cursor(Cursor("ship/eu-west-1/1", b"17"), 5.0, bench.done())
+    bench.core.propose(Cursor("ship/eu-west-1/1", b"17"), 5.0, bench.done())
     bench.run()
     assert isinstance(bench.outcomes[0], Written)
     with bench.engine.snapshot() as view:
