@@ -1,7 +1,8 @@
 """Delete what is left on this node's disk of tables that the catalog no longer has.
 
-Dropping a table removes a row; its items and change records go later, in steps small enough that nobody waits for them. A table
-number is never used again, so nothing that is deleted here can be wanted by anyone.
+Dropping a table removes a row; its items go later, in steps small enough that nobody waits for them, and its change records when no
+row says any more that its streams can be read. A table number is never used again, so nothing that is deleted here can be wanted by
+anyone.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from node.storage.batch import WriteBatch
 from node.storage.engine import Engine, Space, View
 from node.storage.errors import StorageFull, StorageOverloaded
 from node.storage.layout import sizes_range, successor, table_of_sizes
+from node.streams.retention import trim_marks
 from wire.catalog import CatalogView
 from wire.telemetry import EventLog
 
@@ -36,8 +38,8 @@ class Writer(Protocol):
         ...
 
 
-Remains = tuple[Space, bytes]
-"""A space and the key prefix under which everything of one dropped table is stored there."""
+Remains = tuple[Space, bytes, bytes | None]
+"""A space and the bounds between which everything there is of one dropped table."""
 
 
 class TableCollector:
@@ -50,13 +52,15 @@ class TableCollector:
         self._wanted = asyncio.Event()
         self._wanted.set()
         self._tables: frozenset[int] = frozenset()
+        self._streamed: frozenset[int] = frozenset()
 
     def catalog_changed(self) -> None:
-        """Look again if a table has gone."""
-        tables = frozenset(self._view().tables_by_number)
-        if not self._tables <= tables:
+        """Look again if a table has gone, or the last that was kept of one."""
+        view = self._view()
+        tables, streamed = frozenset(view.tables_by_number), frozenset(view.dropped)
+        if not (self._tables <= tables and self._streamed <= streamed):
             self._wanted.set()
-        self._tables = tables
+        self._tables, self._streamed = tables, streamed
 
     async def run(self) -> None:
         """Collect until cancelled."""
@@ -77,9 +81,8 @@ class TableCollector:
         raise AssertionError("counting has no end")
 
     async def _step(self, remains: Remains) -> None:
-        space, prefix = remains
         batch = WriteBatch()
-        batch.delete_range(space, prefix, successor(prefix), STEP_ENTRIES_MAX)
+        batch.delete_range(*remains, STEP_ENTRIES_MAX)
         try:
             await self._writer.submit(batch, lazy=True)
         except (StorageFull, StorageOverloaded) as error:
@@ -94,11 +97,12 @@ def find_remains(view: View, catalog: CatalogView) -> Remains | None:
         key = _first_key(view, space, b"")
         while key is not None:
             prefix = key[: head_bytes + _TABLE_BYTES]
-            if _is_dropped(int.from_bytes(prefix[head_bytes:], "big"), catalog):
-                return space, prefix
+            number = int.from_bytes(prefix[head_bytes:], "big")
+            if _is_dropped(number, catalog) and not (space is Space.CHANGES and number in catalog.dropped):
+                return space, prefix, successor(prefix)
             following = successor(prefix)
             key = None if following is None else _first_key(view, space, following)
-    return _find_counts(view, catalog)
+    return _find_counts(view, catalog) or _find_marks(view, catalog)
 
 
 def _find_counts(view: View, catalog: CatalogView) -> Remains | None:
@@ -107,7 +111,16 @@ def _find_counts(view: View, catalog: CatalogView) -> Remains | None:
         lower, upper = sizes_range(partition)
         for key, _ in view.scan(Space.STATE, lower, upper):
             if _is_dropped(table_of_sizes(key), catalog):
-                return Space.STATE, key
+                return Space.STATE, key, key + b"\x00"
+    return None
+
+
+def _find_marks(view: View, catalog: CatalogView) -> Remains | None:
+    """Return the first mark of what was trimmed of the change records of a table that was dropped, and its streams with it."""
+    for partition in catalog.placements:
+        for key, table in trim_marks(view, partition):
+            if _is_dropped(table, catalog) and table not in catalog.dropped:
+                return Space.STATE, key, key + b"\x00"
     return None
 
 

@@ -8,11 +8,19 @@ import struct
 from collections.abc import Iterator
 
 from node.storage.engine import Space, Transaction, View
-from node.storage.layout import change_range, change_sequence_of, partition_range, state_key
+from node.storage.layout import (
+    change_range,
+    change_sequence_of,
+    partition_range,
+    state_key,
+    state_name_of,
+    successor,
+)
 from node.storage.sealed import sealed, unsealed
 from node.streams.records import time_ms_of
 
 _MARK = struct.Struct(">Q")
+_MARKS = "trimmed/"
 _TABLE = struct.Struct(">I")
 # The partition number leads a change key, the table follows it.
 _TABLE_START = 4
@@ -23,6 +31,13 @@ def trimmed_up_to(view: View, partition: int, table: int) -> int:
     stored = view.get(Space.STATE, _mark_key(partition, table))
     mark = unsealed(stored) if stored is not None else None
     return _MARK.unpack(mark)[0] if mark is not None else 0
+
+
+def trim_marks(view: View, partition: int) -> Iterator[tuple[bytes, int]]:
+    """Yield the key of every mark that trimming has left in a partition, and the table it speaks of."""
+    lower = state_key(partition, _MARKS)
+    for key, _ in view.scan(Space.STATE, lower, successor(lower)):
+        yield key, int(state_name_of(key).removeprefix(_MARKS))
 
 
 def trim_step(transaction: Transaction, partition: int, cutoff_ms: int, rows_max: int) -> int:
@@ -62,4 +77,4 @@ def _trim_table(transaction: Transaction, partition: int, table: int, cutoff_ms:
 
 
 def _mark_key(partition: int, table: int) -> bytes:
-    return state_key(partition, f"trimmed/{table}")
+    return state_key(partition, f"{_MARKS}{table}")

@@ -8,9 +8,11 @@ from node.storage.batch import WriteBatch
 from node.storage.engine import Space
 from node.storage.layout import change_key, item_key
 from node.storage.memory_engine import MemoryEngine
-from tests.support.rpc_catalog import Catalog, create
+from node.streams.retention import trim_marks, trim_step
+from tests.support.rpc_catalog import RULES, Catalog, create
 from wire.catalog import DeleteTable
 from wire.keys import key_hash
+from wire.tables import StreamViewType
 
 
 class PlainWriter:
@@ -37,7 +39,7 @@ def stored(table: int, count: int) -> WriteBatch:
     for number in range(count):
         key, _ = item_key(table, 0, key_hash(b"%d" % number), b"")
         batch.put(Space.ITEMS, key, b"item")
-        batch.put(Space.CHANGES, change_key(number % 3 + 1, table, number), b"change")
+        batch.put(Space.CHANGES, change_key(number % 3 + 1, table, number), b"a change of this age")
     return batch
 
 
@@ -78,6 +80,26 @@ async def test_counts_of_dropped_tables_go() -> None:
         left = [(partition, table) for partition in (1, 2) for table in (1, 2, 3) if read_sizes(view, partition, table)]
         assert left == [(1, 2), (1, 3), (2, 2), (2, 3)]
         assert [read_cursor(view, partition, "sizes") for partition in (1, 2)] == [b"1", b"1"]
+
+
+# A stream outlives its table: change records and the marks of trimming stay while a row says so, and go with it.
+async def test_changes_of_a_dropped_table_stay_while_its_stream_does() -> None:
+    engine, catalog = MemoryEngine(), Catalog()
+    catalog.change(create("a", stream_view=StreamViewType.KEYS_ONLY))
+    with engine.transaction() as transaction:
+        for table in (1, 12):
+            stored(table, 9).apply(transaction)
+        trim_step(transaction, 1, 1 << 63, 6)
+    catalog.change(DeleteTable(name="a", now_ms=1))
+    collector = TableCollector(engine, PlainWriter(engine), lambda: catalog.view)
+    await collector.collect()
+    assert tables_stored(engine) == ({12}, {1, 12})
+    catalog.change(create("b"))
+    catalog.change(DeleteTable(name="b", now_ms=1 + RULES.stream_retention_ms))
+    await collector.collect()
+    assert tables_stored(engine) == ({12}, {12})
+    with engine.snapshot() as view:
+        assert [table for _, table in trim_marks(view, 1)] == [12]
 
 
 # A dropped table wakes the collector; a new one does not make it look through the disk.
