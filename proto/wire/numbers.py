@@ -12,6 +12,7 @@ from decimal import Context, Decimal, Inexact
 DIGITS_MAX = 38
 EXPONENT_MAX = 125
 EXPONENT_MIN = -130
+_EXPONENT_WORD_MAX = 2**63 - 1
 
 # Inside this module a number is (sign, significant digits without outer zeros, decimal exponent of the first digit).
 _TEXT = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?", re.ASCII)
@@ -90,22 +91,24 @@ def _parse(text: str) -> tuple[str, str, int]:
     written = (whole + (matched[3] or "")).lstrip("0")
     leading_zeros = len(whole) + len(matched[3] or "") - len(written)
     digits = written.rstrip("0")
+    shift = _written_exponent(text, matched[4])
     if not digits:
+        if shift:  # like AWS, refuse a zero by the exponent it is written with
+            _check_limits("", shift - len(matched[3] or ""))
         return "", "", 0
-    exponent = len(whole) - leading_zeros - 1 + _bounded_exponent(matched[4])
+    exponent = len(whole) - leading_zeros - 1 + shift
     _check_limits(digits, exponent)
     return "-" if matched[1] == "-" else "", digits, exponent
 
 
-def _bounded_exponent(text: str | None) -> int:
-    """Return the written exponent; one too long for a machine word becomes one that is out of range as well."""
-    if text is None:
+def _written_exponent(text: str, exponent: str | None) -> int:
+    """Return the exponent of a text, which AWS reads as a machine word of 64 bits."""
+    if exponent is None:
         return 0
-    magnitude = text.lstrip("+-").lstrip("0")
-    if len(magnitude) > 15:
-        magnitude = "1" + "0" * 15
-    value = int(magnitude or "0")
-    return -value if text[0] == "-" else value
+    digits = exponent.lstrip("+-").lstrip("0") or "0"
+    if len(digits) > len(str(_EXPONENT_WORD_MAX)) or int(digits) > _EXPONENT_WORD_MAX:
+        raise NumberError(f"The parameter cannot be converted to a numeric value: {text}")
+    return -int(digits) if exponent[0] == "-" else int(digits)
 
 
 def _check_limits(digits: str, exponent: int) -> None:

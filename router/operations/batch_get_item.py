@@ -42,6 +42,10 @@ def parse(store: Store, body: dict[str, Any]) -> list[BatchPart]:
     asked = body["RequestItems"]
     if sum(len(each["Keys"]) for each in asked.values()) > BATCH_GET_KEYS_MAX:
         raise validation_error("Too many items requested for the BatchGetItem call")
+    for each in asked.values():
+        require_consistent_get(each)
+    # One table may not have expressions where another has what is older.
+    require_consistent_get({name: value for each in asked.values() for name, value in each.items()})
     checked = {table: _checked(each) for table, each in asked.items()}
     return [
         part for table, (keys, projection) in checked.items() for part in _parts(store, body, table, keys, projection)
@@ -76,7 +80,6 @@ def joined_tables(by_table: dict[str, bytes]) -> bytes:
 
 def _checked(asked: dict[str, Any]) -> tuple[list[Item], bytes]:
     """Return the keys in canonical form and the projection of what is asked of one table."""
-    require_consistent_get(asked)
     keys = [normalized_item(key)[0] for key in asked["Keys"]]
     require_distinct(orjson.dumps(key, option=orjson.OPT_SORT_KEYS) for key in keys)
     return keys, get_projection(asked)

@@ -14,7 +14,7 @@ from router.operations.batches import (
 )
 from router.operations.capacity import write_units
 from router.operations.context import RequestContext
-from router.operations.item_keys import key_of_item, key_of_members, token_of_key
+from router.operations.item_keys import key_of_batched_item, key_of_members, token_of_key
 from router.operations.store import Store
 from router.operations.tables import table_of_items
 from wire.commands import Outcome, Write, WriteKind, Written
@@ -79,6 +79,6 @@ def _checked(request: dict[str, Any]) -> tuple[Item, int]:
 
 def _write(spec: TableSpec, request: dict[str, Any], members: Item, size: int) -> Write:
     if request.get("PutRequest") is not None:
-        key = key_of_item(spec.key_schema, members)
+        key = key_of_batched_item(spec.key_schema, members)
         return Write(WriteKind.PUT, spec.number, key, orjson.dumps(members), size)
     return Write(WriteKind.DELETE, spec.number, key_of_members(spec.key_schema, members))

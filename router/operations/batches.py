@@ -16,8 +16,18 @@ from wire.errors import NOT_APPLIED, ErrorCode, StoreError, validation_error
 
 DUPLICATES: Final = "Provided list of item keys contains duplicates"
 
-# A part of a batch that failed so may be sent again as it is: it was not carried out.
-_UNPROCESSED: Final = NOT_APPLIED | {ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.THROTTLING}
+# A part of a batch that failed so may be sent again as it is: it was not carried out or, where that is not known, does no
+# harm when it is carried out twice, as neither a read nor a whole item put or deleted does.
+_UNPROCESSED: Final = NOT_APPLIED | {
+    ErrorCode.SERVICE_UNAVAILABLE,
+    ErrorCode.THROTTLING,
+    ErrorCode.PROVISIONED_THROUGHPUT_EXCEEDED,
+    ErrorCode.REQUEST_LIMIT_EXCEEDED,
+    ErrorCode.INTERNAL,
+    ErrorCode.UNKNOWN_OUTCOME,
+    ErrorCode.DEADLINE_EXCEEDED,
+    ErrorCode.DAMAGED,
+}
 
 
 class BatchPart(NamedTuple):

@@ -40,6 +40,11 @@ def key_of_item(schema: KeySchema, item: Item) -> ItemKey:
     return ItemKey(encoded, sort)
 
 
+def key_of_batched_item(schema: KeySchema, item: Item) -> ItemKey:
+    """Return the key of a whole item in canonical form, in a batch: there AWS says of it what it says of a Key member."""
+    return key_of_members(schema, {name: item[name] for name in schema.names() if name in item})
+
+
 def key_of_members(schema: KeySchema, key: Item) -> ItemKey:
     """Return the key that a Key member in canonical form holds: all key attributes and nothing else."""
     sort = schema.sort

@@ -98,7 +98,7 @@ def test_a_batch_projects(things: Table, dynamodb: Any) -> None:
 def test_a_wrong_item_spoils_the_batch(things: Table, dynamodb: Any) -> None:
     wrong = {"PutRequest": {"Item": {"x": {"S": "a"}}}}
     text = invalid(dynamodb.batch_write_item, RequestItems={things.name: [_put("a"), wrong]})
-    assert text == "One or more parameter values were invalid: Missing the key pk in the item"
+    assert text == "The provided key element does not match the schema"
     text = invalid(dynamodb.batch_get_item, RequestItems={things.name: {"Keys": [{"x": {"S": "a"}}]}})
     assert text == "The provided key element does not match the schema"
     assert things.scan()["Count"] == 0

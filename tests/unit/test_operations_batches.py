@@ -91,12 +91,43 @@ async def test_a_batch_that_failed_whole_is_an_error() -> None:
     assert refusal.code is ErrorCode.OVERLOADED
 
 
-# An unknown outcome must not be hidden among unprocessed items.
-async def test_an_unknown_outcome_is_an_error() -> None:
+# Where something was written there is no error 500, even when nobody knows whether the rest was: to put it again does no harm.
+@pytest.mark.parametrize(
+    "code", [ErrorCode.UNKNOWN_OUTCOME, ErrorCode.DEADLINE_EXCEEDED, ErrorCode.STORAGE_FULL, ErrorCode.DAMAGED]
+)
+async def test_a_part_that_failed_is_given_back(code: ErrorCode) -> None:
     api = _api()
-    api.store.script(Write, Written(b"", 0, 3), StoreError(ErrorCode.UNKNOWN_OUTCOME, "lost"))
+    api.store.script(Write, Written(b"", 0, 3), StoreError(code, "lost"))
+    answer = await api("BatchWriteItem", RequestItems={"things": [_put("a"), _put("b")]})
+    assert answer == {"UnprocessedItems": {"things": [_put("b")]}}
+
+
+# What the client got wrong is an error, whatever else was done.
+async def test_a_part_that_was_refused_is_an_error() -> None:
+    api = _api()
+    api.store.script(Write, Written(b"", 0, 3), StoreError(ErrorCode.ITEM_COLLECTION_SIZE_LIMIT_EXCEEDED, "full"))
     refusal = await api.refused("BatchWriteItem", RequestItems={"things": [_put("a"), _put("b")]})
-    assert refusal.code is ErrorCode.UNKNOWN_OUTCOME
+    assert refusal.code is ErrorCode.ITEM_COLLECTION_SIZE_LIMIT_EXCEEDED
+
+
+# In a batch, AWS says of an item without its key what it says of a Key that does not fit.
+@pytest.mark.parametrize("item", [{"other": {"S": "x"}}, {"pk": {"N": "5"}}, {"pk": {"L": []}}])
+async def test_items_without_their_key_do_not_match(item: dict[str, Any]) -> None:
+    refusal = await _api().refused("BatchWriteItem", RequestItems={"things": [{"PutRequest": {"Item": item}}]})
+    assert refusal.message == "The provided key element does not match the schema"
+
+
+# One batch has one generation of parameters, over all of its tables.
+async def test_generations_do_not_mix_over_tables() -> None:
+    asked = {
+        "things": {"Keys": _keys("a"), "ProjectionExpression": "a"},
+        "others": {"Keys": _keys("a"), "AttributesToGet": ["a"]},
+    }
+    refusal = await _api().refused("BatchGetItem", RequestItems=asked)
+    assert refusal.message == (
+        "Can not use both expression and non-expression parameters in the same request: Non-expression parameters: "
+        "{AttributesToGet} Expression parameters: {ProjectionExpression}"
+    )
 
 
 # 16 MB is what one answer holds.

@@ -23,7 +23,10 @@ SMALLEST = "0." + "0" * 129 + "1"
         ("0", "0"),
         ("-0", "0"),
         ("+0.00", "0"),
-        ("0E999999", "0"),
+        ("0E125", "0"),
+        ("0.0E126", "0"),
+        ("0E-130", "0"),
+        ("0." + "0" * 200, "0"),
         ("00012", "12"),
         ("+7", "7"),
         ("1.50", "1.5"),
@@ -74,16 +77,22 @@ def test_canonical_text(text: str, canonical: str) -> None:
         ("1." + "0" * 37 + "1", "Attempting to store more than 38 significant digits in a Number"),
         ("1E126", "Number overflow. Attempting to store a number with magnitude larger than supported range"),
         ("-1E126", "Number overflow. Attempting to store a number with magnitude larger than supported range"),
+        # The exponent is read as 64 bits, before anything is said about the range; a zero has one, too.
         (
-            "1E" + "9" * 5_000,
+            "1E9223372036854775807",
             "Number overflow. Attempting to store a number with magnitude larger than supported range",
         ),
+        ("1E9223372036854775808", "The parameter cannot be converted to a numeric value: 1E9223372036854775808"),
+        ("1E" + "9" * 5_000, "The parameter cannot be converted to a numeric value: 1E" + "9" * 5_000),
+        ("0E126", "Number overflow. Attempting to store a number with magnitude larger than supported range"),
+        ("0E-131", "Number underflow. Attempting to store a number with magnitude smaller than supported range"),
         ("1E-131", "Number underflow. Attempting to store a number with magnitude smaller than supported range"),
         ("-1E-131", "Number underflow. Attempting to store a number with magnitude smaller than supported range"),
         (
-            "1E-" + "9" * 5_000,
+            "1E-9223372036854775807",
             "Number underflow. Attempting to store a number with magnitude smaller than supported range",
         ),
+        ("1E-" + "9" * 5_000, "The parameter cannot be converted to a numeric value: 1E-" + "9" * 5_000),
     ],
 )
 def test_refusals_are_in_the_words_of_aws(text: str, message: str) -> None:
