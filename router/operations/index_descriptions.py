@@ -1,0 +1,95 @@
+"""How secondary indexes look to clients: the index members of AWS's TableDescription.
+
+Knows which members AWS shows when; refuses to know how indexes come to be and how they are counted.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from router.operations.arns import index_arn
+from wire.capacity import warm_throughput
+from wire.tables import IndexSpec, IndexStatus, KeyAttribute, OnDemandMaxima, TableSpec, TableStatus
+
+Sizes = Mapping[int, tuple[int, int]]  # by index number: rows, and their bytes
+_UNCOUNTED: Final = (0, 0)
+_NO_MAXIMUM: Final = -1
+
+
+def attribute_definitions(spec: TableSpec) -> list[dict[str, str]]:
+    """Return an AttributeDefinitions member: the key attributes of the table and of all its indexes, by name."""
+    schema = spec.key_schema
+    attributes: set[KeyAttribute] = {schema.partition, *((schema.sort,) if schema.sort else ())}
+    for index in spec.indexes:
+        attributes |= {*index.partition, *index.sort}
+    by_name = sorted(attributes, key=lambda attribute: attribute.name)
+    return [{"AttributeName": attribute.name, "AttributeType": attribute.type} for attribute in by_name]
+
+
+def index_members(spec: TableSpec, region: str, sizes: Sizes) -> dict[str, Any]:
+    """Return LocalSecondaryIndexes and GlobalSecondaryIndexes, each where there are any."""
+    members = {
+        "LocalSecondaryIndexes": [_index(spec, index, region, sizes) for index in spec.local_indexes],
+        "GlobalSecondaryIndexes": [_global_index(spec, index, region, sizes) for index in spec.global_indexes],
+    }
+    return {name: indexes for name, indexes in members.items() if indexes}
+
+
+def _index(spec: TableSpec, index: IndexSpec, region: str, sizes: Sizes) -> dict[str, Any]:
+    count, size = sizes.get(index.number, _UNCOUNTED)
+    return {
+        "IndexName": index.name,
+        "KeySchema": [
+            {"AttributeName": attribute.name, "KeyType": kind}
+            for kind, attributes in (("HASH", index.partition), ("RANGE", index.sort))
+            for attribute in attributes
+        ],
+        "Projection": _projection(index),
+        "IndexSizeBytes": size,
+        "ItemCount": count,
+        "IndexArn": index_arn(region, spec.name, index.name),
+    }
+
+
+def _global_index(spec: TableSpec, index: IndexSpec, region: str, sizes: Sizes) -> dict[str, Any]:
+    return {
+        **_index(spec, index, region, sizes),
+        "IndexStatus": index.status.value,
+        **_backfilling(spec, index),
+        "ProvisionedThroughput": {
+            "NumberOfDecreasesToday": 0,
+            "ReadCapacityUnits": index.throughput.read_units,
+            "WriteCapacityUnits": index.throughput.write_units,
+        },
+        **_on_demand(index),
+        "WarmThroughput": _warm(spec, index),
+    }
+
+
+def _projection(index: IndexSpec) -> dict[str, Any]:
+    projection: dict[str, Any] = {"ProjectionType": index.projection.value}
+    if index.non_key_attributes:
+        projection["NonKeyAttributes"] = list(index.non_key_attributes)
+    return projection
+
+
+def _backfilling(spec: TableSpec, index: IndexSpec) -> dict[str, bool]:
+    """Return the member that only an index has which joins a table: false while it gets its resources, then true."""
+    if index.status is not IndexStatus.CREATING or spec.status is TableStatus.CREATING:
+        return {}
+    return {"Backfilling": spec.status is not TableStatus.UPDATING}
+
+
+def _on_demand(index: IndexSpec) -> dict[str, Any]:
+    if index.on_demand == OnDemandMaxima():
+        return {}
+    return {
+        "OnDemandThroughput": {
+            "MaxReadRequestUnits": index.on_demand.read_units or _NO_MAXIMUM,
+            "MaxWriteRequestUnits": index.on_demand.write_units or _NO_MAXIMUM,
+        }
+    }
+
+
+def _warm(spec: TableSpec, index: IndexSpec) -> dict[str, Any]:
+    warm = warm_throughput(spec.billing_mode, index.throughput, index.warm)
+    return {"ReadUnitsPerSecond": warm.read_units, "WriteUnitsPerSecond": warm.write_units, "Status": "ACTIVE"}

@@ -1,0 +1,154 @@
+"""UpdateTable's GlobalSecondaryIndexUpdates: which global index a request makes, drops or sets otherwise.
+
+Knows how a request asks for it and what it may not be asked together with; what depends on the table and its indexes as they are,
+the catalog decides.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from router.operations.index_schemas import (
+    attribute_types,
+    maxima_of,
+    parsed_global_index,
+    require_projectable,
+    warm_units,
+)
+from router.operations.table_settings import INVALID, throughput_of
+from wire.catalog import IndexSettings
+from wire.errors import ErrorCode, StoreError, validation_error
+from wire.keys import AttributeType
+from wire.tables import BillingMode, IndexSpec, KeyAttribute, TableSpec
+
+UPDATES: Final = "GlobalSecondaryIndexUpdates"
+_ACTIONS: Final = ("Update", "Create", "Delete")
+_REMOVES_MAXIMUM: Final = -1
+# What an index is not made or dropped together with.
+_APART: Final = {
+    "ProvisionedThroughput": "You cannot create or delete index while updating table IOPS",
+    "StreamSpecification": "You cannot create or delete index while changing stream status",
+    "WarmThroughput": "Create global secondary index cannot be specified when updating WarmThroughput",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexChanges:
+    """The members of a catalog's UpdateTable that speak of indexes."""
+
+    creates: IndexSpec | None = None
+    deletes: str | None = None
+    settings: tuple[IndexSettings, ...] = ()
+
+
+def parsed_index_updates(body: dict[str, Any], table: TableSpec | None) -> IndexChanges:
+    """Return the changes of indexes that a request asks for.
+
+    `table` is the table as it is known here: the types of its key attributes need not be defined again. None when it is not known.
+    """
+    updates = body.get(UPDATES)
+    if updates is None:
+        return IndexChanges()
+    if not updates:
+        raise validation_error(f"{INVALID}List of {UPDATES} is empty")
+    actions = [_only_action(update) for update in updates]
+    _require_distinct([asked["IndexName"] for _, asked in actions])
+    created = [_created(asked, body, table) for action, asked in actions if action == "Create"]
+    deleted = [asked["IndexName"] for action, asked in actions if action == "Delete"]
+    settings = tuple(_settings(asked, body) for action, asked in actions if action == "Update")
+    if created or deleted:
+        _require_apart(body)
+    if len(created) + len(deleted) > 1:
+        raise StoreError(
+            ErrorCode.LIMIT_EXCEEDED,
+            "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table",
+        )
+    return IndexChanges(
+        creates=created[0] if created else None, deletes=deleted[0] if deleted else None, settings=settings
+    )
+
+
+def _only_action(update: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    asked = [(name, update[name]) for name in _ACTIONS if update.get(name) is not None]
+    if not asked:
+        raise validation_error(
+            f"{INVALID}One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, "
+            "GlobalSecondaryIndexUpdate.Delete must not be null"
+        )
+    if len(asked) > 1:
+        raise validation_error(
+            f"{INVALID}Only one global secondary index action is allowed per GlobalSecondaryIndexUpdate object"
+        )
+    return asked[0]
+
+
+def _require_distinct(names: list[str]) -> None:
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise validation_error(
+                f"{INVALID}Only one global secondary index update per index is allowed simultaneously. Index: {name}"
+            )
+
+
+def _require_apart(body: dict[str, Any]) -> None:
+    for member, text in _APART.items():
+        if body.get(member) is not None:
+            raise validation_error(f"{INVALID}{text}")
+
+
+def _created(asked: dict[str, Any], body: dict[str, Any], table: TableSpec | None) -> IndexSpec:
+    name = asked["IndexName"]
+    definitions = body.get("AttributeDefinitions")
+    if not definitions:
+        raise validation_error(f"{INVALID}AttributeDefinitions is not specified for index: {name}")
+    known = _known_attributes(table)
+    mode = BillingMode.PAY_PER_REQUEST if body.get("BillingMode") == BillingMode.PAY_PER_REQUEST else None
+    index = parsed_global_index(asked, attribute_types(definitions), mode, known)
+    _require_same_types(index, known)
+    require_projectable((index, *(table.indexes if table is not None else ())))
+    return index
+
+
+def _settings(asked: dict[str, Any], body: dict[str, Any]) -> IndexSettings:
+    name = asked["IndexName"]
+    throughput = throughput_of(asked)
+    if throughput is not None and body.get("BillingMode") == BillingMode.PAY_PER_REQUEST:
+        raise validation_error(
+            f"{INVALID}Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: {name} when "
+            "BillingMode is PAY_PER_REQUEST"
+        )
+    members = ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
+    if all(asked.get(member) is None for member in members):
+        raise validation_error(f"{INVALID}At least one of {', '.join(members)} is required for index: {name}")
+    return IndexSettings(
+        name=name,
+        throughput=throughput,
+        on_demand=None if asked.get("OnDemandThroughput") is None else maxima_of(asked, name, least=_REMOVES_MAXIMUM),
+        warm=None if asked.get("WarmThroughput") is None else warm_units(asked),
+    )
+
+
+def _known_attributes(table: TableSpec | None) -> dict[str, AttributeType]:
+    """Return the key attributes of a table and its indexes, by name."""
+    if table is None:
+        return {}
+    schema = table.key_schema
+    attributes = [schema.partition, *((schema.sort,) if schema.sort else ())]
+    for index in table.indexes:
+        attributes += [*index.partition, *index.sort]
+    return {attribute.name: attribute.type for attribute in attributes}
+
+
+def _require_same_types(index: IndexSpec, known: dict[str, AttributeType]) -> None:
+    for kind, attributes in (("HASH", index.partition), ("RANGE", index.sort)):
+        for attribute in attributes:
+            present = known.get(attribute.name, attribute.type)
+            if present != attribute.type:
+                raise _redefined(attribute, present, kind)
+
+
+def _redefined(attribute: KeyAttribute, present: AttributeType, kind: str) -> StoreError:
+    return validation_error(
+        f"{INVALID}Attributes cannot be redefined. Please check that your attribute has the same type as previously "
+        f"defined. Existing schema: Schema:[SchemaElement: key{{{attribute.name}:{present}:{kind}}}] New schema: "
+        f"Schema:[SchemaElement: key{{{attribute.name}:{attribute.type}:{kind}}}]"
+    )
