@@ -7,6 +7,7 @@ decided (`writes`, `merges`).
 from collections.abc import Callable, Mapping, Sequence
 
 from node.partition.effects import apply_effect
+from node.partition.ended_streams import EndedStreams
 from node.partition.expiry import Expire, ExpiryClock, IndexExpiries
 from node.partition.expiry_decisions import decide_expire, decide_indexing
 from node.partition.feeds import FedPlace, FedPositions, decide_feed
@@ -25,6 +26,7 @@ from node.storage.records import Record
 from node.streams.pages import read_page
 from wire.catalog import Placement
 from wire.commands import (
+    Changes,
     Failed,
     FeedIndex,
     Get,
@@ -46,6 +48,7 @@ Tables = Callable[[], Mapping[int, TableSpec]]
 
 _DECIDED = (Write, Merge, FeedIndex, Expire, IndexExpiries)
 
+_PAST_ALL_STREAMS = 1 << 64
 TABLE_UNKNOWN = Failed(ErrorCode.RESOURCE_NOT_FOUND, "Requested resource not found")
 
 
@@ -109,12 +112,14 @@ class ItemMachine:
         self._overlay.applied(index)
         self._collections.applied(index)
         self._fed.applied(index)
+        self._ended.applied(index)
 
     def discard(self, index: int) -> None:
         """Forget what was evaluated for entries from `index` on."""
         self._overlay.discard(index)
         self._collections.discard(index)
         self._fed.discard(index)
+        self._ended.discard()
 
     def restored(self, view: View) -> None:
         """Begin from applied state, with nothing pending."""
@@ -124,6 +129,7 @@ class ItemMachine:
         self._overlay = Overlay()
         self._collections = ItemCollections(self._collection_bytes_max)
         self._fed = FedPositions(self._partition)
+        self._ended = EndedStreams()
 
     def committed(self, table: int, key: ItemKey, view: View, commit: int) -> Record | None:
         """Return an item's newest state by an entry up to `commit`, a tombstone included. Raises StorageError."""
@@ -140,16 +146,15 @@ class ItemMachine:
         Raises StorageError.
         """
         table = self._tables().get(command.table)
+        if isinstance(command, ReadChanges):
+            return self._changes(command, table, view)
         if table is None:
             return TABLE_UNKNOWN
         if isinstance(command, Get):
             return got(command, self.committed(command.table, command.key, view, commit))
         if isinstance(command, Range):
             return read_range(command, view, TokenRange(placement.lower, placement.upper), table)
-        if isinstance(command, Measure):
-            return self._measured(table, view)
-        latest = read_progress(view, self._partition).sequence
-        return read_page(view, self._partition, *command, latest)
+        return self._measured(table, view)
 
     def failure(self, error: StorageError) -> Failed:
         """Return the outcome of a read that storage could not do."""
@@ -158,6 +163,15 @@ class ItemMachine:
     def last_index(self, table: int) -> int:
         """Return the last entry that changed a table and may not be applied yet; 0 = none."""
         return max(self._overlay.last_index(table), self._fed.last_index(table))
+
+    def _changes(self, command: ReadChanges, table: TableSpec | None, view: View) -> Changes:
+        """Return a page of change records, which outlive their table."""
+        page = read_page(view, self._partition, *command, read_progress(view, self._partition).sequence)
+        present = _PAST_ALL_STREAMS if table is None else table.change_generation
+        last_index = self._overlay.last_index(command.table)
+        if command.generation and self._ended.is_over(command.table, command.generation, present, last_index):
+            return page._replace(is_closed=True)
+        return page
 
     def _measured(self, table: TableSpec, view: View) -> Measured:
         """Return the counts of a table and of the indexes it still has."""
