@@ -29,6 +29,11 @@ def stream_arn(region: str, table: str, label: str) -> str:
     return f"{table_arn(region, table)}/stream/{label}"
 
 
+def index_arn(region: str, table: str, index: str) -> str:
+    """Return the ARN of a table's secondary index."""
+    return f"{table_arn(region, table)}/index/{index}"
+
+
 def table_name(given: str, region: str) -> str:
     """Return the plain name of what a TableName member holds: a name, or a table's ARN in `region`."""
     if not given.startswith("arn:"):
