@@ -8,13 +8,13 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.partition.reads import read_range
+from tests.support.partition_indexes import check_derived, indexed_table
 from tests.support.partition_items import body, change, delete, key, merge, put, query, table, update
-from tests.support.partition_machine import MachineBench
-from wire.commands import ConditionFailed, Merged, Page, Position, Range, Write, Written
-from wire.expressions import add, comparison, path, value
+from tests.support.partition_machine import PARTITION, MachineBench
+from wire.commands import ConditionFailed, Failed, Merge, Merged, Range, Write, Written
+from wire.expressions import add, assign, comparison, path, remove, value
 from wire.expressions import update as update_tree
-from wire.keys import RING_TOKENS, TokenRange, key_hash
+from wire.keys import RING_TOKENS, key_hash
 
 NAMES = ("a", "b", "c")
 NOW_MS = 1_700_000_000_000
@@ -185,21 +185,6 @@ pages = st.fixed_dictionaries(
 )
 
 
-def all_pages(bench: MachineBench, first: Range) -> list[dict[str, Any]]:
-    """Read page after page until the range ends."""
-    found: list[dict[str, Any]] = []
-    start: Position | None = None
-    while True:
-        with bench.engine.snapshot() as view:
-            page: Page = read_range(first._replace(start=start), view, TokenRange(0, RING_TOKENS), bench.tables[1])
-        assert page.count == page.scanned_count == len(page.items)
-        assert not first.limit or page.scanned_count <= first.limit
-        found += [orjson.loads(item) for item in page.items]
-        if page.last is None:
-            return found
-        start = page.last
-
-
 # A query is a sorted list between its bounds, in either direction, however it is cut into pages.
 @settings(deadline=None)  # a busy machine is no failure
 @given(st.sets(sorts), st.sets(sorts), pages)
@@ -217,7 +202,7 @@ def test_query_pages_are_a_sorted_list(kept: set[str], deleted: set[str], option
         below = upper is None or sort < upper or (options["upper_included"] and sort == upper)
         return above and below
 
-    found = all_pages(bench, query("x", **options))
+    found = bench.all_pages(query("x", **options))
     wanted = sorted((sort for sort in kept - deleted if is_inside(sort.encode())), reverse=options["reverse"])
     assert [item["s"]["S"] for item in found] == wanted
 
@@ -233,5 +218,91 @@ def test_scan_pieces_see_everything_once(partitions: set[str], pieces: int, limi
     cuts = [RING_TOKENS * piece // pieces for piece in range(pieces + 1)]
     found = []
     for lower, upper in pairwise(cuts):
-        found += all_pages(bench, Range(1, lower_token=lower, upper_token=upper, limit=limit))
+        found += bench.all_pages(Range(1, lower_token=lower, upper_token=upper, limit=limit))
     assert [item["p"]["S"] for item in found] == sorted(partitions, key=lambda name: key_hash(name.encode()))
+
+
+Contents = dict[tuple[str, str], dict[str, Any]]
+"""Attributes of items beside their keys, by partition and sort key."""
+
+indexed_attributes = st.fixed_dictionaries(
+    {},
+    optional={
+        "n": st.integers(-2, 2).map(number) | st.just({"S": "no number"}),
+        "t": st.sampled_from("ab").map(lambda text: {"S": text}),
+        "more": st.sampled_from([{"S": "m"}, {"S": "m" * 40}]),
+    },
+)
+places = st.sampled_from([("x", "a"), ("x", "b"), ("y", "a")])
+indexed_steps = st.one_of(
+    st.tuples(
+        st.sampled_from(["put", "put", "update", "delete", "merge"]), places, indexed_attributes, st.integers(0, 3)
+    ),
+    st.tuples(st.sampled_from(["apply", "lose"]), places, st.just({}), st.integers(0, 3)),
+)
+
+
+def indexed_write(kind: str, place: tuple[str, str], attributes: dict[str, Any], step: int) -> Write | Merge:
+    """Return a write whose item afterwards is just the attributes, or a merge of two changes that may win or lose."""
+    match kind:
+        case "put":
+            return put(*place, **attributes)
+        case "update":
+            removed = [name for name in ("n", "t", "more") if name not in attributes]
+            written = [assign(path(name), value(at)) for at, name in enumerate(attributes)]
+            tree = update_tree(*written, *(remove(path(name)) for name in removed))
+            return update(*place, tree=tree, values=list(attributes.values()))
+        case "delete":
+            return delete(*place)
+    older = change(place[0], NOW_MS + step - 3, place[1], n=number(step % 3))
+    return merge(older, change(place[0], NOW_MS + step - 2, place[1], **attributes))
+
+
+def after_write(before: Contents, kind: str, place: tuple[str, str], attributes: dict[str, Any]) -> Contents:
+    after = {key: item for key, item in before.items() if key != place}
+    # A merge of a change without attributes is a delete; an update that only removes creates nothing.
+    gone = kind == "delete" or (not attributes and (kind == "merge" or (kind == "update" and place not in before)))
+    return after if gone else {**after, place: attributes}
+
+
+def check_index(bench: MachineBench, contents: Contents, index: int, attribute: str, type_: str) -> None:
+    """Hold an index, read page after page, against a sorted list of what it should hold."""
+    for partition in "xy":
+        found = bench.all_pages(query(partition, index=index, limit=2))
+        rows = [
+            (item[attribute][type_], sort)
+            for (name, sort), item in contents.items()
+            if name == partition and type_ in item.get(attribute, {})
+        ]
+        rows.sort(key=lambda row: (int(row[0]) if type_ == "N" else row[0], row[1]))
+        assert [(item[attribute][type_], item["s"]["S"]) for item in found] == rows
+
+
+# Indexes never say anything else than their table, and collections and counts neither, whatever is written, merged, lost and
+# applied in whatever order; some writes are refused because their collection is full.
+@settings(deadline=None, max_examples=300)  # a busy machine is no failure
+@given(st.lists(indexed_steps, min_size=3, max_size=40), st.booleans(), st.sampled_from([250, 10_000]))
+def test_indexes_follow_their_table(
+    script: list[tuple[str, tuple[str, str], dict[str, Any], int]], is_global: bool, collection_bytes_max: int
+) -> None:
+    spec = indexed_table(global_=is_global, streams=True)
+    bench = MachineBench(spec, collection_bytes_max=collection_bytes_max)
+    states: list[Contents] = [{}]
+    for step, (kind, place, attributes, raw) in enumerate([*script, ("apply", ("x", "a"), {}, len(script))]):
+        if kind == "lose":
+            lost = min(raw, bench.index - bench.applied)
+            bench.machine.discard(bench.index - lost + 1)
+            bench.index -= lost
+            del states[bench.index + 1 :]
+        elif kind == "apply":
+            bench.apply(min(bench.index, bench.applied + raw))
+            check_index(bench, states[bench.applied], 1, "n", "N")
+            check_index(bench, states[bench.applied], 2, "t", "S")
+            with bench.engine.snapshot() as view:
+                check_derived(view, PARTITION, spec)
+        elif kind != "merge" or is_global:
+            evaluation = bench.evaluate(indexed_write(kind, place, attributes, step))
+            assert isinstance(evaluation.outcome, (Written, Merged, Failed))
+            if evaluation.effect:
+                states.append(after_write(states[-1], kind, place, attributes))
+    assert bench.machine.pending_count == 0

@@ -1,5 +1,9 @@
 """An item machine on a memory engine, with the driver's half of evaluating, committing and applying."""
 
+from typing import Any
+
+import orjson
+
 from node.partition.items import ItemMachine
 from node.partition.machine import Evaluation
 from node.partition.merges import MergeRules
@@ -9,25 +13,33 @@ from node.storage.memory_engine import MemoryEngine
 from node.storage.records import Record
 from node.streams.records import decode_row
 from tests.support.clock import ManualClock
-from wire.commands import ChangeRecord, Command, Merge, Write
-from wire.keys import ItemKey
+from wire.catalog import PartitionId, Placement
+from wire.commands import ChangeRecord, Command, Measure, Merge, Outcome, Page, Range, Write
+from wire.keys import RING_TOKENS, ItemKey
+from wire.limits import ITEM_COLLECTION_BYTES_MAX
 from wire.tables import TableSpec
 from wire.versions import HybridClock
 
 REGION = 1
 PARTITION = 1
+WHOLE = Placement(PartitionId(PARTITION), 0, RING_TOKENS, 1, ())
 
 
 class MachineBench:
     """Evaluate commands one entry each, and apply when the test says so."""
 
-    def __init__(self, *tables: TableSpec, max_clock_skew_ms: int = 60_000) -> None:
+    def __init__(
+        self,
+        *tables: TableSpec,
+        max_clock_skew_ms: int = 60_000,
+        collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX,
+    ) -> None:
         self.clock = ManualClock()
         self.tables = {table.number: table for table in tables}
         self.engine = MemoryEngine()
         hybrid = HybridClock(self.clock, REGION)
         rules = MergeRules(hybrid, max_clock_skew_ms, self.clock.wall_ms, REGION)
-        self.machine = ItemMachine(PARTITION, lambda: self.tables, rules)
+        self.machine = ItemMachine(PARTITION, lambda: self.tables, rules, collection_bytes_max)
         self.index = 0
         self.applied = 0
         self.sequence = 0
@@ -61,6 +73,29 @@ class MachineBench:
         """Return what a read may see."""
         with self.engine.snapshot() as view:
             return self.machine.committed(table, key, view, self.index if commit is None else commit)
+
+    def read(self, command: Range | Measure) -> Outcome:
+        """Return what is read of the applied state."""
+        with self.engine.snapshot() as view:
+            return self.machine.read(command, view, self.applied, WHOLE)
+
+    def page(self, command: Range) -> Page:
+        """Return one page."""
+        outcome = self.read(command)
+        assert isinstance(outcome, Page), outcome
+        return outcome
+
+    def all_pages(self, first: Range) -> list[dict[str, Any]]:
+        """Read page after page until the range ends; return all items."""
+        found: list[dict[str, Any]] = []
+        page = self.page(first)
+        while True:
+            assert page.count == page.scanned_count == len(page.items)
+            assert not first.limit or page.scanned_count <= first.limit
+            found += [orjson.loads(item) for item in page.items]
+            if page.last is None:
+                return found
+            page = self.page(first._replace(start=page.last))
 
     def changes(self) -> list[ChangeRecord]:
         """Return the change log of all tables, in order of sequence numbers."""
