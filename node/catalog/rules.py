@@ -9,6 +9,8 @@ from wire.tables import TableSpec
 
 # AWS's quota of tables per account and region. A further one is refused.
 TABLES_MAX: Final = 2500
+# "It can take up to one hour for the change to fully process"; until then another is refused (AWS's API reference, UpdateTimeToLive).
+TIME_TO_LIVE_HOLD_SECONDS: Final = 3_600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +28,15 @@ class CatalogRules:
     @classmethod
     def of(cls, cluster: ClusterSpec, region: str) -> "CatalogRules":
         """Return the rules that a cluster file gives one of its regions."""
+        takes_time = cluster.settings.control_plane == "aws"
+        hold_seconds = max(cluster.settings.ttl_hold_seconds, TIME_TO_LIVE_HOLD_SECONDS if takes_time else 0)
         return cls(
             region=region,
             regions=frozenset(each.name for each in cluster.regions),
             source_hold_ms=cluster.settings.replica_source_hold_seconds * 1000,
             stream_retention_ms=cluster.settings.stream_retention_seconds * 1000,
-            takes_time=cluster.settings.control_plane == "aws",
-            time_to_live_hold_ms=cluster.settings.ttl_hold_seconds * 1000,
+            takes_time=takes_time,
+            time_to_live_hold_ms=hold_seconds * 1000,
         )
 
 

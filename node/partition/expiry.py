@@ -89,12 +89,17 @@ def expiry_of(time_to_live: TimeToLive, record: Record | None) -> Expiry | None:
     """Return when a stored item expires; None = never, or there is no item."""
     if record is None or record.tombstone:
         return None
-    # Most items of most tables need not be read: a name that is not among the bytes is no attribute.
-    if orjson.dumps(time_to_live.attribute) not in record.body:
-        return None
-    item: Item = orjson.loads(record.body)
-    second = second_of(item, time_to_live.attribute)
+    second = second_of_body(time_to_live, record.body)
     return Expiry(record.version.region, second) if second else None
+
+
+def second_of_body(time_to_live: TimeToLive, body: bytes) -> int:
+    """Return the second at which a stored item expires; 0 = it never does."""
+    # Most items of most tables need not be read: a name that is not among the bytes is no attribute.
+    if orjson.dumps(time_to_live.attribute) not in body:
+        return 0
+    item: Item = orjson.loads(body)
+    return second_of(item, time_to_live.attribute)
 
 
 def second_of(item: Item, attribute: str) -> int:

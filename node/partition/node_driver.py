@@ -68,6 +68,7 @@ class NodeSettings:
     log_bytes_kept: int = 32 << 20
     stream_retention_seconds: int = 24 * 3600
     item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX
+    ttl_grace_seconds: int = 60
     partition: PartitionConfig = field(default_factory=PartitionConfig)
 
     @property
@@ -281,8 +282,14 @@ class NodeDriver:
             self._parts.superseded,
         )
         catalog = self._parts.catalog
-        collection_bytes_max = self._settings.item_collection_bytes_max
-        return ItemMachine(placement.partition, lambda: catalog.view.tables_by_number, rules, collection_bytes_max)
+        settings = self._settings
+        return ItemMachine(
+            placement.partition,
+            lambda: catalog.view.tables_by_number,
+            rules,
+            settings.item_collection_bytes_max,
+            settings.ttl_grace_seconds,
+        )
 
     def _core_of(self, placement: Placement, store: LogStore[Entry], machine: StateMachine) -> PartitionCore:
         consensus = ConsensusCore(

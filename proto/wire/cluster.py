@@ -72,7 +72,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     replica_source_hold_seconds: int = 24 * 3600  # how long a replica that was a source may not be deleted; 0 = no hold
     ttl_sweep_seconds: float = 1.0  # between two looks for items that have expired
     ttl_grace_seconds: int = 60  # how long an item that another region wrote last is left to that region to expire
-    ttl_hold_seconds: int = 0  # how long time to live of a table may not be changed again; AWS: an hour; 0 = no hold
+    ttl_hold_seconds: int = 0  # how long time to live of a table stays as it is; with `aws` timing at least an hour
     item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX  # of tables with local indexes, as in AWS
     # How long tables take to be made, changed and dropped: no time, or a few seconds and AWS's rests between changes.
     control_plane: Literal["instant", "aws"] = "instant"
