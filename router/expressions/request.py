@@ -21,8 +21,8 @@ from router.expressions.forms import (
 from router.expressions.keys import KeyCondition, KeyExpression, QueriedKey
 from router.expressions.shapes import Shape, condition_shape, projection_shape, update_shape
 from wire.errors import ErrorCode, StoreError, validation_error
-from wire.items import AttributeValue, measured_value
-from wire.limits import ITEM_BYTES_MAX
+from wire.items import AttributeValue, measured_value, text_size
+from wire.limits import EXPRESSION_SUBSTITUTIONS_BYTES_MAX, ITEM_BYTES_MAX
 from wire.tables import KeySchema
 
 ConditionKind: TypeAlias = Literal["ConditionExpression", "FilterExpression"]
@@ -54,6 +54,7 @@ class RequestExpressions:
     def __init__(self, names: Mapping[str, str] | None, values: Mapping[str, AttributeValue] | None) -> None:
         self._names = _checked_names(names)
         self._values, self._value_bytes = _checked_values(values)
+        _check_size(self._names, self._value_bytes)
         self._types = {name: next(iter(value)) for name, value in self._values.items()}
         self._names_used: set[str] = set()
         self._values_used: set[str] = set()
@@ -159,6 +160,21 @@ def _checked_values(values: Mapping[str, AttributeValue] | None) -> tuple[dict[s
     for key, value in values.items():
         forms[key], sizes[key] = _checked_value(key, value)
     return forms, sizes
+
+
+def _check_size(names: Mapping[str, str], value_bytes: Mapping[str, int]) -> None:
+    """Refuse names and values that come to more than 2 MB, their placeholders included."""
+    names_size = sum(len(key) + text_size(name) for key, name in names.items())
+    values_size = sum(len(key) + size for key, size in value_bytes.items())
+    if names_size + values_size <= EXPRESSION_SUBSTITUTIONS_BYTES_MAX:
+        return
+    if names_size > EXPRESSION_SUBSTITUTIONS_BYTES_MAX:
+        what = "ExpressionAttributeNames"
+    elif values_size > EXPRESSION_SUBSTITUTIONS_BYTES_MAX:
+        what = "ExpressionAttributeValues"
+    else:
+        what = "Combined size of ExpressionAttributeNames and ExpressionAttributeValues"
+    raise validation_error(f"{what} exceeds max size")
 
 
 def _checked_value(key: str, value: AttributeValue) -> tuple[AttributeValue, int]:
