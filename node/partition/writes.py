@@ -19,6 +19,7 @@ from node.storage.records import Record, encode_record
 from node.streams.records import ChangeFlag, ChangeKind, encode_change
 from wire.commands import ConditionFailed, Outcome, Returned, Write, WriteKind, Written
 from wire.errors import ErrorCode, StoreError, validation_error
+from wire.index_keys import require_updated_index_keys
 from wire.items import Item, item_size
 from wire.keys import ItemKey
 from wire.limits import ITEM_BYTES_MAX
@@ -68,7 +69,7 @@ def decide_write(  # what, on which state, when
         return _put(command, table, stored, _Result(command.body, command.size, attributes), clock, collection)
     if command.kind == WriteKind.DELETE:
         return _delete(command, table, stored, clock, collection)
-    result = _updated(command, live, old, values)
+    result = _updated(command, table, live, old, values)
     if not result.body:
         return _unchanged(Written(result.attributes, 0, 0), collection)
     return _put(command, table, stored, result, clock, collection)
@@ -198,7 +199,7 @@ def _delete(  # what, on which state, when, why
     return _indexed(table, stored, tombstone, effect, outcome, collection)
 
 
-def _updated(command: Write, live: Record | None, old: Item | None, values: list[Any]) -> _Result:
+def _updated(command: Write, table: TableSpec, live: Record | None, old: Item | None, values: list[Any]) -> _Result:
     key: Item = orjson.loads(command.body)
     update = compiled_update(command.update) if command.update else None
     if update is None:
@@ -208,6 +209,7 @@ def _updated(command: Write, live: Record | None, old: Item | None, values: list
     attributes = _returned(command.returned, update, old, new)
     if new is None:
         return _Result(b"", 0, attributes)
+    require_updated_index_keys(table.indexes, old or {}, new)
     size = _size_after(update, old, live, new)
     return _Result(orjson.dumps(new), size, attributes)
 

@@ -12,13 +12,16 @@ from router.operations.batches import (
     require_distinct,
     unprocessed,
 )
-from router.operations.capacity import write_units
+from router.operations.capacity import IndexUnits, index_write_units, write_units
 from router.operations.context import RequestContext
+from router.operations.item_collections import collection_metrics, wants_collection_metrics
 from router.operations.item_keys import key_of_batched_item, key_of_members, token_of_key
 from router.operations.store import Store
 from router.operations.tables import table_of_items
+from wire.catalog import CatalogView
 from wire.commands import Outcome, Write, WriteKind, Written
 from wire.errors import validation_error
+from wire.index_keys import require_index_keys
 from wire.items import Item, normalized_item
 from wire.limits import BATCH_WRITE_ITEMS_MAX
 from wire.tables import TableSpec
@@ -34,7 +37,7 @@ class BatchWriteItem:
         """Carry the request out."""
         parts = parse(self._store, body)
         outcomes = await carried_out(self._store, parts, context.deadline)
-        return render(body, parts, outcomes)
+        return render(self._store.view, body, parts, outcomes)
 
 
 def parse(store: Store, body: dict[str, Any]) -> list[BatchPart]:
@@ -53,16 +56,36 @@ def parse(store: Store, body: dict[str, Any]) -> list[BatchPart]:
     return parts
 
 
-def render(body: dict[str, Any], parts: list[BatchPart], outcomes: list[Outcome | None]) -> bytes:
+def render(view: CatalogView, body: dict[str, Any], parts: list[BatchPart], outcomes: list[Outcome | None]) -> bytes:
     """Return the answer; what was not carried out is left to be asked for again."""
     units = dict.fromkeys(body["RequestItems"], 0.0)
+    indexes: dict[str, list[IndexUnits]] = {table: [] for table in units}
+    collections: dict[str, dict[bytes, bytes]] = {}
     left: dict[str, Any] = {}
     for part, outcome in zip(parts, outcomes, strict=True):
-        if isinstance(outcome, Written):
-            units[part.table] += write_units(outcome)
-        else:
+        if not isinstance(outcome, Written):
             left.setdefault(part.table, []).append(part.asked)
-    return joined(UnprocessedItems=unprocessed(left), ConsumedCapacity=consumed_by_table(body, units))
+            continue
+        assert isinstance(part.command, Write), f"expected a Write, found {part.command!r}"
+        spec = view.tables_by_number.get(part.command.table)
+        units[part.table] += write_units(outcome)
+        indexes[part.table] += index_write_units(spec, outcome)
+        if wants_collection_metrics(body) and (metrics := collection_metrics(spec, part.command, outcome)):
+            collections.setdefault(part.table, {})[part.command.key.partition] = metrics
+    return joined(
+        UnprocessedItems=unprocessed(left),
+        ItemCollectionMetrics=_by_table(collections),
+        ConsumedCapacity=consumed_by_table(body, units, indexes),
+    )
+
+
+def _by_table(collections: dict[str, dict[bytes, bytes]]) -> bytes:
+    """Return the metrics of each table's collections, each once and as it was last seen, or nothing."""
+    if not collections:
+        return b""
+    return orjson.dumps(
+        {table: [orjson.Fragment(metrics) for metrics in found.values()] for table, found in collections.items()}
+    )
 
 
 def _checked(request: dict[str, Any]) -> tuple[Item, int]:
@@ -80,5 +103,6 @@ def _checked(request: dict[str, Any]) -> tuple[Item, int]:
 def _write(spec: TableSpec, request: dict[str, Any], members: Item, size: int) -> Write:
     if request.get("PutRequest") is not None:
         key = key_of_batched_item(spec.key_schema, members)
+        require_index_keys(spec.indexes, members)
         return Write(WriteKind.PUT, spec.number, key, orjson.dumps(members), size)
     return Write(WriteKind.DELETE, spec.number, key_of_members(spec.key_schema, members))

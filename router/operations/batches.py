@@ -4,12 +4,13 @@ Knows which failures leave a part of a batch to be asked for again; refuses to k
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import orjson
 
-from router.operations.capacity import consumed
+from router.operations.capacity import IndexUnits, consumed
 from router.operations.store import Store
 from wire.commands import Command, Outcome
 from wire.errors import NOT_APPLIED, ErrorCode, StoreError, validation_error
@@ -63,9 +64,11 @@ def require_distinct(values: Iterable[object]) -> None:
         seen.add(value)
 
 
-def consumed_by_table(body: dict[str, Any], units: dict[str, float]) -> bytes:
+def consumed_by_table(
+    body: dict[str, Any], units: dict[str, float], indexes: Mapping[str, Sequence[IndexUnits]] = MappingProxyType({})
+) -> bytes:
     """Return the ConsumedCapacity list that the request asked for, or nothing."""
-    parts = [consumed(body, table, units[table]) for table in units]
+    parts = [consumed(body, table, units[table], indexes.get(table, ())) for table in units]
     return b"[%b]" % b",".join(parts) if any(parts) else b""
 
 

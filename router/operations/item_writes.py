@@ -9,13 +9,15 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from router.operations.answers import EMPTY, joined
-from router.operations.capacity import consumed, write_units
+from router.operations.capacity import consumed, index_write_units, write_units
 from router.operations.context import RequestContext
 from router.operations.expression_parameters import ExpressionParameters
+from router.operations.item_collections import collection_metrics, wants_collection_metrics
 from router.operations.legacy_parameters import legacy_write
 from router.operations.store import Store
 from wire.commands import NO_BYTES, ConditionFailed, Outcome, Returned, Write, Written
 from wire.errors import ErrorCode, StoreError, validation_error
+from wire.tables import TableSpec
 
 _RETURNED: Final = {value.name: value for value in Returned}
 
@@ -38,7 +40,7 @@ class ItemWrite:
         """Carry the request out."""
         token, write = self._parse(self._store, body)
         outcome = await self._store.execute(token, write, deadline=context.deadline)
-        return render(body, outcome)
+        return render(body, outcome, write, self._store.view.tables_by_number.get(write.table))
 
 
 class WriteExpressions(NamedTuple):
@@ -88,15 +90,19 @@ def wants_item_on_failure(body: dict[str, Any]) -> bool:
     return body.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
 
 
-def render(body: dict[str, Any], outcome: Outcome) -> bytes:
-    """Return the answer to a write, or raise AWS's error for a failed condition."""
+def render(body: dict[str, Any], outcome: Outcome, write: Write, spec: TableSpec | None) -> bytes:
+    """Return the answer to a write, or raise AWS's error for a failed condition; `spec` is None when the table is gone by now."""
     if type(outcome) is ConditionFailed:
         raise condition_failed(outcome)
     assert type(outcome) is Written, f"expected a Written, found {outcome!r}"
-    capacity = consumed(body, body["TableName"], write_units(outcome)) if "ReturnConsumedCapacity" in body else b""
-    if not capacity and not outcome.attributes:
+    capacity = collection = b""
+    if "ReturnConsumedCapacity" in body:
+        capacity = consumed(body, body["TableName"], write_units(outcome), index_write_units(spec, outcome))
+    if wants_collection_metrics(body):
+        collection = collection_metrics(spec, write, outcome)
+    if not capacity and not collection and not outcome.attributes:
         return EMPTY
-    return joined(Attributes=outcome.attributes, ConsumedCapacity=capacity)
+    return joined(Attributes=outcome.attributes, ConsumedCapacity=capacity, ItemCollectionMetrics=collection)
 
 
 def condition_failed(outcome: ConditionFailed) -> StoreError:

@@ -16,6 +16,7 @@ from router.operations.item_writes import (
 from router.operations.store import Store
 from router.operations.tables import table_of_items
 from wire.commands import Write, WriteKind
+from wire.index_keys import require_index_keys
 from wire.items import normalized_item
 
 _PARAMETERS: Final = ExpressionParameters(("ConditionExpression",), ("Expected", "ConditionalOperator"))
@@ -29,6 +30,7 @@ def parse(store: Store, body: dict[str, Any]) -> PreparedWrite:
     expressions = write_expressions(body, _PARAMETERS)
     spec = table_of_items(store.view, body["TableName"], store.region)
     key = key_of_item(spec.key_schema, item)
+    require_index_keys(spec.indexes, item)
     require_scalar_keys(spec, expressions.condition)
     write = Write(
         WriteKind.PUT,

@@ -33,6 +33,7 @@ def parse(store: Store, body: dict[str, Any]) -> PreparedWrite:
     spec = table_of_items(store.view, body["TableName"], store.region)
     key = key_of_members(spec.key_schema, members)
     _require_key_untouched(spec.key_schema, expressions.attributes)
+    require_scalar_keys(spec, expressions.update)
     require_scalar_keys(spec, expressions.condition)
     write = Write(
         WriteKind.UPDATE,
