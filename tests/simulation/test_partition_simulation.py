@@ -4,18 +4,22 @@ import asyncio
 import random
 
 import pytest
+from msgspec import structs
 
 from node.storage.engine import Space
-from node.storage.layout import change_sequence_of
+from node.storage.layout import change_sequence_of, table_and_index_of
 from node.streams.records import ChangeKind, decode_row
 from tests.support.partition_history import History
-from tests.support.partition_items import table
-from tests.support.partition_simulation import SimulatedRegion
+from tests.support.partition_indexes import BY_N, BY_T, check_derived, indexed_table
+from tests.support.partition_simulation import PARTITION, SimulatedRegion
 from tests.support.virtual_loop import VirtualLoop, run_virtually
 from wire.keys import ItemKey
+from wire.tables import KeyAttribute
 
 STORM_SECONDS = 2.0
 CLIENTS = 6
+# Counters have rows by their number, claims by who has won them.
+TABLE = indexed_table(BY_N, structs.replace(BY_T, sort=(KeyAttribute("by", "S"),)), streams=True)
 
 
 async def nemesis(region: SimulatedRegion, rng: random.Random, until: float) -> None:
@@ -68,7 +72,15 @@ def check_log_tells_state(region: SimulatedRegion) -> None:
         assert record.old_image == told.get(record.key, b""), f"change {record.sequence} does not follow the last one"
         assert (record.kind == ChangeKind.INSERT) == (record.key not in told)
         told[record.key] = record.new_image
-    assert len(told) == len(region.rows(node, Space.ITEMS))
+    items = [key for key in region.rows(node, Space.ITEMS) if table_and_index_of(key) == (TABLE.number, 0)]
+    assert len(told) == len(items)
+
+
+def check_indexes(region: SimulatedRegion) -> None:
+    """Rows of local indexes, sizes of item collections and counts must be those of the items that are there."""
+    for node in region.nodes.values():
+        with node.engine.snapshot() as view:
+            check_derived(view, PARTITION, TABLE)
 
 
 def simulated(seed: int, *, lease_reads: bool = True) -> tuple[list[str], dict[str, int]]:
@@ -76,7 +88,7 @@ def simulated(seed: int, *, lease_reads: bool = True) -> tuple[list[str], dict[s
     found: list[tuple[list[str], dict[str, int]]] = []
 
     async def main(loop: VirtualLoop) -> None:
-        region = SimulatedRegion(loop, seed, table(streams=True), lease_reads=lease_reads)
+        region = SimulatedRegion(loop, seed, TABLE, lease_reads=lease_reads)
         history = History(region, seed + 1)
         region.start()
         async with asyncio.TaskGroup() as group:
@@ -87,6 +99,7 @@ def simulated(seed: int, *, lease_reads: bool = True) -> tuple[list[str], dict[s
         await history.settle()
         await converge(region)
         check_log_tells_state(region)
+        check_indexes(region)
         assert not region.fatal, f"nodes failed: {region.fatal}"
         await region.stop()
         found.append((history.trace, region.counts))
