@@ -1,6 +1,7 @@
 """The node process: wires storage, partitions, the catalog, replication and the network of one node."""
 
 import asyncio
+import contextlib
 import faulthandler
 import os
 import random
@@ -17,6 +18,8 @@ from node.catalog.founding import founded_view
 from node.catalog.machine import CatalogMachine
 from node.catalog.placement import founding_delta
 from node.catalog.rules import CatalogRules
+from node.indexes.feeder import CatalogChanges, Partitions
+from node.indexes.feeders import FeedersDriver
 from node.partition.node_driver import RESERVE_BYTES, NodeDriver, NodeParts, NodeSettings
 from node.partition.transport import PeerTransport, SnapshotTransport
 from node.replication.journal import ConflictJournal
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from node.rpc.server import RpcServer
 
 HAND_OVER_SECONDS: Final = 2.0
+# The next leader goes over changes again that a cursor does not know of; waiting for it is worth no more than this.
+CURSORS_SECONDS: Final = 0.5
 
 _log = EventLog(__name__)
 
@@ -61,6 +66,7 @@ class StorageNode:
         settings = cluster.settings
         self._region = region
         self._settings = settings
+        self._clock = clock
         self._id = NodeId(node.id)
         self.feed = CatalogFeed()
         self.engine = LmdbEngine(
@@ -89,7 +95,20 @@ class StorageNode:
         )
         self.driver = NodeDriver(parts, _node_settings(settings))
         self._collector = TableCollector(self.engine, self._writer, lambda: self.feed.view)
+        self.indexes: FeedersDriver | None = None
         self._is_started = False
+
+    def feed_indexes(self, partitions: Partitions, changes: CatalogChanges) -> None:
+        """Bring changes to global indexes, over these ways to the region's partitions and its catalog; before `run`."""
+        self.indexes = FeedersDriver(
+            node=self.driver,
+            catalog=self.feed,
+            changes=changes,
+            partitions=partitions,
+            clock=self._clock,
+            copied_at_once_max=self._settings.index_backfill_items_max,
+            copied_per_second=self._settings.index_backfill_items_per_second,
+        )
 
     def start(self) -> None:
         """Open every replica and begin to take part. Raises StorageError when what is on disk cannot be used."""
@@ -99,10 +118,25 @@ class StorageNode:
         self.driver.start(view.placements.values())
         self.feed.on_change(self.driver.catalog_changed)
         self.feed.on_change(self._collector.catalog_changed)
+        if self.indexes is not None:
+            self.driver.on_leadership(self.indexes.leadership_ready, self.indexes.leadership_lost)
+            self.driver.on_changes(self.indexes.changes_applied)
+            self.feed.on_change(self.indexes.catalog_changed)
 
     async def run(self) -> None:
         """Do what has to be done beside requests, until cancelled."""
-        await self._collector.run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._collector.run())
+            if self.indexes is not None:
+                tasks.create_task(self.indexes.run())
+
+    async def hand_over(self, timeout_seconds: float) -> int:
+        """Leave every partition to another node, knowing how far its indexes are fed; return how many are left."""
+        if self.indexes is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CURSORS_SECONDS):
+                    await self.indexes.store_cursors()
+        return await self.driver.hand_over(timeout_seconds)
 
     async def stop(self) -> None:
         """Answer what waits, write what is queued, close the disk; twice is once."""
@@ -179,6 +213,7 @@ class NodeProcess:
         from node.rpc.deliveries import PeerService
         from node.rpc.exchange import StorageService
         from node.rpc.gateway_client import GrpcGateways, link_statuses
+        from node.rpc.partitions import PartitionClient
         from node.rpc.server import RpcServer
         from wire.v1 import admin_pb2_grpc, catalog_pb2_grpc, peer_pb2_grpc, storage_pb2_grpc
 
@@ -189,6 +224,9 @@ class NodeProcess:
         self._replication = _replication(
             self._cluster, region, node, proposer, GrpcGateways(region.name, addresses), self._clock, self._randomness
         )
+        partitions = PartitionClient(identity, node.driver, node.feed, self._address_of, self._clock)
+        stack.push_async_callback(partitions.stop)
+        node.feed_indexes(partitions, proposer)
         admin = AdminParts(
             node_id=self._entry.id,
             region=region.name,
@@ -237,7 +275,7 @@ class NodeProcess:
                 self._fail(error)
         if self._failure is not None:
             return
-        remaining = await self._node.driver.hand_over(HAND_OVER_SECONDS)
+        remaining = await self._node.hand_over(HAND_OVER_SECONDS)
         _log.info("node_stopping", leaderships_kept=remaining)
         await server.stop()
 

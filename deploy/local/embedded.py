@@ -84,10 +84,14 @@ class EmbeddedRegion:
         await self.stop()
 
     async def _start(self) -> None:
+        from node.indexes.here import PartitionsHere
+
         self._failed = asyncio.get_running_loop().create_future()
         clock, randomness = SystemClock(), random.Random()
         node = self._node(clock, randomness)
         self._stack.push_async_callback(node.stop)
+        here = PartitionsHere(node.driver, node.feed)
+        node.feed_indexes(here, here)
         node.start()
         running = asyncio.ensure_future(node.run())
         self._stack.push_async_callback(_ended, running)

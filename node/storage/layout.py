@@ -31,6 +31,8 @@ LOCAL_STATE = "local/"
 _SIZES = "sizes/"
 # State rows that say how far an index was fed begin with this name.
 FED = "fed/"
+# Names of cursors that say how far a partition has fed an index to others begin with this; as state rows, behind `cursor/`.
+FEEDING = "index/"
 
 
 def item_key(table: int, index: int, hashed: bytes, sort: bytes) -> tuple[bytes, bool]:
@@ -121,6 +123,11 @@ def state_name_of(stored_key: bytes) -> str:
 def fed_name(table: int, index: int) -> str:
     """Return what the names of all state rows begin with that say how far an index was fed; the source follows."""
     return f"{FED}{table:010d}/{index:05d}/"
+
+
+def feed_cursor_name(table: int, index: int) -> str:
+    """Return the name of the replicated cursor that says how far a partition has fed an index to others."""
+    return f"{FEEDING}{table:010d}/{index:05d}/"
 
 
 def index_of_fed(name: str) -> tuple[int, int]:

@@ -1,0 +1,85 @@
+"""Feeders at work on real partitions: what is written arrives, what was there before is copied, and a new leader carries on."""
+
+from node.indexes.cursors import FeedCursor
+from tests.support.indexes_region import IndexedRegion, by, delete, indexed_region, put
+from wire.catalog import UpdateTable
+from wire.commands import ReadChanges
+from wire.tables import IndexStatus
+
+ROUNDS = 40
+
+
+async def filled(region: IndexedRegion, mark: str) -> None:
+    for number in range(ROUNDS):
+        await region.write(put(f"k{number % 15}", owner=f"{mark}{number % 4}", n=str(number)))
+        if number % 5 == 0:
+            await region.write(delete(f"k{(number * 7) % 15}"))
+
+
+# The whole way: rows come, move and go with the items they belong to, for every index of the table.
+async def test_rows_follow_items() -> None:
+    async with indexed_region(by("owner", 1), by("n", 2)) as (region, _):
+        await filled(region, "o")
+        assert await region.settled("by-owner") == set()
+        assert await region.settled("by-n") == set()
+        assert len(await region.read(1)) == len(await region.read()) > 5
+
+
+# Items without the attribute have no row; one that loses it loses its row.
+async def test_index_is_sparse() -> None:
+    async with indexed_region(by("owner", 1)) as (region, _):
+        await region.write(put("a", owner="x"))
+        await region.write(put("b"))
+        assert await region.settled("by-owner") == set()
+        await region.write(put("a"))
+        assert await region.settled("by-owner") == set()
+        assert await region.read(1) == []
+
+
+# An index made later has what was there before it, and what is written meanwhile.
+async def test_new_index_is_filled_under_writes() -> None:
+    async with indexed_region() as (region, _):
+        await filled(region, "before")
+        await region.change(UpdateTable(name="orders", creates_index=by("owner"), now_ms=2))
+        await filled(region, "after")
+        assert await region.settled("by-owner") == set()
+        assert region.table.indexes[0].status is IndexStatus.ACTIVE
+        assert len(await region.read(1)) == len(await region.read())
+
+
+# Another node that leads from now on reads the cursor, feeds the rest and reports what the first one did not.
+async def test_new_leader_carries_on() -> None:
+    async with indexed_region(nodes=3, partitions=2) as (region, _):
+        await filled(region, "before")
+        await region.change(UpdateTable(name="orders", creates_index=by("owner"), now_ms=2))
+        gone = await region.region.leader(1)
+        region.feeders.pop(gone)
+        await region.region.stop(gone)
+        await filled(region, "after")
+        assert await region.settled("by-owner") == set()
+
+
+# A dropped index is fed no more, and one of the same name made after it is another one.
+async def test_index_is_made_again() -> None:
+    async with indexed_region(by("owner", 1)) as (region, _):
+        await filled(region, "before")
+        await region.change(UpdateTable(name="orders", deletes_index="by-owner", now_ms=2))
+        await region.change(UpdateTable(name="orders", creates_index=by("owner"), now_ms=2))
+        await filled(region, "after")
+        assert await region.settled("by-owner") == set()
+        assert region.table.indexes[0].number == 2
+
+
+# Cursors are stored when leadership is about to go, so that the next leader repeats nothing.
+async def test_cursors_are_stored_before_leaving() -> None:
+    async with indexed_region(by("owner", 1), partitions=1) as (region, _):
+        await filled(region, "o")
+        await region.settled("by-owner")
+        replica = await region.region.replica()
+        (feeders,) = region.feeders.values()
+        await feeders.store_cursors()
+        await replica.applied_barrier()
+        stored = replica.cursor("index/0000000001/00001/")
+        latest = replica.read_changes(ReadChanges(1, 0, 0, 1, 1)).latest
+    assert stored is not None
+    assert FeedCursor.decode(stored) == FeedCursor(sequence=latest)
