@@ -53,7 +53,7 @@ class Operation(IntEnum):
 
 _LOGGED = frozenset({Operation.STORE_LOGGED, Operation.REMOVE_LOGGED})
 _STORING = frozenset({Operation.STORE, Operation.STORE_LOGGED})
-_ROWS = frozenset({Operation.STORE_ROW, Operation.REMOVE_ROW})
+_ON_ITEMS = frozenset({*_LOGGED, Operation.STORE, Operation.REMOVE})
 
 
 def plain_effect(table: int, record: bytes, *, removes: bool) -> bytes:
@@ -93,21 +93,10 @@ def apply_effect(  # what, where, and what it adds to
 ) -> int:
     """Write an effect; return the last change sequence number in use, `sequence` being the last one before."""
     operation = effect[0]
-    if operation == Operation.SEVERAL:
-        for part in _parts(effect):
-            sequence = apply_effect(part, partition, sequence, transaction, sizes)
-        return sequence
-    if operation in _ROWS:
-        _apply_row(effect, transaction, sizes)
-        return sequence
-    if operation == Operation.FED:
-        write_fed(transaction, partition, *_FED.unpack(effect)[1:])
-        return sequence
+    if operation not in _ON_ITEMS:
+        return _apply_other(effect, partition, sequence, transaction, sizes)
     _, table = _HEAD.unpack_from(effect)
     start = _HEAD.size
-    if operation == Operation.EXPIRY:
-        apply_rows(effect[start:], partition, table, transaction)
-        return sequence
     if operation in _LOGGED:
         sequence += 1
         change = effect[start:]
@@ -119,6 +108,25 @@ def apply_effect(  # what, where, and what it adds to
         sizes.stored(table, _TABLE, record, store(transaction, table, _TABLE, key, key_hash(key.partition), record))
     else:
         sizes.removed(table, _TABLE, remove(transaction, table, _TABLE, key, key_hash(key.partition)))
+    return sequence
+
+
+def _apply_other(  # what, where, and what it adds to
+    effect: bytes, partition: int, sequence: int, transaction: Transaction, sizes: SizeChanges
+) -> int:
+    match effect[0]:
+        case Operation.SEVERAL:
+            for part in _parts(effect):
+                sequence = apply_effect(part, partition, sequence, transaction, sizes)
+        case Operation.STORE_ROW | Operation.REMOVE_ROW:
+            _apply_row(effect, transaction, sizes)
+        case Operation.FED:
+            write_fed(transaction, partition, *_FED.unpack(effect)[1:])
+        case Operation.EXPIRY:
+            _, table = _HEAD.unpack_from(effect)
+            apply_rows(effect[_HEAD.size :], partition, table, transaction)
+        case unknown:
+            raise AssertionError(f"expected a known operation, found {unknown}: this release is too old for this log")
     return sequence
 
 
