@@ -20,6 +20,8 @@ from node.catalog.placement import founding_delta
 from node.catalog.rules import CatalogRules
 from node.indexes.feeder import CatalogChanges, Partitions
 from node.indexes.feeders import FeedersDriver
+from node.partition.expirer import Expirer
+from node.partition.expiry import ExpiryClock
 from node.partition.node_driver import RESERVE_BYTES, NodeDriver, NodeParts, NodeSettings
 from node.partition.transport import PeerTransport, SnapshotTransport
 from node.replication.journal import ConflictJournal
@@ -96,6 +98,7 @@ class StorageNode:
         self.driver = NodeDriver(parts, _node_settings(settings))
         self._collector = TableCollector(self.engine, self._writer, lambda: self.feed.view)
         self.indexes: FeedersDriver | None = None
+        self._expirer: Expirer | None = None
         self._is_started = False
 
     def feed_indexes(self, partitions: Partitions, changes: CatalogChanges) -> None:
@@ -108,6 +111,17 @@ class StorageNode:
             clock=self._clock,
             copied_at_once_max=self._settings.index_backfill_items_max,
             copied_per_second=self._settings.index_backfill_items_per_second,
+        )
+
+    def expire_items(self, changes: CatalogChanges) -> None:
+        """Delete items when they expire, over this way to the region's catalog; before `run`."""
+        settings = self._settings
+        self._expirer = Expirer(
+            node=self.driver,
+            catalog=self.feed,
+            changes=changes,
+            due=ExpiryClock(self._clock.wall_ms, self._region.number, settings.ttl_grace_seconds),
+            sweep_seconds=settings.ttl_sweep_seconds,
         )
 
     def start(self) -> None:
@@ -129,6 +143,8 @@ class StorageNode:
             tasks.create_task(self._collector.run())
             if self.indexes is not None:
                 tasks.create_task(self.indexes.run())
+            if self._expirer is not None:
+                tasks.create_task(self._expirer.run())
 
     async def hand_over(self, timeout_seconds: float) -> int:
         """Leave every partition to another node, knowing how far its indexes are fed; return how many are left."""
@@ -155,6 +171,7 @@ def _node_settings(settings: Settings) -> NodeSettings:
         max_clock_skew_ms=settings.max_clock_skew_ms,
         log_entries_kept=settings.log_entries_kept,
         stream_retention_seconds=settings.stream_retention_seconds,
+        ttl_grace_seconds=settings.ttl_grace_seconds,
         item_collection_bytes_max=settings.item_collection_bytes_max,
     )
 
@@ -221,6 +238,7 @@ class NodeProcess:
         addresses = {each.name: each.gateway for each in self._cluster.regions if each.name != region.name}
         identity = NodeId(self._entry.id)
         proposer = CatalogProposer(identity, node.driver, node.feed, self._address_of, self._clock, self._randomness)
+        node.expire_items(proposer)
         self._replication = _replication(
             self._cluster, region, node, proposer, GrpcGateways(region.name, addresses), self._clock, self._randomness
         )

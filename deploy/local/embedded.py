@@ -92,6 +92,7 @@ class EmbeddedRegion:
         self._stack.push_async_callback(node.stop)
         here = PartitionsHere(node.driver, node.feed)
         node.feed_indexes(here, here)
+        node.expire_items(here)
         node.start()
         running = asyncio.ensure_future(node.run())
         self._stack.push_async_callback(_ended, running)
