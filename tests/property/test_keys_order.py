@@ -4,6 +4,7 @@ from base64 import b64encode
 from decimal import Decimal
 from functools import partial
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,16 +75,40 @@ def test_any_text_is_a_number_or_refused(text: str) -> None:
     assert Decimal(canonical) == Decimal(text)
 
 
-# Sums are those of exact arithmetic, or refused because they do not fit.
-@given(numbers(), numbers())
-def test_sums_are_exact_or_refused(left: str, right: str) -> None:
-    left, right = canonical_number(left), canonical_number(right)
+# Numbers that are close to one another in size, so that their sums often have all of the 38 digits, or just more.
+@st.composite
+def addends(draw: st.DrawFn) -> tuple[str, str]:
+    exponent = draw(st.integers(EXPONENT_MIN, EXPONENT_MAX - 37))
+    digits = st.one_of(st.integers(-(10**38) + 1, 10**38 - 1), st.sampled_from([10**38 - 1, 1, -1, 10**37]))
+    apart = draw(st.integers(-2, 2))
+    return f"{draw(digits)}E{exponent}", f"{draw(digits)}E{min(max(exponent + apart, EXPONENT_MIN), EXPONENT_MAX - 37)}"
+
+
+# Sums are those of exact arithmetic, and refused when, and only when, they do not fit.
+@given(st.one_of(st.tuples(numbers(), numbers()), addends()))
+def test_sums_are_exact_or_refused(pair: tuple[str, str]) -> None:
+    left, right = map(canonical_number, pair)
     for operation, sign in ((add_numbers, 1), (subtract_numbers, -1)):
-        try:
-            result = operation(left, right)
-        except NumberError:
-            continue
-        assert _scaled(result) == _scaled(left) + sign * _scaled(right)
+        exact = _scaled(left) + sign * _scaled(right)
+        misfit = _misfit(exact)
+        if misfit is None:
+            assert _scaled(operation(left, right)) == exact
+        else:
+            with pytest.raises(NumberError, match=misfit):
+                operation(left, right)
+
+
+def _misfit(scaled: int) -> str | None:
+    """Return how AWS begins to say that a number, in the units of `_scaled`, cannot be stored."""
+    digits = str(abs(scaled))
+    exponent = len(digits) - 1 - 200
+    if scaled == 0:
+        return None
+    if exponent > EXPONENT_MAX:
+        return "Number overflow"
+    if exponent < EXPONENT_MIN:
+        return "Number underflow"
+    return "Attempting to store more than 38 significant digits in a Number" if len(digits.rstrip("0")) > 38 else None
 
 
 def _scaled(text: str) -> int:
