@@ -174,10 +174,14 @@ class ItemMachine:
         return page
 
     def _measured(self, table: TableSpec, view: View) -> Measured:
-        """Return the counts of a table and of the indexes it still has."""
+        """Return the counts of a table and of the indexes it still has.
+
+        What an earlier release wrote was not counted, and counts below zero where it goes.
+        """
         numbers = {0, *(index.number for index in table.indexes)}
-        sizes = read_sizes(view, self._partition, table.number)
-        return Measured(tuple((index, *sizes[index]) for index in sorted(sizes) if index in numbers))
+        sizes = read_sizes(view, self._partition, table.number).items()
+        found = [(index, rows, size) for index, (rows, size) in sizes if index in numbers and rows > 0 and size > 0]
+        return Measured(tuple(sorted(found)))
 
     def _evaluate_write(self, command: Write | Expire, table: TableSpec, view: View, index: int) -> Evaluation:
         key = command.key

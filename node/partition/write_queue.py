@@ -15,7 +15,8 @@ from wire.commands import Outcome, Written
 from wire.limits import ENTRY_BYTES_MAX
 
 ENTRY_CLOSES_BYTES = ENTRY_BYTES_MAX // 2
-"""A turn evaluates no further write once its entry is this large; no single effect is larger than the other half."""
+"""A turn evaluates no further write once its entry is this large. A single effect may be larger: an item of 400 KB with its old
+image and its rows in local indexes."""
 
 _DONE = Written(b"", 0, 0)
 

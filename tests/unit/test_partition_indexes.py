@@ -4,6 +4,7 @@ import orjson
 import pytest
 from msgspec import structs
 
+from node.partition.rows import write_sizes
 from node.storage.engine import Space
 from tests.support.partition_core import CoreBench
 from tests.support.partition_indexes import BY_N, BY_T, GLOBAL_T, check_derived, collections, indexed_table, rows
@@ -249,6 +250,17 @@ def test_measure_tells_of_present_indexes_only() -> None:
     with bench.engine.snapshot() as view:
         bench.machine.restored(view)
     assert bench.read(Measure(1)) == Measured(((0, 1, size),))
+
+
+# A data directory may be older than its counts: what goes that was never counted must not make an answer impossible.
+def test_what_was_never_counted_counts_as_nothing() -> None:
+    bench = MachineBench(indexed_table())
+    bench.run(put("x", n=ONE))
+    bench.run(put("y"))
+    with bench.engine.transaction() as transaction:
+        write_sizes(transaction, PARTITION, 1, {0: (1, 10), 1: (0, 0)})
+    bench.run(delete("x"))
+    assert bench.read(Measure(1)) == Measured(())
 
 
 # One row of counts per table, however many writes an apply brings: that is all that counting costs a table without indexes.
