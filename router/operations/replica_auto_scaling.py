@@ -46,8 +46,11 @@ def _global_table(store: Store, body: dict[str, Any]) -> TableSpec:
 
 
 def _settings(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every AutoScalingSettingsUpdate of a request, with the member that it is."""
-    yield from _member(body, "ProvisionedWriteCapacityAutoScalingUpdate")
+    """Yield every AutoScalingSettingsUpdate of a request, under the name that AWS's texts give its member.
+
+    That is what it was called in the global tables of 2017.
+    """
+    yield from _member(body, "ProvisionedWriteCapacityAutoScalingUpdate", before="GlobalTable")
     for index in body.get("GlobalSecondaryIndexUpdates", ()):
         yield from _member(index, "ProvisionedWriteCapacityAutoScalingUpdate")
     for replica in body.get("ReplicaUpdates", ()):
@@ -56,9 +59,9 @@ def _settings(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from _member(index, "ProvisionedReadCapacityAutoScalingUpdate")
 
 
-def _member(holder: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _member(holder: dict[str, Any], name: str, before: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     if holder.get(name) is not None:
-        yield name, holder[name]
+        yield before + name.replace("AutoScalingUpdate", "AutoScalingSettingsUpdate"), holder[name]
 
 
 def _require_something(name: str, body: dict[str, Any]) -> None:
@@ -118,7 +121,7 @@ def _require_indexes(spec: TableSpec, body: dict[str, Any]) -> None:
 def _require_provisioned(spec: TableSpec, body: dict[str, Any], region: str) -> None:
     if spec.billing_mode is BillingMode.PROVISIONED:
         return
-    regions = ", ".join(f"'{each}'" for each in (region, *(replica.region for replica in spec.replicas)))
+    regions = ", ".join(f"'{each.upper()}'" for each, _ in _regions(spec, region))
     members = ", ".join(f"'{member}'" for member in dict.fromkeys(member for member, _ in _settings(body)))
     raise validation_error(
         f"Failed to update global table with name ‘{spec.name}‘. Replicas {regions} BillingMode is PayPerRequest. You "
@@ -136,14 +139,18 @@ def _indexes(spec: TableSpec) -> list[IndexSpec]:
 
 
 def _description(spec: TableSpec, region: str) -> dict[str, Any]:
-    replicas = [(region, "ACTIVE"), *((replica.region, replica.status.value) for replica in spec.replicas)]
     return {
         "TableAutoScalingDescription": {
             "TableName": spec.name,
             "TableStatus": spec.status.value,
-            "Replicas": [_replica(spec, name, status) for name, status in replicas],
+            "Replicas": [_replica(spec, name, status) for name, status in _regions(spec, region)],
         }
     }
+
+
+def _regions(spec: TableSpec, region: str) -> list[tuple[str, str]]:
+    """Return every region that holds the table, this one among them, with the status of its replica."""
+    return sorted([(region, "ACTIVE"), *((str(replica.region), replica.status.value) for replica in spec.replicas)])
 
 
 def _replica(spec: TableSpec, region: str, status: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ _TOKEN: Final = re.compile(
       |(?P<name>"(?:[^"]|"")*")
       |(?P<word>[A-Za-z_$][A-Za-z0-9_$]*)
       |(?P<number>[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)
-      |(?P<sign><<|>>|<=|>=|<>|!=|\|\||[-?()\[\]{}.,:;*+/%=<>])""",
+      |(?P<sign><<|>>|<=|>=|<>|!=|\|\||/(?!\*)|[-?()\[\]{}.,:;*+%=<>])""",
     re.VERBOSE | re.DOTALL,
 )
 _PAIRS: Final = {")": "(", "]": "[", "}": "{", ">>": "<<"}
@@ -30,10 +30,14 @@ _BEFORE_TABLE: Final = {"SELECT": "FROM", "EXISTS": "FROM", "DELETE": "FROM", "I
 
 
 class Token(NamedTuple):
-    """One token: its kind (the groups of the pattern above) and its text; words in capitals, names without quotes."""
+    """One token: its kind (the groups of the pattern above) and its text; names are without their quotes."""
 
     kind: str
     text: str
+
+    def word(self) -> str:
+        """Return a word in capitals, since keywords may be written either way, and nothing for what is none."""
+        return self.text.upper() if self.kind == "word" else ""
 
 
 class Statement(NamedTuple):
@@ -47,10 +51,10 @@ class Statement(NamedTuple):
 def read_statement(text: str) -> Statement:
     """Return what can be told of a statement. Raises StoreError VALIDATION when it cannot be one."""
     tokens = list(_tokens(text))
-    if not tokens or tokens[0].kind != "word" or tokens[0].text not in _VERBS:
+    verb = tokens[0].word() if tokens else ""
+    if verb not in _VERBS:
         raise _malformed("Expected data manipulation")
     _require_pairs(tokens)
-    verb = tokens[0].text
     return Statement(verb, _table(tokens, _BEFORE_TABLE[verb]), tokens.count(Token("sign", "?")))
 
 
@@ -63,9 +67,7 @@ def _tokens(text: str) -> Iterator[Token]:
         position = found.end()
         kind = found.lastgroup
         assert kind is not None, "every alternative of the pattern has a name"
-        if kind == "word":
-            yield Token(kind, found[0].upper())
-        elif kind == "name":
+        if kind == "name":
             yield Token(kind, found[0][1:-1].replace('""', '"'))
         elif kind != "blank":
             yield Token(kind, found[0])
@@ -86,8 +88,8 @@ def _require_pairs(tokens: list[Token]) -> None:
 
 def _table(tokens: list[Token], before: str) -> str:
     """Return the name after the first word `before`."""
-    for word, token in pairwise(tokens):
-        if word == Token("word", before) and token.kind in ("name", "word"):
+    for keyword, token in pairwise(tokens):
+        if keyword.word() == before and token.kind in ("name", "word"):
             return token.text
     raise _malformed(f"Expected a table name after {before}")
 

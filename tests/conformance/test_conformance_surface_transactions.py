@@ -129,6 +129,7 @@ def test_statements_are_not_available(things: Table, dynamodb: Any, statement: s
         ('SELECT * FROM "t', "Statement wasn't well formed, can't be processed: "),
         ("SELECT * FROM t WHERE (pk = 'a'", "Statement wasn't well formed, can't be processed: "),
         ("SELECT * WHERE pk = 'a'", "Statement wasn't well formed, can't be processed: "),
+        ("SELECT * FROM t /* no end", "Statement wasn't well formed, can't be processed: "),
         ("SELECT * FROM t WHERE pk = ?", "Number of parameters in request and statement don't match."),
         ("", "1 validation error detected: Value '' at 'statement' failed to satisfy constraint: "),
     ],

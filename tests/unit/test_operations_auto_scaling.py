@@ -24,12 +24,12 @@ def _api(**settings: Any) -> Api:
     return Api(FakeStore(table_spec(replicas=replicas, indexes=indexes, **settings)))
 
 
-# Every region is named, this one first, with every index that is there.
+# Every region is named, this one among them, with every index that is there.
 async def test_auto_scaling_is_described_for_every_replica() -> None:
     answer = await _api()("DescribeTableReplicaAutoScaling", TableName="things")
     description = answer["TableAutoScalingDescription"]
     assert (description["TableName"], description["TableStatus"]) == ("things", "ACTIVE")
-    here, there = description["Replicas"]
+    there, here = description["Replicas"]
     assert (here["RegionName"], here["ReplicaStatus"]) == ("us-east-1", "ACTIVE")
     assert there["RegionName"] == "eu-west-1"
     assert there["ReplicaProvisionedReadCapacityAutoScalingSettings"] == OFF
@@ -55,7 +55,11 @@ async def test_switching_on_is_not_available() -> None:
     update = {"TableName": "things", "ProvisionedWriteCapacityAutoScalingUpdate": COMPLETE}
     refusal = await _api().refused("UpdateTableReplicaAutoScaling", **update)
     assert refusal.code is ErrorCode.VALIDATION
-    assert "Replicas 'us-east-1', 'eu-west-1' BillingMode is PayPerRequest." in refusal.message
+    assert refusal.message == (
+        "Failed to update global table with name ‘things‘. Replicas 'EU-WEST-1', 'US-EAST-1' BillingMode is PayPerRequest. You "
+        "must convert table's BillingMode to PROVISIONED to set parameters: "
+        "'GlobalTableProvisionedWriteCapacityAutoScalingSettingsUpdate'."
+    )
     refusal = await _api(billing_mode=BillingMode.PROVISIONED).refused("UpdateTableReplicaAutoScaling", **update)
     assert refusal.code is ErrorCode.UNSUPPORTED_OPERATION
     assert refusal.message.startswith("UpdateTableReplicaAutoScaling ")
