@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from node.storage import items
 from node.storage.engine import Engine
 from node.storage.memory_engine import MemoryEngine
-from node.storage.records import Record, encode_record
+from node.storage.records import TOMBSTONE, Record, decode_record, encode_record, flags_and_size
 from wire.keys import ItemKey, TokenRange, token_of
 from wire.versions import Version
 
@@ -57,14 +57,19 @@ def run(operations: Iterable[tuple[str, ItemKey]]) -> tuple[Engine, Model]:
     engine, model = MemoryEngine(), Model()
     for number, (what, key) in enumerate(operations):
         record = Record(key, Version(number, 1), number, number % 3 == 0, b"body %d" % number)
+        present = model.records.get(key)
         with engine.transaction() as transaction:
             if what == "store":
                 stored = encode_record(key, record.version, record.size, record.body, record.tombstone)
-                items.store(transaction, TABLE, INDEX, key, hash_of(key), stored)
+                replaced = items.store(transaction, TABLE, INDEX, key, hash_of(key), stored)
                 model.records[key] = record
             else:
-                items.remove(transaction, TABLE, INDEX, key, hash_of(key))
+                replaced = items.remove(transaction, TABLE, INDEX, key, hash_of(key))
                 model.records.pop(key, None)
+        # What is counted at apply rests on what went away, wherever it was stored.
+        assert (None if replaced is None else decode_record(replaced)) == present
+        if replaced is not None and present is not None:
+            assert flags_and_size(replaced) == (int(present.tombstone) * TOMBSTONE, present.size)
     return engine, model
 
 
