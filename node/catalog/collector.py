@@ -1,4 +1,4 @@
-"""Delete what is left on this node's disk of tables that the catalog no longer has.
+"""Delete what is left on this node's disk of tables, and of expiry indexes, that the catalog no longer has.
 
 Dropping a table removes a row; its items go later, in steps small enough that nobody waits for them, and its change records when no
 row says any more that its streams can be read. A table number is never used again, so nothing that is deleted here can be wanted by
@@ -15,6 +15,7 @@ from node.catalog.tables import FIRST_TABLE_NUMBER, NEXT_TABLE
 from node.storage.batch import WriteBatch
 from node.storage.engine import Engine, Space, View
 from node.storage.errors import StorageFull, StorageOverloaded
+from node.storage.expiry import index_prefix, table_and_generation_of
 from node.storage.layout import sizes_range, successor, table_of_sizes
 from node.streams.retention import trim_marks
 from wire.catalog import CatalogView
@@ -39,7 +40,7 @@ class Writer(Protocol):
 
 
 Remains = tuple[Space, bytes, bytes | None]
-"""A space and the bounds between which everything there is of one dropped table."""
+"""A space and the bounds between which everything there is of one dropped table, or of something that it has no more."""
 
 
 class TableCollector:
@@ -53,14 +54,15 @@ class TableCollector:
         self._wanted.set()
         self._tables: frozenset[int] = frozenset()
         self._streamed: frozenset[int] = frozenset()
+        self._expiring: frozenset[tuple[int, int]] = frozenset()
 
     def catalog_changed(self) -> None:
-        """Look again if a table has gone, or the last that was kept of one."""
+        """Look again if a table has gone, the last that was kept of one, or an expiry index."""
         view = self._view()
-        tables, streamed = frozenset(view.tables_by_number), frozenset(view.dropped)
-        if not (self._tables <= tables and self._streamed <= streamed):
+        tables, streamed, expiring = frozenset(view.tables_by_number), frozenset(view.dropped), _expiring(view)
+        if not (self._tables <= tables and self._streamed <= streamed and self._expiring <= expiring):
             self._wanted.set()
-        self._tables, self._streamed = tables, streamed
+        self._tables, self._streamed, self._expiring = tables, streamed, expiring
 
     async def run(self) -> None:
         """Collect until cancelled."""
@@ -102,7 +104,32 @@ def find_remains(view: View, catalog: CatalogView) -> Remains | None:
                 return space, prefix, successor(prefix)
             following = successor(prefix)
             key = None if following is None else _first_key(view, space, following)
-    return _find_counts(view, catalog) or _find_marks(view, catalog)
+    return _find_counts(view, catalog) or _find_marks(view, catalog) or _find_expiries(view, catalog)
+
+
+def _find_expiries(view: View, catalog: CatalogView) -> Remains | None:
+    """Return the first expiry index that nobody will read again: of a dropped table, or of an earlier generation.
+
+    One of a later generation belongs to a change of the catalog that this node has not heard of yet.
+    """
+    key = _first_key(view, Space.EXPIRY, b"")
+    while key is not None:
+        prefix = index_prefix(key)
+        number, generation = table_and_generation_of(key)
+        table = catalog.tables_by_number.get(number)
+        time_to_live = None if table is None else table.time_to_live
+        is_past = time_to_live is not None and generation < time_to_live.generation
+        if is_past or _is_dropped(number, catalog):
+            return Space.EXPIRY, prefix, successor(prefix)
+        following = successor(prefix)
+        key = None if following is None else _first_key(view, Space.EXPIRY, following)
+    return None
+
+
+def _expiring(catalog: CatalogView) -> frozenset[tuple[int, int]]:
+    """Return the generations of all expiry indexes, by table."""
+    tables = catalog.tables_by_number.values()
+    return frozenset((each.number, each.time_to_live.generation) for each in tables if each.time_to_live is not None)
 
 
 def _find_counts(view: View, catalog: CatalogView) -> Remains | None:

@@ -97,7 +97,7 @@ def table_and_generation_of(stored_key: bytes) -> tuple[int, int]:
     return table, generation
 
 
-def generation_prefix(stored_key: bytes) -> bytes:
+def index_prefix(stored_key: bytes) -> bytes:
     """Return what the keys of all rows of the same index begin with."""
     return stored_key[: _INDEX.size]
 

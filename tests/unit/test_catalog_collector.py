@@ -6,12 +6,13 @@ from node.catalog.collector import STEP_ENTRIES_MAX, TableCollector
 from node.partition.rows import read_cursor, read_sizes, write_cursor, write_sizes
 from node.storage.batch import WriteBatch
 from node.storage.engine import Space
+from node.storage.expiry import Expiry, ExpiryIndex, store_expiry, table_and_generation_of
 from node.storage.layout import change_key, item_key
 from node.storage.memory_engine import MemoryEngine
 from node.streams.retention import trim_marks, trim_step
 from tests.support.rpc_catalog import RULES, Catalog, create
-from wire.catalog import DeleteTable
-from wire.keys import key_hash
+from wire.catalog import DeleteTable, SetTimeToLive
+from wire.keys import ItemKey, key_hash
 from wire.tables import StreamViewType
 
 
@@ -100,6 +101,50 @@ async def test_changes_of_a_dropped_table_stay_while_its_stream_does() -> None:
     assert tables_stored(engine) == ({12}, {12})
     with engine.snapshot() as view:
         assert [table for _, table in trim_marks(view, 1)] == [12]
+
+
+# Expiry indexes go that are never read again; one of a change that this node has not heard of yet stays.
+async def test_earlier_expiry_indexes_go() -> None:
+    engine, catalog = MemoryEngine(), Catalog()
+    for name in ("a", "b"):
+        catalog.change(create(name))
+    catalog.change(SetTimeToLive(name="b", attribute="x", is_enabled=True, now_ms=1))
+    catalog.change(DeleteTable(name="a", now_ms=1))
+    time_to_live = catalog.view.tables["b"].time_to_live
+    assert time_to_live is not None
+    present = time_to_live.generation
+    with engine.transaction() as transaction:
+        for partition in (1, 2):
+            for table, generation in ((1, 2), (2, present - 1), (2, present), (2, present + 1), (3, 9)):
+                for second in range(STEP_ENTRIES_MAX + 1 if partition == 1 else 1):
+                    index = ExpiryIndex(partition, table, generation)
+                    store_expiry(transaction, index, Expiry(1, second + 1), ItemKey(b"k"))
+    await TableCollector(engine, PlainWriter(engine), lambda: catalog.view).collect()
+    with engine.snapshot() as view:
+        left = {table_and_generation_of(key) for key, _ in view.scan(Space.EXPIRY, b"", None)}
+    assert left == {(2, present), (2, present + 1), (3, 9)}
+
+
+# An expiry index that is over wakes the collector, too.
+async def test_an_earlier_expiry_index_is_noticed() -> None:
+    engine, catalog = MemoryEngine(), Catalog()
+    writer = PlainWriter(engine)
+    collector = TableCollector(engine, writer, lambda: catalog.view)
+    catalog.change(create("a"))
+    catalog.change(SetTimeToLive(name="a", attribute="x", is_enabled=True, now_ms=1))
+    collector.catalog_changed()
+    task = asyncio.ensure_future(collector.run())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    with engine.transaction() as transaction:
+        store_expiry(transaction, ExpiryIndex(1, 1, catalog.view.version), Expiry(1, 1), ItemKey(b"k"))
+    catalog.change(SetTimeToLive(name="a", attribute="x", is_enabled=False, now_ms=2))
+    collector.catalog_changed()
+    await writer.wrote(1)
+    task.cancel()
+    await asyncio.wait([task])
+    with engine.snapshot() as view:
+        assert not list(view.scan(Space.EXPIRY, b"", None))
 
 
 # A dropped table wakes the collector; a new one does not make it look through the disk.
