@@ -100,7 +100,13 @@ def _dispatcher(
 ) -> Dispatcher:
     settings = cluster.settings
     prepare_parsers()
-    surroundings = Surroundings(store=store, clock=clock, randomness=randomness, cluster_id=cluster.cluster_id)
+    surroundings = Surroundings(
+        store=store,
+        clock=clock,
+        randomness=randomness,
+        cluster_id=cluster.cluster_id,
+        stream_retention_seconds=settings.stream_retention_seconds,
+    )
     verifier = SignatureVerifier(
         credentials=cluster.secrets(), clock=clock, skew_seconds=settings.signature_skew_seconds
     )

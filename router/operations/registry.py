@@ -46,10 +46,12 @@ from router.operations.one_function import Answer, Answered, Check, NotAvailable
 from router.operations.query import Query
 from router.operations.scan import Scan
 from router.operations.store import Store
+from router.operations.streams import StreamDirectory
 from router.operations.time_to_live import UpdateTimeToLive, describe_time_to_live
 from router.operations.update_table import UpdateTable
 from wire.clock import Clock
 from wire.errors import ErrorCode, StoreError
+from wire.limits import STREAM_RETENTION_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +62,15 @@ class Surroundings:
     clock: Clock
     randomness: random.Random
     cluster_id: str  # the same for all routers of a cluster: their shard iterators can be read by one another
+    stream_retention_seconds: int = STREAM_RETENTION_SECONDS
 
     def iterators(self) -> ShardIterators:
         """Return what issues and reads shard iterators."""
         return ShardIterators(self.cluster_id, self.clock)
+
+    def streams(self) -> StreamDirectory:
+        """Return what finds streams."""
+        return StreamDirectory(self.store, self.clock, self.stream_retention_seconds * 1000)
 
 
 class Support(Enum):
@@ -106,10 +113,12 @@ _ITEMS: Final[_Builders] = {
     "UpdateItem": lambda parts: ItemWrite(parts.store, update_item.parse),
 }
 _STREAMS: Final[_Builders] = {
-    "DescribeStream": lambda parts: DescribeStream(parts.store),
-    "GetRecords": lambda parts: GetRecords(parts.store, parts.clock, parts.iterators()),
-    "GetShardIterator": lambda parts: GetShardIterator(parts.store, parts.clock, parts.iterators()),
-    "ListStreams": lambda parts: ListStreams(parts.store),
+    "DescribeStream": lambda parts: DescribeStream(parts.store, parts.clock, parts.streams()),
+    "GetRecords": lambda parts: GetRecords(parts.store, parts.streams(), parts.iterators()),
+    "GetShardIterator": lambda parts: GetShardIterator(
+        parts.store, parts.clock, parts.streams(), parts.iterators()
+    ),
+    "ListStreams": lambda parts: ListStreams(parts.store, parts.streams()),
 }
 _BUILDERS: Final[_Builders] = {**_TABLES, **_ITEMS, **_STREAMS}
 

@@ -9,7 +9,8 @@ import orjson
 import xxhash
 
 from router.operations.item_keys import members_of_key
-from router.operations.shards import TableStream, sequence_text
+from router.operations.shards import sequence_text
+from router.operations.streams import TableStream
 from wire.catalog import PartitionId
 from wire.commands import ChangeRecord
 from wire.items import item_size
