@@ -18,6 +18,8 @@ VIOLATIONS_MAX: Final = 10
 
 # These look for the name of their table before the model is looked at.
 _NAMED_TABLE_OPERATIONS: Final = frozenset({"CreateTable", "DeleteTable", "DescribeTable", "UpdateTable"})
+# And these for an empty batch.
+_BATCHES: Final = frozenset({"BatchGetItem", "BatchWriteItem"})
 
 
 class ValidationWording(Enum):
@@ -78,6 +80,6 @@ def _spoken_by_the_operation(operation: str, body: dict[str, Any], wording: Vali
     """Return the refusal of what an operation words itself, before the model is asked."""
     if operation in _NAMED_TABLE_OPERATIONS and "TableName" not in body:
         return validation_error("The parameter 'TableName' is required but was not present in the request")
-    if operation == "BatchGetItem" and body.get("RequestItems") == {} and wording is ValidationWording.CLASSIC:
-        return validation_error("The requestItems parameter is required for BatchGetItem")
+    if operation in _BATCHES and body.get("RequestItems") == {} and wording is ValidationWording.CLASSIC:
+        return validation_error(f"The requestItems parameter is required for {operation}")
     return None
