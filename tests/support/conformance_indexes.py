@@ -40,13 +40,13 @@ def global_index(
 
 
 @contextmanager
-def indexed_table(client: Any, **parameters: Any) -> Iterator[Table]:
+def indexed_table(client: Any, *, local: bool = True, **parameters: Any) -> Iterator[Table]:
     """Make an on-demand table (pk S, sk S) with a local index "lsi" (pk, c) and a global one "gsi" (g, h N), and drop it."""
     settings = {
         "AttributeDefinitions": definitions("pk", "sk", "c", "g", h="N"),
         "KeySchema": key("pk", "sk"),
         "BillingMode": "PAY_PER_REQUEST",
-        "LocalSecondaryIndexes": [local_index("lsi", "pk", "c")],
+        **({"LocalSecondaryIndexes": [local_index("lsi", "pk", "c")]} if local else {}),
         "GlobalSecondaryIndexes": [global_index("gsi", "g", "h")],
         **parameters,
     }
@@ -70,3 +70,19 @@ def wait_until_index(table: Table, name: str, *, there: bool = True) -> None:
         return described["TableStatus"] == "ACTIVE" and statuses.get(name) == ("ACTIVE" if there else None)
 
     eventually(holds, f"index {name} of table {table.name}")
+
+
+def found_in(table: Table, name: str, count: int) -> None:
+    """Wait until a global index has so many rows."""
+
+    def counted() -> int:
+        start: dict[str, Any] = {}
+        rows = 0
+        while True:
+            page = table.scan(IndexName=name, ConsistentRead=False, Select="COUNT", **start)
+            rows += page["Count"]
+            if "LastEvaluatedKey" not in page:
+                return rows
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    eventually(lambda: counted() == count, f"{count} rows in index {name} of table {table.name}")
