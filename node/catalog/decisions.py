@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from node.catalog import indexes, membership, tables, tags, time_to_live
+from node.catalog import indexes, membership, settings, tables, tags, time_to_live
 from node.catalog.rules import CatalogRules, Decision
 from wire import catalog as wire_catalog
 from wire.catalog import CatalogChange, CatalogView
@@ -14,7 +14,11 @@ def decide(view: CatalogView, change: CatalogChange, rules: CatalogRules) -> Dec
 
     Raises StoreError when it is refused.
     """
-    return _decisions[type(change)](view, change, rules)
+    decision = _decisions[type(change)](view, change, rules)
+    if isinstance(change, (wire_catalog.UpdateTable, wire_catalog.SetTimeToLive)):
+        # What all regions share has to reach them, and to win there over what is older.
+        return settings.stamped(view.tables.get(change.name), decision, view, change.now_ms, rules.region)
+    return decision
 
 
 _decisions: dict[type, Callable[[CatalogView, Any, CatalogRules], Decision]] = {
@@ -25,6 +29,7 @@ _decisions: dict[type, Callable[[CatalogView, Any, CatalogRules], Decision]] = {
     wire_catalog.AddReplica: membership.add_replica,
     wire_catalog.RemoveReplica: membership.remove_replica,
     wire_catalog.JoinGlobalTable: membership.join_global_table,
+    wire_catalog.SyncSettings: settings.sync_settings,
     wire_catalog.LeaveGlobalTable: membership.leave_global_table,
     wire_catalog.SetReplicaStatus: membership.set_replica_status,
     wire_catalog.ForgetReplica: membership.forget_replica,

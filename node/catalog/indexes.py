@@ -12,8 +12,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from node.catalog import refusals
+from node.catalog import capacity, quotas, refusals
+from node.catalog.index_capacity import require_fitting_capacity
 from node.catalog.rules import CatalogRules, Decision, next_version
+from wire.capacity import larger, warm_throughput
 from wire.catalog import (
     CATALOG_PARTITION,
     CatalogView,
@@ -38,14 +40,20 @@ def with_new_indexes(table: TableSpec, indexes: Iterable[IndexSpec], version: in
     return table
 
 
+def with_further_index(table: TableSpec, index: IndexSpec, version: int) -> TableSpec:
+    """Return a table that may hold data, with one more index: CREATING until it is filled."""
+    return _added(table, index, IndexStatus.CREATING, version)
+
+
 def with_index_changes(table: TableSpec, change: UpdateTable, version: int) -> TableSpec:
     """Return the table with what an UpdateTable says of its indexes: made ones CREATING, dropped ones DELETING."""
+    require_fitting_capacity(table, change)
     if change.creates_index is not None:
         table = _with_created(table, change.creates_index, version)
     if change.deletes_index is not None:
         table = _with_deleted(table, change.deletes_index)
     for settings in change.index_settings:
-        table = _with_settings(table, settings)
+        table = _with_settings(table, settings, change.now_ms)
     if table.billing_mode is BillingMode.PAY_PER_REQUEST:
         table = _mapped(table, lambda index: replace(index, throughput=Throughput()))
     return table
@@ -141,18 +149,25 @@ def _with_deleted(table: TableSpec, name: str) -> TableSpec:
     return _mapped(table, lambda each: dropped if each.name == name else each)
 
 
-def _with_settings(table: TableSpec, settings: IndexSettings) -> TableSpec:
+def _with_settings(table: TableSpec, settings: IndexSettings, now_ms: int) -> TableSpec:
     index = _global_index(table, settings.name, "update")
     if index.status is IndexStatus.DELETING:
         raise refusals.index_in_use(table, index)
     if settings.throughput is not None and settings.throughput == index.throughput:
         raise refusals.index_throughput_unchanged(index)
-    after = replace(
-        index,
-        throughput=settings.throughput if settings.throughput is not None else index.throughput,
-        on_demand=settings.on_demand if settings.on_demand is not None else index.on_demand,
-        warm=settings.warm if settings.warm is not None else index.warm,
-    )
+    reached = warm_throughput(table.billing_mode, index.throughput, index.warm)
+    after = index
+    if settings.throughput is not None:
+        # What a switch to provisioned capacity gives an index first is no decrease.
+        is_first = index.throughput == Throughput()
+        before = settings.throughput if is_first else index.throughput
+        history = quotas.with_throughput_change(index.history, before, settings.throughput, now_ms)
+        after = replace(after, throughput=settings.throughput, history=history, warm=reached)
+    if settings.on_demand is not None:
+        after = replace(after, on_demand=capacity.with_maxima(index.on_demand, settings.on_demand))
+    if settings.warm is not None:
+        capacity.require_warmer(reached, settings.warm, f"index {index.name}")
+        after = replace(after, warm=larger(after.warm, settings.warm))
     return _mapped(table, lambda each: after if each.name == settings.name else each)
 
 

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from node.catalog import refusals
 from node.catalog.rules import CatalogRules, Decision, next_version
+from node.catalog.settings import joined
 from node.catalog.tables import (
     changed,
     created,
@@ -55,6 +56,8 @@ def add_replica(view: CatalogView, change: AddReplica, rules: CatalogRules) -> D
         raise refusals.replica_exists(change.name)
     if table.billing_mode is BillingMode.PROVISIONED:
         raise refusals.replicas_need_capacity()
+    if table.encryption is not None and table.encryption.key_arn:
+        raise refusals.replicas_need_keys()
     version = next_version(view)
     if table.stream is None or not table.stream.is_enabled:
         table = with_stream(table, StreamViewType.NEW_AND_OLD_IMAGES, version, change.now_ms)
@@ -176,6 +179,8 @@ def _join_here(view: CatalogView, change: JoinGlobalTable, rules: CatalogRules) 
         replicas=tuple(ReplicaSpec(RegionName(region), ReplicaStatus.ACTIVE, generation=version) for region in others),
         global_table_id=change.global_table_id,
     )
+    if change.settings is not None:
+        table = joined(view, table, change.settings, change.now_ms)
     return created(view, _with_source(table, change))
 
 

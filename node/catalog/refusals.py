@@ -95,6 +95,13 @@ def replicas_need_capacity() -> StoreError:
     return validation_error("Table write capacity should either be Pay-Per-Request or AutoScaled.")
 
 
+def replicas_need_keys() -> StoreError:
+    """A table is replicated, or is, that is encrypted with a key of the customer's, which every region would need one of."""
+    return validation_error(
+        "One or more parameter values were invalid: KMSMasterKeyId must be specified for each replica."
+    )
+
+
 def local_region() -> StoreError:
     """A replica is added or removed in the region that is asked."""
     return validation_error(

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from node.catalog import quotas
+from node.catalog import quotas, refusals
 from node.catalog.rules import CatalogRules
 from wire.catalog import UpdateTable
 from wire.errors import ErrorCode, StoreError, validation_error
@@ -61,7 +61,7 @@ def _without_encryption(table: TableSpec, now_ms: int) -> TableSpec:
 
 def _with_encryption(table: TableSpec, encryption: Encryption, now_ms: int) -> TableSpec:
     if encryption.key_arn and table.replicas:
-        raise validation_error(f"{_INVALID}KMSMasterKeyId must be specified for each replica.")
+        raise refusals.replicas_need_keys()
     # The managed key, asked for again, is taken for a new wish on AWS, too.
     if encryption.key_arn and encryption == table.encryption:
         raise validation_error(

@@ -47,6 +47,7 @@ def create_table(view: CatalogView, change: CreateTable, rules: CatalogRules) ->
         encryption=change.encryption,
         tags=change.tags,
         policy=change.policy,
+        policy_changed_ms=0 if change.policy is None else change.now_ms,
     )
     table = indexes.with_new_indexes(table, change.indexes, version)
     capacity.require_new_capacity(view, table, rules)

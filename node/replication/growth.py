@@ -7,9 +7,12 @@ carried on here: a replica that this region is the source of, a replica that is 
 this region changes last, so nothing is forgotten on the way.
 """
 
+import hashlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from wire.catalog import (
     CATALOG_PARTITION,
@@ -20,9 +23,12 @@ from wire.catalog import (
     JoinGlobalTable,
     LeaveGlobalTable,
     SetReplicaStatus,
+    SyncSettings,
 )
+from wire.synced import synced_settings
 from wire.tables import ReplicaSpec, ReplicaStatus, StreamViewType, TableSpec, TableStatus
 
+_SYNC = "sync"
 _PRESENT = (ReplicaStatus.CREATING, ReplicaStatus.ACTIVE, ReplicaStatus.UPDATING)
 
 
@@ -65,15 +71,44 @@ class Growth:
         wanted = (step for table in self.view.tables.values() if table.global_table_id for step in self._table(table))
         return [step for step in wanted if step.id not in self.done]
 
+    def outdated(self) -> list[StepId]:
+        """Return what is known to be done and will never be wanted again: settings told that have changed since."""
+        tables = [table for table in self.view.tables.values() if table.stamps]
+        wanted = {step.id for table in tables for step in self._sync(table)}
+        return [done for done in self.done if done.action == _SYNC and done not in wanted]
+
     def _table(self, table: TableSpec) -> Iterator[Step]:
         if table.status is TableStatus.DELETING:
             yield from self._drop(table)
             return
+        yield from self._sync(table)
         for replica in table.replicas:
             if replica.status is ReplicaStatus.CREATING and replica.source == self.region:
                 yield from self._add(table, replica)
             elif replica.status is ReplicaStatus.DELETING:
                 yield from self._remove(table, replica)
+
+    # Settings that were changed: let all others know, those on their way included. Told again whenever one is changed since.
+
+    def _sync(self, table: TableSpec) -> Iterator[Step]:
+        if not table.stamps:
+            return
+        digest = hashlib.blake2b(msgspec.json.encode(table.stamps), digest_size=12).hexdigest()
+        for replica in table.replicas:
+            if replica.status in _PRESENT and self._is_made(table, replica):
+                change = SyncSettings(
+                    name=table.name,
+                    global_table_id=table.global_table_id,
+                    settings=synced_settings(table),
+                    now_ms=self.now_ms,
+                )
+                yield Step(id=StepId(table.number, _SYNC, digest, replica.region, replica.generation), change=change)
+
+    def _is_made(self, table: TableSpec, replica: ReplicaSpec) -> bool:
+        """Tell whether the replica's table is there already, as far as this region is to make it."""
+        if replica.status is not ReplicaStatus.CREATING or replica.source != self.region:
+            return True
+        return self._join_id(table, replica, replica.region) in self.done
 
     # A replica that comes: create it, let the others know, wait for the copy, open it.
 
@@ -124,9 +159,13 @@ class Growth:
             creates=creates,
             now_ms=self.now_ms,
             table_id=self.new_table_id(),
+            settings=synced_settings(table) if creates else None,
         )
-        step_id = StepId(table.number, "join", replica.region, destination, replica.generation)
+        step_id = self._join_id(table, replica, destination)
         return Step(id=step_id, change=change, refused=_creation_failed(table, replica) if creates else None)
+
+    def _join_id(self, table: TableSpec, replica: ReplicaSpec, destination: str) -> StepId:
+        return StepId(table.number, "join", replica.region, destination, replica.generation)
 
     def _activate(self, table: TableSpec, replica: ReplicaSpec, destination: str) -> Step:
         change = _status(table, replica, ReplicaStatus.ACTIVE)

@@ -88,7 +88,9 @@ class MembershipDriver:
     def _start_steps(self, tasks: asyncio.TaskGroup) -> None:
         if not self._is_leading:
             return
-        for step in self._growth().steps():
+        growth = self._growth()
+        self._done.difference_update(growth.outdated())
+        for step in growth.steps():
             if len(self._running) >= STEPS_MAX:
                 return
             if step.id not in self._running and not self._is_cut(step.destination):

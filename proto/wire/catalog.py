@@ -243,7 +243,8 @@ class JoinGlobalTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class SyncSettings(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Sent by another region's catalog driver: the settings that all regions of a global table share, as they are there.
 
-    Idempotent, and free of order: for each setting the greater stamp wins. Nothing if the table here is not part of that global table.
+    Idempotent, and free of order: for each setting the greater stamp wins. Nothing if the table here is not part of that global table;
+    refused with ResourceNotFoundException while there is none.
     """
 
     name: str

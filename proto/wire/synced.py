@@ -1,6 +1,6 @@
 """What the regions of a global table keep the same: the settings that AWS always synchronizes, with when each was changed last.
 
-Values only; `node.catalog.settings` merges them. Source: AWS, "DynamoDB global tables settings synchronization".
+Values; `node.catalog.settings` merges them. Source: AWS, "DynamoDB global tables settings synchronization".
 """
 
 import msgspec
@@ -8,8 +8,10 @@ import msgspec
 from wire.tables import (
     BillingMode,
     IndexSpec,
+    IndexStatus,
     OnDemandMaxima,
     SettingStamp,
+    TableSpec,
     Throughput,
 )
 
@@ -38,3 +40,19 @@ class SyncedSettings(msgspec.Struct, frozen=True, kw_only=True):
     time_to_live: ExpirySetting | None = None
     indexes: tuple[IndexSpec, ...] = ()  # local ones, too, for a new replica
     stamps: tuple[SettingStamp, ...] = ()
+
+
+def synced_settings(table: TableSpec) -> SyncedSettings:
+    """Return what other regions have to know of a table's settings."""
+    expiry = table.time_to_live
+    return SyncedSettings(
+        billing_mode=table.billing_mode,
+        throughput=table.throughput,
+        on_demand=table.on_demand,
+        warm=table.warm,
+        is_encrypted=table.encryption is not None,
+        table_class=table.table_class,
+        time_to_live=None if expiry is None else ExpirySetting(expiry.attribute, expiry.is_enabled),
+        indexes=tuple(index for index in table.indexes if index.status is not IndexStatus.DELETING),
+        stamps=table.stamps,
+    )
