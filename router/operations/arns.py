@@ -3,13 +3,21 @@
 Knows how AWS spells an ARN; refuses to know whether what it names exists.
 """
 
+import re
 from typing import Final, NamedTuple
 
-from wire.errors import validation_error
+from wire.errors import ErrorCode, StoreError, validation_error
 
 ACCOUNT_ID: Final = "000000000000"
 
-_ARN_PARTS = 6  # arn : partition : service : region : account : resource
+_ARN_PARTS: Final = 6  # arn : partition : service : region : account : resource
+_ARN_FORMAT: Final = (
+    "Valid ARN format is 'arn:<awsPartition>:<vendor>:<region>:<subscriber>:resourceType/resourceName', where Resource "
+    "name must have length less than or equal to 255, Resource name must have length greater than or equal to 3, "
+    "Resource name must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
+)
+_NAME_CHARACTERS_MIN: Final = 3
+_NAME: Final = re.compile(r"[a-zA-Z0-9_.-]{3,255}").fullmatch
 
 
 class StreamName(NamedTuple):
@@ -38,9 +46,35 @@ def table_name(given: str, region: str) -> str:
     """Return the plain name of what a TableName member holds: a name, or a table's ARN in `region`."""
     if not given.startswith("arn:"):
         return given
-    kind, _, name = _resource(given, region).partition("/")
-    if kind != "table" or not name or "/" in name:
-        raise _invalid_arn(given)
+    parts = given.split(":", _ARN_PARTS - 1)
+    if len(parts) != _ARN_PARTS or not all(parts):
+        raise _unfit_arn(given, _ARN_FORMAT)
+    _, partition, service, its_region, account, resource = parts
+    if partition != "aws":
+        raise validation_error(f"1 validation error detected: Invalid AWS partition in '{given}'")
+    if service != "dynamodb":
+        raise _unfit_arn(given, _ARN_FORMAT)
+    if its_region != region:
+        raise validation_error(f"1 validation error detected: Invalid AWS region in '{given}'")
+    name = _name_of_resource(resource, given)
+    if account != ACCOUNT_ID:
+        # Another account's table is reached through a policy of it, and no account can have one here.
+        raise StoreError(
+            ErrorCode.ACCESS_DENIED,
+            f"User: arn:aws:iam::{ACCOUNT_ID}:root is not authorized to perform this action on resource: {given} because "
+            "no resource-based policy allows it",
+        )
+    return name
+
+
+def _name_of_resource(resource: str, given: str) -> str:
+    kind, _, name = resource.partition("/")
+    if kind != "table":
+        raise validation_error(f"1 validation error detected: Invalid resource type in '{given}'")
+    if len(name) < _NAME_CHARACTERS_MIN:
+        raise _unfit_arn(given, f"Table name of ARN must have length greater than or equal to {_NAME_CHARACTERS_MIN}")
+    if not _NAME(name):
+        raise _unfit_arn(given, _ARN_FORMAT)
     return name
 
 
@@ -61,5 +95,11 @@ def _resource(arn: str, region: str) -> str:
     return parts[5]
 
 
-def _invalid_arn(arn: str) -> Exception:
+def _unfit_arn(arn: str, constraint: str) -> StoreError:
+    return validation_error(
+        f"1 validation error detected: Value '{arn}' at 'tableName' failed to satisfy constraint: {constraint}"
+    )
+
+
+def _invalid_arn(arn: str) -> StoreError:
     return validation_error(f"Invalid TableArn: Invalid ResourceArn provided as input {arn}")

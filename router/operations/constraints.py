@@ -12,6 +12,7 @@ from typing import Any
 from router.operations.java_texts import enum_order, hash_map_order, lower_first, quoted
 from router.operations.shapes import (
     ATTRIBUTE_VALUE,
+    CREATED_TABLE_NAME,
     TABLE_ARN,
     TABLE_NAME_CHARACTERS_MAX,
     TABLE_NAME_PATTERN,
@@ -156,7 +157,7 @@ _VALUE = "Member must have value "
 
 def breached(value: Any, shape: Shape) -> list[str]:
     """Return the constraints of `shape` itself, not of its parts, that `value` does not satisfy."""
-    if isinstance(shape, Structure):
+    if isinstance(shape, Structure) or (shape.name == CREATED_TABLE_NAME and value.startswith("arn:")):
         return []
     limits = shape.limits
     found = []

@@ -5,32 +5,30 @@ import uuid
 from typing import Any, Final
 
 from router.operations.answers import encoded
+from router.operations.arns import table_name
+from router.operations.capacity_settings import created_maxima, created_warm
 from router.operations.context import RequestContext
+from router.operations.encryption import parsed_encryption
+from router.operations.index_schemas import parsed_indexes
 from router.operations.key_schemas import parsed_key_schema
+from router.operations.policy_documents import canonical_policy
 from router.operations.store import Store
 from router.operations.table_description import table_description
 from router.operations.table_settings import (
     CAPACITY_WITH_ON_DEMAND,
     INVALID,
-    refuse_encryption,
     refuse_unsupported,
     throughput_of,
     view_type_of,
 )
+from router.operations.tags import parsed_tags
 from wire import catalog
 from wire.clock import Clock
 from wire.errors import validation_error
-from wire.tables import BillingMode, StreamViewType, Throughput
+from wire.tables import BillingMode, ResourcePolicy, StreamViewType, Throughput
 
 _UNSUPPORTED: Final = (
-    "LocalSecondaryIndexes",
-    "GlobalSecondaryIndexes",
     "VectorIndexes",
-    "Tags",
-    "ResourcePolicy",
-    "OnDemandThroughput",
-    "WarmThroughput",
-    "GlobalTableSourceArn",
     "GlobalTableSettingsReplicationMode",
 )
 
@@ -46,28 +44,36 @@ class CreateTable:
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
         table_id = str(uuid.UUID(int=self._randomness.getrandbits(128), version=4))
-        change = parse(body, now_ms=self._clock.wall_ms(), table_id=table_id)
+        change = parse(body, region=self._store.region, now_ms=self._clock.wall_ms(), table_id=table_id)
         decided = await self._store.change(change, deadline=context.deadline)
         assert decided.table is not None, f"the catalog made table {change.name!r} and does not show it"
-        return encoded({"TableDescription": table_description(decided.table, self._store.region)})
+        description = table_description(decided.table, self._store.region, now_ms=change.now_ms)
+        return encoded({"TableDescription": description})
 
 
-def parse(body: dict[str, Any], *, now_ms: int, table_id: str) -> catalog.CreateTable:
+def parse(body: dict[str, Any], *, region: str, now_ms: int, table_id: str) -> catalog.CreateTable:
     """Return the change that a request asks for; the order of the checks is AWS's."""
+    # A copy of another account's table takes its schema from there.
+    refuse_unsupported(body, ("GlobalTableSourceArn",))
     billing_mode = BillingMode(body.get("BillingMode", BillingMode.PROVISIONED))
     throughput = _throughput(body, billing_mode)
     key_schema = parsed_key_schema(body)
-    _require_indexes(body)
+    indexes = parsed_indexes(body, key_schema, billing_mode)
     refuse_unsupported(body, _UNSUPPORTED)
-    refuse_encryption(body)
     return catalog.CreateTable(
-        name=body["TableName"],
+        name=table_name(body["TableName"], region),
         key_schema=key_schema,
         billing_mode=billing_mode,
         throughput=throughput,
         stream_view=_stream_view(body),
         deletion_protection=body.get("DeletionProtectionEnabled", False),
         table_class=body.get("TableClass", "STANDARD"),
+        indexes=indexes,
+        on_demand=created_maxima(body, billing_mode),
+        warm=created_warm(body, billing_mode, throughput),
+        encryption=parsed_encryption(body.get("SSESpecification"), region),
+        tags=parsed_tags(body.get("Tags")),
+        policy=_policy(body, now_ms),
         now_ms=now_ms,
         table_id=table_id,
     )
@@ -86,10 +92,9 @@ def _throughput(body: dict[str, Any], billing_mode: BillingMode) -> Throughput:
     return throughput
 
 
-def _require_indexes(body: dict[str, Any]) -> None:
-    for name in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
-        if body.get(name) == []:
-            raise validation_error(f"{INVALID}List of {name} is empty")
+def _policy(body: dict[str, Any], now_ms: int) -> ResourcePolicy | None:
+    given = body.get("ResourcePolicy")
+    return None if given is None else ResourcePolicy(canonical_policy(given), str(now_ms))
 
 
 def _stream_view(body: dict[str, Any]) -> StreamViewType | None:

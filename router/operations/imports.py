@@ -37,7 +37,7 @@ def _import(store: Store, body: dict[str, Any]) -> None:
         )
     wanted = body["TableCreationParameters"]
     # What a table may be is CreateTable's to say; the change that would make it is not used.
-    create_table.parse(wanted, now_ms=0, table_id="")
+    create_table.parse(wanted, region=store.region, now_ms=0, table_id="")
     if wanted["TableName"] in store.view.tables:
         raise StoreError(ErrorCode.RESOURCE_IN_USE, f"Table already exists: {wanted['TableName']}")
 

@@ -5,7 +5,7 @@ The one place that names them all; the README's table of what is supported is ma
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
@@ -43,10 +43,13 @@ from router.operations.list_streams import ListStreams
 from router.operations.list_tables import ListTables
 from router.operations.model import ServiceModel
 from router.operations.one_function import Answer, Answered, Check, NotAvailable
+from router.operations.policies import DeleteResourcePolicy, PutResourcePolicy, get_resource_policy
 from router.operations.query import Query
 from router.operations.scan import Scan
 from router.operations.store import Store
 from router.operations.streams import StreamDirectory
+from router.operations.table_sizes import TableSizes
+from router.operations.tags import TagResource, UntagResource, list_tags_of_resource
 from router.operations.time_to_live import UpdateTimeToLive, describe_time_to_live
 from router.operations.update_table import UpdateTable
 from wire.clock import Clock
@@ -63,6 +66,10 @@ class Surroundings:
     randomness: random.Random
     cluster_id: str  # the same for all routers of a cluster: their shard iterators can be read by one another
     stream_retention_seconds: int = STREAM_RETENTION_SECONDS
+    sizes: TableSizes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sizes", TableSizes(self.store, self.clock))
 
     def iterators(self) -> ShardIterators:
         """Return what issues and reads shard iterators."""
@@ -94,12 +101,16 @@ _Builders = dict[str, Callable[[Surroundings], Operation]]
 # One line per operation, by area.
 _TABLES: Final[_Builders] = {
     "CreateTable": lambda parts: CreateTable(parts.store, parts.clock, parts.randomness),
-    "DeleteTable": lambda parts: DeleteTable(parts.store, parts.clock),
+    "DeleteResourcePolicy": lambda parts: DeleteResourcePolicy(parts.store, parts.clock),
+    "DeleteTable": lambda parts: DeleteTable(parts.store, parts.clock, parts.sizes),
     "DescribeEndpoints": lambda parts: DescribeEndpoints(),
     "DescribeLimits": lambda parts: DescribeLimits(),
-    "DescribeTable": lambda parts: DescribeTable(parts.store),
+    "DescribeTable": lambda parts: DescribeTable(parts.store, parts.clock, parts.sizes),
     "ListTables": lambda parts: ListTables(parts.store),
-    "UpdateTable": lambda parts: UpdateTable(parts.store, parts.clock, parts.randomness),
+    "PutResourcePolicy": lambda parts: PutResourcePolicy(parts.store, parts.clock),
+    "TagResource": lambda parts: TagResource(parts.store, parts.clock),
+    "UntagResource": lambda parts: UntagResource(parts.store, parts.clock),
+    "UpdateTable": lambda parts: UpdateTable(parts.store, parts.clock, parts.randomness, parts.sizes),
     "UpdateTimeToLive": lambda parts: UpdateTimeToLive(parts.store, parts.clock),
 }
 _ITEMS: Final[_Builders] = {
@@ -125,6 +136,8 @@ _BUILDERS: Final[_Builders] = {**_TABLES, **_ITEMS, **_STREAMS}
 # What is answered by one function.
 _ANSWERS: Final[dict[str, Answer]] = {
     "DescribeTimeToLive": describe_time_to_live,
+    "GetResourcePolicy": get_resource_policy,
+    "ListTagsOfResource": list_tags_of_resource,
     # AWS itself refuses whatever is asked of this version, so that is all there is to it.
     **global_tables_2017.ANSWERS,
 }

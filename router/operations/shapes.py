@@ -11,6 +11,7 @@ from typing import Any, Final
 
 ATTRIBUTE_VALUE: Final = "AttributeValue"
 TABLE_ARN: Final = "TableArn"
+CREATED_TABLE_NAME: Final = "CreatedTableName"  # a TableName, in whose place an ARN will do
 
 TABLE_NAME_PATTERN: Final = "[a-zA-Z0-9_.-]+"
 TABLE_NAME_CHARACTERS_MAX: Final = 255
@@ -79,10 +80,16 @@ Shape = Scalar | ListShape | MapShape | Structure
 
 # What AWS enforces although its published model does not say so: (structure, member) -> the shape it really has.
 _STRICTER: Final = {
-    ("CreateTableInput", "TableName"): "TableName",
+    ("CreateTableInput", "TableName"): CREATED_TABLE_NAME,
     ("CreateTableInput", "KeySchema"): "TableKeySchema",
     ("LocalSecondaryIndex", "KeySchema"): "TableKeySchema",
     ("TableCreationParameters", "KeySchema"): "TableKeySchema",
+}
+# What AWS checks by hand, later and in other words, although its published model would have it checked here.
+_LOOSER: Final[dict[str, dict[str, object]]] = {
+    "Tag": {"required": []},
+    "TagKeyString": {"min": None, "max": None},
+    "TagValueString": {"min": None, "max": None},
 }
 # Only global secondary indexes may have several attributes per half of the key.
 _TABLE_KEY_ATTRIBUTES_MAX: Final = 2
@@ -92,9 +99,11 @@ class ShapeReader:
     """Turn the shapes of one botocore service model into ours, each once."""
 
     def __init__(self, raw_shapes: Mapping[str, Mapping[str, Any]]) -> None:
-        self._raw = dict(raw_shapes)
+        self._raw = {name: {**raw, **_LOOSER.get(name, {})} for name, raw in raw_shapes.items()}
         if "KeySchema" in self._raw:
             self._raw["TableKeySchema"] = {**self._raw["KeySchema"], "max": _TABLE_KEY_ATTRIBUTES_MAX}
+        if "TableName" in self._raw:
+            self._raw[CREATED_TABLE_NAME] = self._raw["TableName"]
         self._shapes: dict[str, Shape] = {}
 
     def shape(self, name: str) -> Shape:

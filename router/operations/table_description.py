@@ -6,35 +6,41 @@ Knows which members AWS shows when; refuses to know how tables come to be.
 from typing import Any, Final
 
 from router.operations.arns import stream_arn, table_arn
+from router.operations.capacity_settings import maxima_description, warm_description
+from router.operations.encryption import encryption_description
+from router.operations.index_descriptions import Sizes, attribute_definitions, index_members
+from router.operations.throughput_description import throughput_description
+from wire.capacity import warm_throughput
 from wire.tables import BillingMode, KeySchema, ReplicaSpec, TableSpec
 
 GLOBAL_TABLE_VERSION: Final = "2019.11.21"
 
-# What a new on-demand table serves at once, by AWS's documentation.
-_ON_DEMAND_READ_UNITS: Final = 12_000
-_ON_DEMAND_WRITE_UNITS: Final = 4_000
+_UNCOUNTED: Final = (0, 0)
 _DEFAULT_TABLE_CLASS: Final = "STANDARD"
 
 
-def table_description(spec: TableSpec, region: str) -> dict[str, Any]:
-    """Return the TableDescription of a table."""
+def table_description(spec: TableSpec, region: str, sizes: Sizes | None = None, *, now_ms: int = 0) -> dict[str, Any]:
+    """Return the TableDescription of a table; None as sizes = nothing was counted; `now_ms` tells which day today is."""
+    count, size = (sizes or {}).get(0, _UNCOUNTED)
     return {
-        "AttributeDefinitions": attribute_definitions(spec.key_schema),
+        "AttributeDefinitions": attribute_definitions(spec),
         "TableName": spec.name,
         "KeySchema": key_schema_elements(spec.key_schema),
         "TableStatus": spec.status.value,
         "CreationDateTime": spec.created_ms / 1000,
-        "ProvisionedThroughput": _throughput(spec),
-        # AWS brings these two up to date every six hours or so; here they are not counted yet.
-        "TableSizeBytes": 0,
-        "ItemCount": 0,
+        "ProvisionedThroughput": throughput_description(spec.throughput, spec.history, now_ms),
+        "TableSizeBytes": size,
+        "ItemCount": count,
         "TableArn": table_arn(region, spec.name),
         "TableId": spec.table_id,
+        **index_members(spec, region, sizes or {}),
         **_billing(spec),
         **_stream(spec, region),
         **_replicas(spec),
+        **encryption_description(spec.encryption, region),
         **_table_class(spec),
         "DeletionProtectionEnabled": spec.deletion_protection,
+        **maxima_description(spec.on_demand),
         "WarmThroughput": _warm_throughput(spec),
     }
 
@@ -44,20 +50,6 @@ def key_schema_elements(schema: KeySchema) -> list[dict[str, str]]:
     return [
         {"AttributeName": name, "KeyType": kind} for name, kind in zip(schema.names(), ("HASH", "RANGE"), strict=False)
     ]
-
-
-def attribute_definitions(schema: KeySchema) -> list[dict[str, str]]:
-    """Return an AttributeDefinitions member."""
-    attributes = (schema.partition,) if schema.sort is None else (schema.partition, schema.sort)
-    return [{"AttributeName": attribute.name, "AttributeType": attribute.type} for attribute in attributes]
-
-
-def _throughput(spec: TableSpec) -> dict[str, int]:
-    return {
-        "NumberOfDecreasesToday": 0,
-        "ReadCapacityUnits": spec.throughput.read_units,
-        "WriteCapacityUnits": spec.throughput.write_units,
-    }
 
 
 def _billing(spec: TableSpec) -> dict[str, Any]:
@@ -108,15 +100,13 @@ def _replica(replica: ReplicaSpec, spec: TableSpec) -> dict[str, Any]:
 
 
 def _table_class(spec: TableSpec) -> dict[str, Any]:
-    if spec.table_class == _DEFAULT_TABLE_CLASS:
-        return {}
-    return {"TableClassSummary": {"TableClass": spec.table_class}}
+    """Return the summary, which AWS leaves out for a table that always was of the default class."""
+    if spec.class_changes:
+        return {
+            "TableClassSummary": {"TableClass": spec.table_class, "LastUpdateDateTime": spec.class_changes[-1] / 1000}
+        }
+    return {} if spec.table_class == _DEFAULT_TABLE_CLASS else {"TableClassSummary": {"TableClass": spec.table_class}}
 
 
 def _warm_throughput(spec: TableSpec) -> dict[str, Any]:
-    on_demand = spec.billing_mode is BillingMode.PAY_PER_REQUEST
-    return {
-        "ReadUnitsPerSecond": _ON_DEMAND_READ_UNITS if on_demand else spec.throughput.read_units,
-        "WriteUnitsPerSecond": _ON_DEMAND_WRITE_UNITS if on_demand else spec.throughput.write_units,
-        "Status": "ACTIVE",
-    }
+    return warm_description(warm_throughput(spec.billing_mode, spec.throughput, spec.warm), "ACTIVE")

@@ -6,6 +6,7 @@ Knows AWS's rules and words for them; refuses to know the present state of any t
 from collections.abc import Iterable
 from typing import Any, Final
 
+from router.operations.one_function import not_available
 from wire.errors import StoreError, validation_error
 from wire.tables import StreamViewType, Throughput
 
@@ -41,12 +42,6 @@ def refuse_unsupported(body: dict[str, Any], members: Iterable[str]) -> None:
             raise unsupported(name)
 
 
-def refuse_encryption(body: dict[str, Any]) -> None:
-    """Refuse encryption with a key of the customer's; asking for none of it is asking for nothing."""
-    if body.get("SSESpecification", {}).get("Enabled"):
-        raise unsupported("SSESpecification")
-
-
 def unsupported(what: str) -> StoreError:
     """Return the refusal of a documented parameter that is not built yet."""
-    return validation_error(f"{what} is not supported yet by this version of Globetable")
+    return not_available(what)

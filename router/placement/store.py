@@ -33,6 +33,7 @@ from wire.commands import (
     Command,
     Failed,
     Get,
+    Measure,
     Merge,
     NotLeader,
     Outcome,
@@ -50,7 +51,7 @@ FOLLOWER_LAG_SECONDS: Final = 0.3
 
 _FAILURES: Final = (Failed, NotLeader)
 _READS: Final = (Get, Range)
-_IDEMPOTENT: Final = (Get, Range, ReadChanges, Merge)
+_IDEMPOTENT: Final = (Get, Range, ReadChanges, Merge, Measure)
 # The promise that nothing was applied is kept, but trying again would only find the disk full again.
 _RETRIED: Final = NOT_APPLIED - {ErrorCode.STORAGE_FULL}
 

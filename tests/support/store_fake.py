@@ -22,6 +22,8 @@ from wire.commands import (
     Command,
     Get,
     Got,
+    Measure,
+    Measured,
     Outcome,
     Page,
     Position,
@@ -86,6 +88,8 @@ class FakeStore:
         if isinstance(command, Range):
             held = self._ranges[partition - 1]
             assert held.lower <= command.lower_token < command.upper_token <= held.upper
+        if isinstance(command, Measure) and not self._scripts[Measure]:
+            return self._measured(partition, command)
         return self._execute(command)
 
     def partitions(self, lower: int, upper: int) -> tuple[Placement, ...]:
@@ -126,6 +130,15 @@ class FakeStore:
             case ReadChanges():
                 return Changes((), command.after, 1, 0)
         raise AssertionError(f"the fake store does not know {command!r}")
+
+    def _measured(self, partition: PartitionId, command: Measure) -> Measured:
+        held = self._ranges[partition - 1]
+        sizes = [
+            size
+            for (table, key), (_, size) in self._items.items()
+            if table == command.table and held.lower <= token_of(key_hash(key.partition)) < held.upper
+        ]
+        return Measured(((0, len(sizes), sum(sizes)),) if sizes else ())
 
     def _write(self, command: Write) -> Written:
         place = (command.table, command.key)
