@@ -24,8 +24,8 @@ def table() -> str:
                 lines.append(f"| `{service}` | {support.value} ({len(names)}) | {', '.join(names)} |")
     lines += [
         "",
-        "An operation that is not available yet checks its input as AWS does, then answers `UnsupportedOperationException`",
-        "(HTTP 400, which no SDK retries) with a text that names it; one that is missing answers `UnknownOperationException`.",
+        "Every operation of AWS's model is there. What is not available yet has its input checked as on AWS, and then answers",
+        "`UnsupportedOperationException` (HTTP 400, which no SDK retries) with a text that names it.",
         "",
     ]
     return "\n".join(lines)
