@@ -31,7 +31,7 @@ from node.storage.errors import StorageError
 from node.storage.expiry import ExpiryIndex, due_rows
 from node.storage.log import LogStore
 from node.streams.pages import read_page
-from node.streams.retention import trim_step
+from node.streams.retention import TrimStep, trim_step
 from wire.catalog import CATALOG_PARTITION, NodeId, PartitionId, Placement
 from wire.commands import Changes, Outcome, Position, ReadChanges, Request, Written
 from wire.keys import ItemKey, TokenRange
@@ -39,7 +39,6 @@ from wire.telemetry import EventLog
 
 TURNS_AT_ONCE_MAX = 8
 """Turns of one replica in a row; then the others have theirs."""
-TRIM_ROWS_MAX = 1_000
 CURSOR_SECONDS = 10.0
 
 _log = EventLog(__name__)
@@ -69,7 +68,7 @@ class PartitionDriver:
         self._ready_term = self._trimmed_to = 0
         self._barriers: deque[tuple[int, int, asyncio.Future[bool]]] = deque()
         self._installation: Installation | None = None
-        self._is_flushing = self._is_refusing = False
+        self._is_flushing = self._is_refusing = self._is_trimming = False
 
     # What the rooms above see.
 
@@ -221,13 +220,26 @@ class PartitionDriver:
             self._after()
 
     def trim_changes(self) -> None:
-        """Delete some change records past their retention, on the writer's thread, whenever it writes next."""
-        if self.core.is_installing or self._writing.is_full:
+        """Delete change records past their retention on the writer's thread, step by step until none is left that old."""
+        if self._is_trimming or self.core.is_installing or self._writing.is_full:
             return
+        self._is_trimming = True
         partition, cutoff_ms = self.partition, self._equipment.wall_ms() - self._equipment.retention_ms
+        steps: list[TrimStep] = []
+
+        def trim(transaction: Transaction) -> None:
+            # Perhaps once more than is committed: then the last run is the one that counts.
+            steps[:] = [trim_step(transaction, partition, cutoff_ms)]
+
         batch = WriteBatch()
-        batch.call(lambda transaction: trim_step(transaction, partition, cutoff_ms, TRIM_ROWS_MAX))
+        batch.call(trim)
+        batch.after_commit(lambda: self._trimmed(steps[0]))
         self._writing.submit(batch, lazy=True)
+
+    def _trimmed(self, step: TrimStep) -> None:
+        self._is_trimming = False
+        if step.may_leave_more:
+            self.trim_changes()
 
     def flush(self) -> None:
         """Have what is committed applied without further delay."""

@@ -2,10 +2,16 @@
 
 Each replica trims its own rows, outside consensus: which are gone is no part of the replicated state, and a reader that
 comes too late is told by the mark that trimming leaves. Refuses to know how long retention is.
+
+Nobody holds trimming back: a region that is cut off, or an index whose partition cannot be reached, must not fill the disk. Who has not
+read in time what must not be lost sees so by the mark, and takes the other way there is: a shipper to another region and a feeder of a
+global index both go through the items themselves again, which are all that a change record speaks of (a removal is a tombstone, kept
+until every region has it, or a row that the index built anew does not have). A client of the stream gets TrimmedDataAccessException.
 """
 
 import struct
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from node.storage.engine import Space, Transaction, View
 from node.storage.layout import (
@@ -19,11 +25,23 @@ from node.storage.layout import (
 from node.storage.sealed import sealed, unsealed
 from node.streams.records import time_ms_of
 
+TRIM_ROWS_MAX = 1_000
+TRIM_BYTES_MAX = 8 << 20
+"""What one step deletes at most, so that nobody waits long for the writer."""
+
 _MARK = struct.Struct(">Q")
 _MARKS = "trimmed/"
 _TABLE = struct.Struct(">I")
 # The partition number leads a change key, the table follows it.
 _TABLE_START = 4
+
+
+class TrimStep(NamedTuple):
+    """What one step of trimming has deleted; nothing is left that is as old, unless it may have left more."""
+
+    rows: int
+    bytes: int
+    may_leave_more: bool = False
 
 
 def trimmed_up_to(view: View, partition: int, table: int) -> int:
@@ -40,14 +58,21 @@ def trim_marks(view: View, partition: int) -> Iterator[tuple[bytes, int]]:
         yield key, int(state_name_of(key).removeprefix(_MARKS))
 
 
-def trim_step(transaction: Transaction, partition: int, cutoff_ms: int, rows_max: int) -> int:
-    """Delete up to `rows_max` changes written before `cutoff_ms`; return how many. Fewer: none is left that old."""
-    trimmed = 0
+def trim_step(
+    transaction: Transaction,
+    partition: int,
+    cutoff_ms: int,
+    rows_max: int = TRIM_ROWS_MAX,
+    bytes_max: int = TRIM_BYTES_MAX,
+) -> TrimStep:
+    """Delete changes written before `cutoff_ms`, within both bounds but at least one."""
+    rows = size = 0
     for table in list(tables_with_changes(transaction, partition)):
-        if trimmed >= rows_max:
-            break
-        trimmed += _trim_table(transaction, partition, table, cutoff_ms, rows_max - trimmed)
-    return trimmed
+        taken = _trim_table(transaction, partition, table, cutoff_ms, TrimStep(rows_max - rows, bytes_max - size))
+        rows, size = rows + taken.rows, size + taken.bytes
+        if rows >= rows_max or size >= bytes_max:
+            return TrimStep(rows, size, may_leave_more=True)
+    return TrimStep(rows, size)
 
 
 def tables_with_changes(view: View, partition: int) -> Iterator[int]:
@@ -63,17 +88,17 @@ def tables_with_changes(view: View, partition: int) -> Iterator[int]:
         _, lower = change_range(partition, table)
 
 
-def _trim_table(transaction: Transaction, partition: int, table: int, cutoff_ms: int, rows_max: int) -> int:
-    count = last = 0
+def _trim_table(transaction: Transaction, partition: int, table: int, cutoff_ms: int, most: TrimStep) -> TrimStep:
+    rows = size = last = 0
     for key, row in transaction.scan(Space.CHANGES, *change_range(partition, table)):
-        if count >= rows_max or time_ms_of(row) >= cutoff_ms:
+        if rows >= most.rows or size >= most.bytes or time_ms_of(row) >= cutoff_ms:
             break
-        count += 1
+        rows, size = rows + 1, size + len(row)
         last = change_sequence_of(key)
-    if count:
-        transaction.delete_range(Space.CHANGES, *change_range(partition, table, None, last), count)
+    if rows:
+        transaction.delete_range(Space.CHANGES, *change_range(partition, table, None, last), rows)
         transaction.put(Space.STATE, _mark_key(partition, table), sealed(_MARK.pack(last)))
-    return count
+    return TrimStep(rows, size)
 
 
 def _mark_key(partition: int, table: int) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from node.partition.core import PartitionConfig
 from node.partition.node_driver import RESERVE_BYTES, NodeSettings
 from node.storage.memory_engine import MemoryEngine
+from node.streams.retention import TRIM_ROWS_MAX
 from tests.support.partition_items import body, delete, get, key, put, query, table
 from tests.support.partition_region import SETTINGS, TICK_MS, Region
 from wire.catalog import NodeId, PartitionId
@@ -206,3 +207,18 @@ async def test_logs_are_trimmed() -> None:
         async with asyncio.timeout(10):
             while any(driver.status()[0].first_index < 80 for driver in region.network.drivers.values()):
                 await region.ask(put("x"))
+
+
+# More may come in a minute than one step of trimming takes: it goes on until nothing old is left.
+async def test_trimming_goes_on_until_nothing_old_is_left() -> None:
+    settings = replace(SETTINGS, stream_retention_seconds=0)
+    async with Region(table(streams=True), nodes=1, settings=settings) as region:
+        count = 2 * TRIM_ROWS_MAX + 1
+        await asyncio.gather(*(region.ask(put("x", f"{number:05}", n=ONE)) for number in range(count)))
+        replica = region.network.drivers[region.nodes[0]].replica(X)
+        assert replica is not None
+        replica.trim_changes()
+        async with asyncio.timeout(10):
+            # The last ones may be as young as the clock is coarse.
+            while replica.read_changes(ReadChanges(1, 7, 0, 10, 1 << 20)).oldest < 2 * TRIM_ROWS_MAX:  # noqa: ASYNC110
+                await asyncio.sleep(0)

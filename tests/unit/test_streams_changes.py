@@ -80,11 +80,22 @@ def test_trimming_removes_old_records_in_steps() -> None:
     times = {(4, 1): 100, (4, 2): 200, (5, 3): 150, (4, 4): 900}
     engine = engine_with({place: row(place[1], time_ms=time) for place, time in times.items()})
     with engine.transaction() as transaction:
-        assert trim_step(transaction, 1, 500, 2) == 2
+        assert trim_step(transaction, 1, 500, 2)[::2] == (2, True)
     with engine.transaction() as transaction:
-        assert trim_step(transaction, 1, 500, 2) == 1
+        assert trim_step(transaction, 1, 500, 2)[::2] == (1, False)
     with engine.snapshot() as view:
         assert trimmed_up_to(view, 1, 4) == 2
         assert list(tables_with_changes(view, 1)) == [4]
     assert page(engine, 0).oldest == 3
     assert [record.sequence for record in page(engine, 0).records] == [4]
+
+
+# Rows may be large: a step is bounded by what it reads as well, and still takes one.
+def test_a_step_of_trimming_is_bounded_by_bytes() -> None:
+    engine = engine_with({(4, number): row(number, time_ms=100) for number in range(1, 6)})
+    size = len(row(1, time_ms=100))
+    for rows, bytes_max in ((1, 1), (2, size + 1)):
+        with engine.transaction() as transaction:
+            assert trim_step(transaction, 1, 500, 9, bytes_max) == (rows, rows * size, True)
+    with engine.transaction() as transaction:
+        assert trim_step(transaction, 1, 500) == (2, 2 * size, False)
