@@ -5,12 +5,11 @@ true).
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from operator import ge, gt, le, lt
 from typing import Any, TypeAlias
 
 from node.items.operands import Operand, Values, compiled_operand
-from wire.expressions import Tree, unpacked
+from wire.expressions import Tree, kept_by_tree, unpacked
 from wire.items import AttributeValue, Item, decoded_binary, sort_key, values_equal
 
 # An item that does not exist is judged as one without attributes: pass {}.
@@ -23,7 +22,7 @@ CONDITIONS_CACHED_MAX = 1024
 _SET_MEMBERS = {"S": "SS", "N": "NS", "B": "BS"}
 
 
-@lru_cache(CONDITIONS_CACHED_MAX)
+@kept_by_tree(CONDITIONS_CACHED_MAX)
 def compiled_condition(data: bytes) -> Condition:
     """Return the function that judges an item by the condition whose packed tree `data` is; the last 1024 are kept."""
     return compiled_tree(unpacked(data))

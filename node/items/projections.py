@@ -5,10 +5,9 @@ indexes. What a path does not find is left out, and so is every map or list in w
 """
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Any, TypeAlias
 
-from wire.expressions import Step, Tree, unpacked
+from wire.expressions import Step, Tree, kept_by_tree, unpacked
 from wire.items import AttributeValue, Item
 
 Projection: TypeAlias = Callable[[Item], Item]
@@ -19,7 +18,7 @@ PROJECTIONS_CACHED_MAX = 1024
 _Wanted: TypeAlias = dict[Step, Any]
 
 
-@lru_cache(PROJECTIONS_CACHED_MAX)
+@kept_by_tree(PROJECTIONS_CACHED_MAX)
 def compiled_projection(data: bytes) -> Projection:
     """Return the function that projects an item on the paths whose packed tree `data` is; the last 1024 are kept."""
     operator, *paths = unpacked(data)

@@ -7,14 +7,13 @@ shared.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 from node.items.operands import Values
 from node.items.projections import Projection, projection_on
 from node.items.sources import UPDATED_WRONG_TYPE, WRONG_TYPE, Change, compiled_change
 from wire.errors import StoreError, validation_error
-from wire.expressions import Step, unpacked
+from wire.expressions import Step, kept_by_tree, unpacked
 from wire.items import NESTING_TOO_DEEP, AttributeValue, Item, item_size, text_size, value_size
 from wire.limits import ITEM_BYTES_MAX, NESTING_LEVELS_MAX
 
@@ -74,7 +73,7 @@ class Update:
         return sum(_cost(new, name) - _cost(old, name) for name in self.attributes)
 
 
-@lru_cache(UPDATES_CACHED_MAX)
+@kept_by_tree(UPDATES_CACHED_MAX)
 def compiled_update(data: bytes) -> Update:
     """Return the update whose packed tree `data` is; the last 1024 are kept."""
     operator, *actions = unpacked(data)

@@ -30,7 +30,9 @@ A tree is a list; its first element says what it is. Operators are only ever add
 versions.
 """
 
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, TypeAlias, TypeVar
 
 import orjson
 
@@ -38,6 +40,26 @@ Tree: TypeAlias = list[Any]
 Step: TypeAlias = str | int
 
 COMPARATORS = ("=", "<>", "<", "<=", ">", ">=")
+
+# A tree is as long as the names in it, and those may have megabytes: what is made of longer ones is not kept.
+TREE_BYTES_KEPT_MAX = 8 << 10
+
+_Made = TypeVar("_Made")
+
+
+def kept_by_tree(count: int) -> Callable[[Callable[[bytes], _Made]], Callable[[bytes], _Made]]:
+    """Decorate a function of a packed tree, so that what it made of the last `count` of them is kept."""
+
+    def decorated(make: Callable[[bytes], _Made]) -> Callable[[bytes], _Made]:
+        kept = lru_cache(count)(make)
+
+        @wraps(make)
+        def made(data: bytes) -> _Made:
+            return kept(data) if len(data) <= TREE_BYTES_KEPT_MAX else make(data)
+
+        return made
+
+    return decorated
 
 
 def packed(tree: Tree) -> bytes:

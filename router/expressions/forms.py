@@ -16,6 +16,8 @@ from wire.expressions import Tree, packed
 # Per text: forms for different names and types of values. Per form: its bytes for different places of its values in the
 # request's list. Who needs more starts again from none.
 FORMS_PER_TEXT_MAX = 8
+# A form is as long as the names in it, and those may have megabytes: longer ones are not kept.
+KEPT_NAMES_CHARACTERS_MAX = 4 << 10
 PLACEMENTS_PER_FORM_MAX = 4
 
 _Form = TypeVar("_Form")
@@ -74,6 +76,8 @@ def kept_form(
     form = shape.forms.get(key)
     if form is None:
         form = form_of(shape, Binding(names, values, shape.values))
+        if sum(len(names[name]) for name in shape.names) > KEPT_NAMES_CHARACTERS_MAX:
+            return form
         if len(shape.forms) >= FORMS_PER_TEXT_MAX:
             shape.forms.clear()
         shape.forms[key] = form

@@ -4,11 +4,10 @@ Knows AWS's rules about key attributes in expressions; refuses to know what the 
 """
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from wire.errors import validation_error
-from wire.expressions import Tree, unpacked
+from wire.expressions import Tree, kept_by_tree, unpacked
 from wire.tables import TableSpec
 
 _TREES_MAX: Final = 1024  # distinct trees remembered; the least used is forgotten
@@ -21,7 +20,7 @@ class ReadAttributes(NamedTuple):
     nested: frozenset[str]
 
 
-@lru_cache(maxsize=_TREES_MAX)
+@kept_by_tree(_TREES_MAX)
 def attributes_read(data: bytes) -> ReadAttributes:
     """Return what the tree with these bytes reads."""
     paths = list(_paths(unpacked(data)))

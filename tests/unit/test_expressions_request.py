@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from router.expressions.forms import FORMS_PER_TEXT_MAX, PLACEMENTS_PER_FORM_MAX
+from router.expressions.forms import FORMS_PER_TEXT_MAX, KEPT_NAMES_CHARACTERS_MAX, PLACEMENTS_PER_FORM_MAX
 from router.expressions.parameters import check_parameters
 from router.expressions.request import RequestExpressions, UpdateExpression
 from router.expressions.shapes import condition_shape
@@ -131,6 +131,15 @@ def test_what_is_kept_is_bounded() -> None:
         request = RequestExpressions(None, values)
         request.condition(" AND ".join(f"a = :v{other}" for other in range(number)))
         assert unpacked(request.condition("x = :x")) == ["=", ["p", "x"], ["v", number]]
+
+
+# Names may have megabytes; what is made of long ones is as good as what is kept, and gone.
+def test_long_names_are_not_kept() -> None:
+    text = "attribute_exists(#long)"
+    name = "n" * (KEPT_NAMES_CHARACTERS_MAX + 1)
+    tree = RequestExpressions({"#long": name}, None).condition(text)
+    assert unpacked(tree) == ["exists", ["p", name]]
+    assert not condition_shape(text).forms
 
 
 # An update and a condition on the attribute it writes are the common case of a conditional counter.
