@@ -17,7 +17,7 @@ from wire.errors import ErrorCode
 from wire.indexes import row_of
 from wire.items import Item, item_size
 from wire.keys import ItemKey, encode_key_value, key_hash, token_of
-from wire.tables import IndexSpec, KeyAttribute, KeySchema, TableNumber, TableSpec, TableStatus
+from wire.tables import BillingMode, IndexSpec, KeyAttribute, KeySchema, TableNumber, TableSpec, TableStatus
 
 TABLE = TableNumber(1)
 SCHEMA = KeySchema(KeyAttribute("id", "S"))
@@ -38,6 +38,7 @@ def indexed_table(*indexes: IndexSpec) -> TableSpec:
         status=TableStatus.ACTIVE,
         key_schema=SCHEMA,
         created_ms=1,
+        billing_mode=BillingMode.PAY_PER_REQUEST,
         indexes=indexes,
         next_index=len(indexes) + 1,
     )
