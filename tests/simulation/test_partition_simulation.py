@@ -11,6 +11,7 @@ from node.storage.layout import change_sequence_of, table_and_index_of
 from node.streams.records import ChangeKind, decode_row
 from tests.support.partition_history import History
 from tests.support.partition_indexes import BY_N, BY_T, check_derived, indexed_table
+from tests.support.partition_nemesis import nemesis
 from tests.support.partition_simulation import PARTITION, SimulatedRegion
 from tests.support.virtual_loop import VirtualLoop, run_virtually
 from wire.keys import ItemKey
@@ -20,33 +21,6 @@ STORM_SECONDS = 2.0
 CLIENTS = 6
 # Counters have rows by their number, claims by who has won them.
 TABLE = indexed_table(BY_N, structs.replace(BY_T, sort=(KeyAttribute("by", "S"),)), streams=True)
-
-
-async def nemesis(region: SimulatedRegion, rng: random.Random, until: float) -> None:
-    """Break one thing after another, never waiting long."""
-    while region.loop.time() < until:
-        await asyncio.sleep(rng.uniform(0.02, 0.3))
-        node = rng.choice(list(region.nodes))
-        choice = rng.random()
-        writer = region.nodes[node].writer
-        assert writer is not None
-        if region.nodes[node].driver is None:
-            region.nodes[node].start()
-        elif choice < 0.25:
-            await region.crash(node)
-        elif choice < 0.4:
-            region.counts["stalls"] += 1
-            # A leader that stalls may not know that another one leads.
-            region.nodes[region.leader or node].stall(rng.uniform(0.05, 0.5))
-        elif choice < 0.65:
-            region.isolate(node, one_way=rng.random() < 0.5)
-        elif choice < 0.85:
-            region.cut.clear()
-        elif writer.is_full:
-            writer.is_full = False
-        else:
-            writer.is_full = True
-            region.counts["full"] += 1
 
 
 async def converge(region: SimulatedRegion) -> None:

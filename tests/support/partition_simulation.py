@@ -165,7 +165,7 @@ class SimulatedNode:
             region_number=1,
             engine=self.engine,
             writer=self.writer,
-            catalog=region.catalog,
+            catalog=region.catalog_of(self.node),
             catalog_machine=None,
             transport=self,
             snapshots=self,
@@ -174,7 +174,7 @@ class SimulatedNode:
             on_fatal=region.fatal.append,
         )
         self.driver = NodeDriver(parts, region.settings)
-        self.driver.start(region.catalog.view.placements.values())
+        self.driver.start(region.catalog_of(self.node).view.placements.values())
 
     def stall(self, seconds: float) -> None:
         """Stop the process for a while: it hears nothing, and its timers run late; its clock goes on."""
@@ -276,6 +276,10 @@ class SimulatedRegion:
     def start(self) -> None:
         for node in self.nodes.values():
             node.start()
+
+    def catalog_of(self, node: NodeId) -> Catalog:
+        """Return the catalog as a node knows it: here all know the same."""
+        return self.catalog
 
     async def ask(self, node: NodeId, command: Command) -> Outcome:
         """Send a command to a node and wait for its outcome, sometimes longer than the node may work on it."""
