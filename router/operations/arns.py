@@ -80,26 +80,15 @@ def _name_of_resource(resource: str, given: str) -> str:
 
 def stream_name(arn: str, region: str) -> StreamName:
     """Return what a stream's ARN in `region` names."""
-    parts = _resource(arn, region).split("/")
-    if len(parts) != 4 or parts[0] != "table" or parts[2] != "stream" or not parts[3]:
-        raise validation_error("Invalid StreamArn")
-    return StreamName(parts[1], parts[3])
-
-
-def _resource(arn: str, region: str) -> str:
     parts = arn.split(":", _ARN_PARTS - 1)
-    if len(parts) != _ARN_PARTS or parts[0] != "arn" or parts[2] != "dynamodb":
-        raise _invalid_arn(arn)
-    if parts[3] != region:
-        raise validation_error(f"1 validation error detected: Invalid AWS region in '{arn}'")
-    return parts[5]
+    resource = parts[-1].split("/")
+    is_ours = len(parts) == _ARN_PARTS and (parts[0], parts[2], parts[3]) == ("arn", "dynamodb", region)
+    if not is_ours or len(resource) != 4 or (resource[0], resource[2]) != ("table", "stream"):
+        raise validation_error("Invalid StreamArn")
+    return StreamName(resource[1], resource[3])
 
 
 def _unfit_arn(arn: str, constraint: str) -> StoreError:
     return validation_error(
         f"1 validation error detected: Value '{arn}' at 'tableName' failed to satisfy constraint: {constraint}"
     )
-
-
-def _invalid_arn(arn: str) -> StoreError:
-    return validation_error(f"Invalid TableArn: Invalid ResourceArn provided as input {arn}")

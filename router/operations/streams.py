@@ -69,9 +69,8 @@ class StreamDirectory:
 
     def found(self, arn: str) -> TableStream:
         """Return the stream that an ARN names. Raises StoreError VALIDATION or RESOURCE_NOT_FOUND."""
-        name = stream_name(arn, self._store.region)
-        for each in self.streams(name.table):
-            if each.stream.label == name.label:
+        for each in self.streams(stream_name(arn, self._store.region).table):
+            if each.arn(self._store.region) == arn:
                 return each
         raise StoreError(ErrorCode.RESOURCE_NOT_FOUND, f"Requested resource not found: Stream: {arn} not found")
 
