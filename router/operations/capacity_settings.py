@@ -43,8 +43,8 @@ def changed_maxima(body: dict[str, Any]) -> OnDemandMaxima | None:
     return OnDemandMaxima(given.get(_READ_MAXIMUM, 0), given.get(_WRITE_MAXIMUM, 0)) if given else None
 
 
-def created_warm(body: dict[str, Any], mode: BillingMode, throughput: Throughput) -> Throughput:
-    """Return the warm throughput that a CreateTable asks for; a zero asks for nothing."""
+def created_warm(body: dict[str, Any], mode: BillingMode, throughput: Throughput, what: str = "table") -> Throughput:
+    """Return the warm throughput that what is made asks for, "table" or "index NAME"; a zero asks for nothing."""
     given = _given(body, "WarmThroughput", (_READ_WARM, _WRITE_WARM))
     is_on_demand = mode is BillingMode.PAY_PER_REQUEST
     least = ON_DEMAND_WARM if is_on_demand else throughput
@@ -54,17 +54,17 @@ def created_warm(body: dict[str, Any], mode: BillingMode, throughput: Throughput
     ):
         if units is not None and units < capacity:
             bound = _INITIAL if is_on_demand else f"{name} of ProvisionedThroughput"
-            raise validation_error(f"{INVALID}Requested {member} for WarmThroughput for table is lower than {bound}")
+            raise validation_error(f"{INVALID}Requested {member} for WarmThroughput for {what} is lower than {bound}")
     return Throughput(given.get(_READ_WARM, 0), given.get(_WRITE_WARM, 0))
 
 
-def changed_warm(body: dict[str, Any]) -> Throughput | None:
-    """Return the warm throughput that an UpdateTable asks for; a zero asks for nothing."""
+def changed_warm(body: dict[str, Any], what: str = "table") -> Throughput | None:
+    """Return the warm throughput that an UpdateTable asks for, of its table or an "index NAME"; a zero asks for nothing."""
     given = _given(body, "WarmThroughput", (_READ_WARM, _WRITE_WARM))
     for member, units in given.items():
         if units < 1:
             raise validation_error(
-                f"{INVALID}Requested {member} for WarmThroughput for table is lower than current WarmThroughput, "
+                f"{INVALID}Requested {member} for WarmThroughput for {what} is lower than current WarmThroughput, "
                 "decreasing WarmThroughput is not supported"
             )
     return Throughput(given.get(_READ_WARM, 0), given.get(_WRITE_WARM, 0)) if given else None

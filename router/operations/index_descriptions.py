@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from router.operations.arns import index_arn
+from router.operations.capacity_settings import maxima_description, warm_description
+from router.operations.throughput_description import throughput_description
 from wire.capacity import warm_throughput
-from wire.tables import IndexSpec, IndexStatus, KeyAttribute, OnDemandMaxima, TableSpec, TableStatus
+from wire.tables import IndexSpec, IndexStatus, KeyAttribute, TableSpec, TableStatus
 
 Sizes = Mapping[int, tuple[int, int]]  # by index number: rows, and their bytes
 _UNCOUNTED: Final = (0, 0)
-_NO_MAXIMUM: Final = -1
 
 
 def attribute_definitions(spec: TableSpec) -> list[dict[str, str]]:
@@ -25,11 +26,11 @@ def attribute_definitions(spec: TableSpec) -> list[dict[str, str]]:
     return [{"AttributeName": attribute.name, "AttributeType": attribute.type} for attribute in by_name]
 
 
-def index_members(spec: TableSpec, region: str, sizes: Sizes) -> dict[str, Any]:
-    """Return LocalSecondaryIndexes and GlobalSecondaryIndexes, each where there are any."""
+def index_members(spec: TableSpec, region: str, sizes: Sizes, now_ms: int) -> dict[str, Any]:
+    """Return LocalSecondaryIndexes and GlobalSecondaryIndexes, each where there are any; `now_ms` tells which day today is."""
     members = {
         "LocalSecondaryIndexes": [_index(spec, index, region, sizes) for index in spec.local_indexes],
-        "GlobalSecondaryIndexes": [_global_index(spec, index, region, sizes) for index in spec.global_indexes],
+        "GlobalSecondaryIndexes": [_global_index(spec, index, region, sizes, now_ms) for index in spec.global_indexes],
     }
     return {name: indexes for name, indexes in members.items() if indexes}
 
@@ -50,18 +51,15 @@ def _index(spec: TableSpec, index: IndexSpec, region: str, sizes: Sizes) -> dict
     }
 
 
-def _global_index(spec: TableSpec, index: IndexSpec, region: str, sizes: Sizes) -> dict[str, Any]:
+def _global_index(spec: TableSpec, index: IndexSpec, region: str, sizes: Sizes, now_ms: int) -> dict[str, Any]:
+    warm = warm_throughput(spec.billing_mode, index.throughput, index.warm)
     return {
         **_index(spec, index, region, sizes),
         "IndexStatus": index.status.value,
         **_backfilling(spec, index),
-        "ProvisionedThroughput": {
-            "NumberOfDecreasesToday": 0,
-            "ReadCapacityUnits": index.throughput.read_units,
-            "WriteCapacityUnits": index.throughput.write_units,
-        },
-        **_on_demand(index),
-        "WarmThroughput": _warm(spec, index),
+        "ProvisionedThroughput": throughput_description(index.throughput, index.history, now_ms),
+        **maxima_description(index.on_demand),
+        "WarmThroughput": warm_description(warm, IndexStatus.ACTIVE.value),
     }
 
 
@@ -77,19 +75,3 @@ def _backfilling(spec: TableSpec, index: IndexSpec) -> dict[str, bool]:
     if index.status is not IndexStatus.CREATING or spec.status is TableStatus.CREATING:
         return {}
     return {"Backfilling": spec.status is not TableStatus.UPDATING}
-
-
-def _on_demand(index: IndexSpec) -> dict[str, Any]:
-    if index.on_demand == OnDemandMaxima():
-        return {}
-    return {
-        "OnDemandThroughput": {
-            "MaxReadRequestUnits": index.on_demand.read_units or _NO_MAXIMUM,
-            "MaxWriteRequestUnits": index.on_demand.write_units or _NO_MAXIMUM,
-        }
-    }
-
-
-def _warm(spec: TableSpec, index: IndexSpec) -> dict[str, Any]:
-    warm = warm_throughput(spec.billing_mode, index.throughput, index.warm)
-    return {"ReadUnitsPerSecond": warm.read_units, "WriteUnitsPerSecond": warm.write_units, "Status": "ACTIVE"}

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
+from router.operations.capacity_settings import created_warm
 from router.operations.index_keys import defined_key
 from router.operations.java_texts import hash_map_order
 from router.operations.table_settings import INVALID, throughput_of
@@ -54,6 +55,7 @@ def parsed_indexes(body: dict[str, Any], schema: KeySchema, billing_mode: Billin
     _require_count(indexes, LOCAL_INDEXES_MAX, f"Number of {LOCAL} exceeds per-table limit of")
     for asked in global_ or ():
         indexes.append(parsed_global_index(asked, types, billing_mode))
+        _require_fitting_capacity(indexes[-1], billing_mode)
         _require_unique(indexes)
     _require_count(global_ or (), GLOBAL_INDEXES_MAX, "GlobalSecondaryIndex count exceeds the per-table limit of")
     require_projectable(indexes)
@@ -63,13 +65,14 @@ def parsed_indexes(body: dict[str, Any], schema: KeySchema, billing_mode: Billin
 def parsed_global_index(
     asked: dict[str, Any],
     types: Mapping[str, AttributeType],
-    billing_mode: BillingMode | None,
+    billing_mode: BillingMode,
     known: Mapping[str, AttributeType] = MappingProxyType({}),
 ) -> IndexSpec:
-    """Return a global index as it is asked for; a billing mode of None is not known here, `known` is as for `defined_key`."""
+    """Return a global index as it is asked for, of a table with that billing mode; `known` is as for `defined_key`."""
     partition, sort = defined_key(asked["KeySchema"], types, known)
     name = asked["IndexName"]
     projection, attributes = _projection(asked["Projection"])
+    throughput = throughput_of(asked) or Throughput()
     return IndexSpec(
         number=_UNNUMBERED,
         name=name,
@@ -78,9 +81,9 @@ def parsed_global_index(
         sort=sort,
         projection=projection,
         non_key_attributes=attributes,
-        throughput=_throughput(asked, name, billing_mode),
-        on_demand=_maxima(asked, name, billing_mode),
-        warm=warm_units(asked),
+        throughput=throughput,
+        on_demand=maxima_of(asked, name, least=1),
+        warm=created_warm(asked, billing_mode, throughput, f"index {name}"),
     )
 
 
@@ -109,12 +112,6 @@ def maxima_of(asked: dict[str, Any], name: str, *, least: int) -> OnDemandMaxima
                 f"{INVALID}Requested {member} for OnDemandThroughput for index : {name} is outside of valid range"
             )
     return OnDemandMaxima(given.get("MaxReadRequestUnits", 0), given.get("MaxWriteRequestUnits", 0))
-
-
-def warm_units(asked: dict[str, Any]) -> Throughput:
-    """Return the warm throughput that a request asks for an index; 0 where it names none."""
-    given = asked.get("WarmThroughput") or {}
-    return Throughput(given.get("ReadUnitsPerSecond", 0), given.get("WriteUnitsPerSecond", 0))
 
 
 def _local_index(asked: dict[str, Any], schema: KeySchema, types: Mapping[str, AttributeType]) -> IndexSpec:
@@ -155,26 +152,21 @@ def _projection(asked: dict[str, Any]) -> tuple[ProjectionType, tuple[str, ...]]
     return ProjectionType(kind), tuple(sorted(names))
 
 
-def _throughput(asked: dict[str, Any], name: str, billing_mode: BillingMode | None) -> Throughput:
-    throughput = throughput_of(asked)
-    if throughput is not None and billing_mode is BillingMode.PAY_PER_REQUEST:
+def _require_fitting_capacity(index: IndexSpec, billing_mode: BillingMode) -> None:
+    """Refuse capacity of an index that does not go with the billing mode with which its table is made."""
+    name, is_provisioned = index.name, billing_mode is BillingMode.PROVISIONED
+    if index.throughput != Throughput() and not is_provisioned:
         raise validation_error(
             f"{INVALID}ProvisionedThroughput should not be specified for index: {name} when BillingMode is PAY_PER_REQUEST"
         )
-    if throughput is None and billing_mode is BillingMode.PROVISIONED:
+    if index.throughput == Throughput() and is_provisioned:
         raise validation_error(f"{INVALID}ProvisionedThroughput is not specified for index: {name}")
-    return throughput or Throughput()
-
-
-def _maxima(asked: dict[str, Any], name: str, billing_mode: BillingMode | None) -> OnDemandMaxima:
-    maxima = maxima_of(asked, name, least=1)
-    if maxima != OnDemandMaxima() and billing_mode is BillingMode.PROVISIONED:
-        member = "MaxReadRequestUnits" if maxima.read_units else "MaxWriteRequestUnits"
+    if index.on_demand != OnDemandMaxima() and is_provisioned:
+        member = "MaxReadRequestUnits" if index.on_demand.read_units else "MaxWriteRequestUnits"
         raise validation_error(
             f"{INVALID}{member} for OnDemandThroughput for index: {name} cannot be specified when table BillingMode is "
             "PROVISIONED."
         )
-    return maxima
 
 
 def _require_some(asked: Sequence[Any], member: str) -> None:

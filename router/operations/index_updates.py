@@ -7,12 +7,12 @@ the catalog decides.
 from dataclasses import dataclass
 from typing import Any, Final
 
+from router.operations.capacity_settings import changed_warm
 from router.operations.index_schemas import (
     attribute_types,
     maxima_of,
     parsed_global_index,
     require_projectable,
-    warm_units,
 )
 from router.operations.table_settings import INVALID, throughput_of
 from wire.catalog import IndexSettings
@@ -101,8 +101,10 @@ def _created(asked: dict[str, Any], body: dict[str, Any], table: TableSpec | Non
     if not definitions:
         raise validation_error(f"{INVALID}AttributeDefinitions is not specified for index: {name}")
     known = _known_attributes(table)
-    mode = BillingMode.PAY_PER_REQUEST if body.get("BillingMode") == BillingMode.PAY_PER_REQUEST else None
-    index = parsed_global_index(asked, attribute_types(definitions), mode, known)
+    mode = table.billing_mode if table is not None else BillingMode.PAY_PER_REQUEST
+    index = parsed_global_index(
+        asked, attribute_types(definitions), BillingMode(body.get("BillingMode") or mode), known
+    )
     _require_same_types(index, known)
     require_projectable((index, *(table.indexes if table is not None else ())))
     return index
@@ -123,7 +125,7 @@ def _settings(asked: dict[str, Any], body: dict[str, Any]) -> IndexSettings:
         name=name,
         throughput=throughput,
         on_demand=None if asked.get("OnDemandThroughput") is None else maxima_of(asked, name, least=_REMOVES_MAXIMUM),
-        warm=None if asked.get("WarmThroughput") is None else warm_units(asked),
+        warm=changed_warm(asked, f"index {name}"),
     )
 
 

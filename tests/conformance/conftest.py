@@ -17,6 +17,8 @@ from tests.support.conformance_table import HASH, STRING_KEY, Table, drop, wait_
 
 # The client's own validation is off: what the endpoint says is what is tested.
 _CONFIG = Config(parameter_validation=False, retries={"mode": "standard", "max_attempts": 5}, read_timeout=60)
+# A client tries LimitExceededException again as if it were throttling; who tests it does not want to wait.
+_ONCE = _CONFIG.merge(Config(retries={"mode": "standard", "max_attempts": 1}))
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,14 @@ class Endpoint:
     secret_key: str
 
     @contextmanager
-    def client(self, service: str) -> Iterator[Any]:
+    def client(self, service: str, config: Config = _CONFIG) -> Iterator[Any]:
         made = boto3.client(
             service,
             endpoint_url=self.url,
             region_name=self.region,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
-            config=_CONFIG,
+            config=config,
         )
         try:
             yield made
@@ -61,6 +63,13 @@ def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="session")
 def dynamodb(endpoint: Endpoint) -> Iterator[Any]:
     with endpoint.client("dynamodb") as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def impatient(endpoint: Endpoint) -> Iterator[Any]:
+    """Return a client that tries everything once."""
+    with endpoint.client("dynamodb", _ONCE) as client:
         yield client
 
 

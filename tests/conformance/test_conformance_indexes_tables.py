@@ -122,7 +122,7 @@ def test_on_demand_and_warm_throughput(create: Create) -> None:
     }
     made = create(AttributeDefinitions=definitions("pk", "sk", "a"), GlobalSecondaryIndexes=[index])
     (described,) = made["GlobalSecondaryIndexes"]
-    assert described["OnDemandThroughput"] == {"MaxReadRequestUnits": 50, "MaxWriteRequestUnits": -1}
+    assert described["OnDemandThroughput"] == {"MaxReadRequestUnits": 50}
     assert described["WarmThroughput"]["ReadUnitsPerSecond"] == 13000
 
 
@@ -231,6 +231,23 @@ def _refusals() -> dict[str, tuple[Parameters, str]]:
         "a maximum of none": (
             {"GlobalSecondaryIndexes": [{**gsi, "OnDemandThroughput": {"MaxReadRequestUnits": -1}}]},
             f"{INVALID}Requested MaxReadRequestUnits for OnDemandThroughput for index : gsi is outside of valid range",
+        ),
+        "colder than on demand": (
+            {"GlobalSecondaryIndexes": [{**gsi, "WarmThroughput": {"ReadUnitsPerSecond": 11999}}]},
+            f"{INVALID}Requested ReadUnitsPerSecond for WarmThroughput for index gsi is lower than initial throughput for "
+            "OnDemand. See: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
+            "on-demand-capacity-mode.html#on-demand-capacity-mode-initial",
+        ),
+        "maxima when provisioned": (
+            {
+                "BillingMode": "PROVISIONED",
+                "ProvisionedThroughput": UNITS,
+                "GlobalSecondaryIndexes": [
+                    {**gsi, "ProvisionedThroughput": UNITS, "OnDemandThroughput": {"MaxWriteRequestUnits": 5}}
+                ],
+            },
+            f"{INVALID}MaxWriteRequestUnits for OnDemandThroughput for index: gsi cannot be specified when table "
+            "BillingMode is PROVISIONED.",
         ),
         "a short name": (
             {"GlobalSecondaryIndexes": [global_index("ab", "a", "b")]},
