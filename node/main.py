@@ -18,6 +18,7 @@ from node.catalog.founding import founded_view
 from node.catalog.machine import CatalogMachine
 from node.catalog.placement import founding_delta
 from node.catalog.rules import CatalogRules
+from node.catalog.settling import TableSettler
 from node.indexes.feeder import CatalogChanges, Partitions
 from node.indexes.feeders import FeedersDriver
 from node.partition.expirer import Expirer
@@ -99,6 +100,7 @@ class StorageNode:
         self._collector = TableCollector(self.engine, self._writer, lambda: self.feed.view)
         self.indexes: FeedersDriver | None = None
         self._expirer: Expirer | None = None
+        self._settler: TableSettler | None = None
         self._is_started = False
 
     def feed_indexes(self, partitions: Partitions, changes: CatalogChanges) -> None:
@@ -124,6 +126,10 @@ class StorageNode:
             sweep_seconds=settings.ttl_sweep_seconds,
         )
 
+    def settle_tables(self, changes: CatalogChanges) -> None:
+        """Finish tables that are made, changed or dropped by time, over this way to the region's catalog; before `run`."""
+        self._settler = TableSettler(catalog=self.feed, changes=changes, clock=self._clock)
+
     def start(self) -> None:
         """Open every replica and begin to take part. Raises StorageError when what is on disk cannot be used."""
         view = founded_view(self.engine, self._region, self._settings, self._id)
@@ -136,6 +142,9 @@ class StorageNode:
             self.driver.on_leadership(self.indexes.leadership_ready, self.indexes.leadership_lost)
             self.driver.on_changes(self.indexes.changes_applied)
             self.feed.on_change(self.indexes.catalog_changed)
+        if self._settler is not None:
+            self.driver.on_leadership(self._settler.leadership_ready, self._settler.leadership_lost)
+            self.feed.on_change(self._settler.catalog_changed)
 
     async def run(self) -> None:
         """Do what has to be done beside requests, until cancelled."""
@@ -145,6 +154,8 @@ class StorageNode:
                 tasks.create_task(self.indexes.run())
             if self._expirer is not None:
                 tasks.create_task(self._expirer.run())
+            if self._settler is not None:
+                tasks.create_task(self._settler.run())
 
     async def hand_over(self, timeout_seconds: float) -> int:
         """Leave every partition to another node, knowing how far its indexes are fed; return how many are left."""
@@ -239,6 +250,7 @@ class NodeProcess:
         identity = NodeId(self._entry.id)
         proposer = CatalogProposer(identity, node.driver, node.feed, self._address_of, self._clock, self._randomness)
         node.expire_items(proposer)
+        node.settle_tables(proposer)
         self._replication = _replication(
             self._cluster, region, node, proposer, GrpcGateways(region.name, addresses), self._clock, self._randomness
         )

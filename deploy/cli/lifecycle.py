@@ -12,7 +12,11 @@ import typer
 from deploy.cli.console import fail, people
 from deploy.cli.options import DataOption, JsonOption, data_folder, opened
 from deploy.local.errors import LocalClusterError
-from wire.cluster import Settings
+from wire.cluster import ControlPlane, Settings
+
+ControlPlaneOption = typer.Option(
+    help="How long tables take to be made, changed and dropped: no time (the default), or a few seconds, as on AWS."
+)
 
 
 def up(
@@ -44,6 +48,7 @@ def up(
     signatures: Annotated[
         bool | None, typer.Option(help="Whether requests must be signed (default: they must).")
     ] = None,
+    control_plane: Annotated[ControlPlane | None, ControlPlaneOption] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once every region is ready.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,6 +67,7 @@ def up(
         access_key_id=access_key_id,
         secret_access_key=secret_access_key,
         signatures=signatures,
+        control_plane=control_plane,
     )
     bring_up(data_folder(data), asked, detach=detach, as_json=as_json)
 
@@ -88,11 +94,12 @@ def dev(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="HTTP port; 0 = any free one.")] = 8000,
     data: Annotated[Path | None, typer.Option(help="Keep the data in this folder (default: a temporary one).")] = None,
     region: Annotated[str, typer.Option(help="The region's name.")] = "us-east-1",
+    control_plane: Annotated[ControlPlane, ControlPlaneOption] = "instant",
 ) -> None:
     """Run one region in one process, signatures off: for tests and laptops. Ready in well under a second; Ctrl-C ends it."""
     from deploy.local.embedded import run_embedded
 
     try:
-        asyncio.run(run_embedded(port=port, data=data, region=region))
+        asyncio.run(run_embedded(port=port, data=data, region=region, control_plane=control_plane))
     except (LocalClusterError, OSError, ValueError) as error:
         fail(str(error))

@@ -18,7 +18,7 @@ from deploy.local.cluster import LocalCluster
 from deploy.local.errors import LocalClusterError
 from deploy.local.ports import PortsUnavailable
 from deploy.local.topology import DEMO_CREDENTIAL, Layout, region_names
-from wire.cluster import ClusterFileError, Credential, Settings
+from wire.cluster import ClusterFileError, ControlPlane, Credential, Settings
 
 READY_TIMEOUT_SECONDS = 90.0
 POLL_SECONDS = 0.25
@@ -37,6 +37,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     access_key_id: str | None
     secret_access_key: str | None
     signatures: bool | None
+    control_plane: ControlPlane | None
 
     def credential(self) -> Credential | None:
         """Return the credential asked for, if any. Raises ValueError when half of it is missing."""
@@ -51,7 +52,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     def layout(self, credential: Credential) -> Layout:
         """Return the layout of a new cluster. Raises ValueError."""
         settings = Settings(
-            partitions=self.partitions or Settings().partitions, signatures=self.signatures is not False
+            partitions=self.partitions or Settings().partitions,
+            signatures=self.signatures is not False,
+            control_plane=self.control_plane or Settings().control_plane,
         )
         return Layout(
             regions=region_names(self.regions or "3"),
@@ -70,6 +73,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             ),
             "--nodes": (self.nodes, len(spec.regions[0].nodes)),
             "--partitions": (self.partitions, spec.settings.partitions),
+            "--control-plane": (self.control_plane, spec.settings.control_plane),
             "--port": (self.port or None, int(spec.regions[0].http.rpartition(":")[2])),
         }
         if self.signatures not in (None, spec.settings.signatures):

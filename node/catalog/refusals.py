@@ -29,9 +29,23 @@ def table_missing(name: str) -> StoreError:
 
 
 def table_in_use(table: TableSpec) -> StoreError:
-    """A table is changed while an earlier change of it goes on."""
-    why = f"{_IN_USE[table.status]}: {table.name}"
-    return StoreError(ErrorCode.RESOURCE_IN_USE, f"Attempt to change a resource which is still in use: {why}")
+    """A table is changed while an earlier change of it goes on. Of a table with replicas AWS says no more than that."""
+    return _in_use(table, f"{_IN_USE[table.status]}: {table.name}")
+
+
+def table_not_droppable(table: TableSpec) -> StoreError:
+    """A table is dropped while an earlier change of it goes on."""
+    if table.status is TableStatus.UPDATING:
+        return _in_use(table, f"Table: {table.name} is in the process of being updated.")
+    return table_in_use(table)
+
+
+def _in_use(table: TableSpec, why: str) -> StoreError:
+    if table.replicas:
+        text = "The resource which you are attempting to change is in use."
+    else:
+        text = f"Attempt to change a resource which is still in use: {why}"
+    return StoreError(ErrorCode.RESOURCE_IN_USE, text)
 
 
 def too_many_tables(tables_max: int) -> StoreError:

@@ -81,7 +81,7 @@ def delete_table(view: CatalogView, change: DeleteTable, rules: CatalogRules) ->
     if table.status is TableStatus.DELETING:
         return Decision(table=table)
     if table.status is not TableStatus.ACTIVE:
-        raise refusals.table_in_use(table)
+        raise refusals.table_not_droppable(table)
     if table.deletion_protection:
         raise refusals.protected_against_deletion()
     timing.require_rested(table, change.now_ms, rules)

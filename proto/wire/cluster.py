@@ -13,6 +13,9 @@ import msgspec
 from wire.catalog import NodeId, NodeSpec
 from wire.limits import ITEM_COLLECTION_BYTES_MAX
 
+ControlPlane = Literal["instant", "aws"]
+"""How long tables take to be made, changed and dropped: no time, or a few seconds, with AWS's rests between changes."""
+
 
 class ClusterFileError(Exception):
     """The cluster file cannot be used; the message is one line for the operator."""
@@ -74,8 +77,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ttl_grace_seconds: int = 60  # how long an item that another region wrote last is left to that region to expire
     ttl_hold_seconds: int = 0  # how long time to live of a table stays as it is; with `aws` timing at least an hour
     item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX  # of tables with local indexes, as in AWS
-    # How long tables take to be made, changed and dropped: no time, or a few seconds and AWS's rests between changes.
-    control_plane: Literal["instant", "aws"] = "instant"
+    control_plane: ControlPlane = "instant"
     link_backoff_ms_max: int = 2_000
     index_backfill_items_max: int = 256  # items copied at once into a new global index, by each partition
     index_backfill_items_per_second: int = 20_000  # by each partition; 0 = as fast as can be

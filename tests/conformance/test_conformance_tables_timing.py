@@ -1,0 +1,147 @@
+"""Tables that take their time, as on AWS: what may be done with them meanwhile, and what waiters see.
+
+Always against an embedded region of its own, whose control plane is set to AWS's timing: an endpoint given may be set otherwise.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.support.conformance_embedded import embedded_region
+from tests.support.conformance_table import HASH, STRING_KEY, refused
+
+PLAIN = {"AttributeDefinitions": [STRING_KEY], "KeySchema": [HASH], "BillingMode": "PAY_PER_REQUEST"}
+UNITS = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+IN_USE = "Attempt to change a resource which is still in use: "
+# No retries: whoever waits between two answers is the test.
+CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 1})
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with embedded_region(tmp_path_factory.mktemp("slow"), "us-east-1", "aws") as url:
+        client = boto3.client(
+            "dynamodb",
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id="key",
+            aws_secret_access_key="secret",
+            config=CONFIG,
+        )
+        yield client
+        client.close()
+
+
+def wait(slow: Any, name: str, waiter: str) -> None:
+    slow.get_waiter(waiter).wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+
+
+def status(slow: Any, name: str) -> str:
+    answer: str = slow.describe_table(TableName=name)["Table"]["TableStatus"]
+    return answer
+
+
+@pytest.fixture
+def name(slow: Any) -> Iterator[str]:
+    made = f"t-{uuid.uuid4().hex}"
+    yield made
+    with suppress(slow.exceptions.ClientError):
+        slow.delete_table(TableName=made)
+
+
+def provisioned(slow: Any, name: str) -> str:
+    slow.create_table(TableName=name, **{**PLAIN, "BillingMode": "PROVISIONED"}, ProvisionedThroughput=UNITS)
+    wait(slow, name, "table_exists")
+    return name
+
+
+@pytest.fixture
+def table(slow: Any, name: str) -> str:
+    """Return a table that a test may do with as it likes."""
+    return provisioned(slow, name)
+
+
+@pytest.fixture(scope="module")
+def standing(slow: Any) -> str:
+    """Return a table that tests share, because making it takes its time; it goes with its region."""
+    return provisioned(slow, "standing")
+
+
+# A table that is being made can be described and nothing else, until waiters find it ACTIVE.
+def test_a_table_is_made(slow: Any, name: str) -> None:
+    made = slow.create_table(TableName=name, **PLAIN)["TableDescription"]
+    assert (made["TableStatus"], status(slow, name)) == ("CREATING", "CREATING")
+    assert refused(slow.put_item, TableName=name, Item={"pk": {"S": "a"}}) == (
+        "ResourceNotFoundException",
+        "Requested resource not found",
+    )
+    being_created = ("ResourceInUseException", f"{IN_USE}Table is being created: {name}")
+    assert refused(slow.create_table, TableName=name, **PLAIN) == being_created
+    assert refused(slow.delete_table, TableName=name) == being_created
+    assert refused(slow.update_table, TableName=name, DeletionProtectionEnabled=True) == being_created
+    assert refused(slow.tag_resource, ResourceArn=made["TableArn"], Tags=[{"Key": "a", "Value": "b"}]) == (
+        "ResourceNotFoundException",
+        f"Requested resource not found: ResourceArn: {made['TableArn']} not found",
+    )
+    wait(slow, name, "table_exists")
+    slow.put_item(TableName=name, Item={"pk": {"S": "a"}})
+
+
+# While a table is UPDATING it serves items, and only its protection can be changed.
+def test_a_table_is_changed(slow: Any, table: str) -> None:
+    more = {"ReadCapacityUnits": 6, "WriteCapacityUnits": 6}
+    changed = slow.update_table(TableName=table, ProvisionedThroughput=more)["TableDescription"]
+    assert changed["TableStatus"] == "UPDATING"
+    slow.put_item(TableName=table, Item={"pk": {"S": "a"}})
+    assert refused(slow.update_table, TableName=table, TableClass="STANDARD_INFREQUENT_ACCESS")[0] == (
+        "ResourceInUseException"
+    )
+    assert refused(slow.delete_table, TableName=table) == (
+        "ResourceInUseException",
+        f"{IN_USE}Table: {table} is in the process of being updated.",
+    )
+    slow.update_table(TableName=table, DeletionProtectionEnabled=False)
+    assert status(slow, table) == "UPDATING"
+    wait(slow, table, "table_exists")
+    assert slow.describe_table(TableName=table)["Table"]["ProvisionedThroughput"]["ReadCapacityUnits"] == 6
+
+
+# What AWS does at once leaves a table ACTIVE here, too.
+def test_some_changes_take_no_time(slow: Any, standing: str) -> None:
+    changed = slow.update_table(TableName=standing, WarmThroughput={"ReadUnitsPerSecond": 50})["TableDescription"]
+    assert changed["TableStatus"] == "ACTIVE"
+    changed = slow.update_table(TableName=standing, SSESpecification={"Enabled": True})["TableDescription"]
+    assert changed["TableStatus"] == "ACTIVE"
+
+
+# A table on its way out is still described; then the waiter finds it gone.
+def test_a_table_is_dropped(slow: Any, table: str) -> None:
+    dropped = slow.delete_table(TableName=table)["TableDescription"]
+    assert (dropped["TableStatus"], status(slow, table)) == ("DELETING", "DELETING")
+    assert refused(slow.get_item, TableName=table, Key={"pk": {"S": "a"}})[0] == "ResourceNotFoundException"
+    being_deleted = ("ResourceInUseException", f"{IN_USE}Table is being deleted: {table}")
+    assert refused(slow.update_table, TableName=table, DeletionProtectionEnabled=True) == being_deleted
+    assert refused(slow.create_table, TableName=table, **PLAIN) == being_deleted
+    wait(slow, table, "table_not_exists")
+
+
+# Settings rest for a while after a change, tags and policies stand in the way of dropping the table.
+def test_settings_rest(slow: Any, standing: str) -> None:
+    arn = slow.describe_table(TableName=standing)["Table"]["TableArn"]
+    slow.update_table(TableName=standing, DeletionProtectionEnabled=True)
+    code, text = refused(slow.update_table, TableName=standing, DeletionProtectionEnabled=False)
+    assert code == "ThrottlingException"
+    assert text.startswith(
+        f"Deletion protection setting for table {standing} modified within the previous 15000 millis"
+    )
+    slow.tag_resource(ResourceArn=arn, Tags=[{"Key": "a", "Value": "b"}])
+    code, text = refused(slow.untag_resource, ResourceArn=arn, TagKeys=["a"])
+    assert (code, text) == (
+        "LimitExceededException",
+        f"Subscriber limit exceeded: Table tags are being updated: {standing}",
+    )
