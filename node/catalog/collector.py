@@ -1,4 +1,4 @@
-"""Delete what is left on this node's disk of tables, and of expiry indexes, that the catalog no longer has.
+"""Delete what is left on this node's disk of tables, indexes and expiry indexes that the catalog no longer has.
 
 Dropping a table removes a row; its items go later, in steps small enough that nobody waits for them, and its change records when no
 row says any more that its streams can be read. A table number is never used again, so nothing that is deleted here can be wanted by
@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from node.catalog.index_remains import find_index_remains, indexes_of
 from node.catalog.tables import FIRST_TABLE_NUMBER, NEXT_TABLE
 from node.storage.batch import WriteBatch
 from node.storage.engine import Engine, Space, View
@@ -55,14 +56,17 @@ class TableCollector:
         self._tables: frozenset[int] = frozenset()
         self._streamed: frozenset[int] = frozenset()
         self._expiring: frozenset[tuple[int, int]] = frozenset()
+        self._indexes: frozenset[tuple[int, int]] = frozenset()
 
     def catalog_changed(self) -> None:
-        """Look again if a table has gone, the last that was kept of one, or an expiry index."""
+        """Look again if a table has gone, the last that was kept of one, an index, or an expiry index."""
         view = self._view()
         tables, streamed, expiring = frozenset(view.tables_by_number), frozenset(view.dropped), _expiring(view)
-        if not (self._tables <= tables and self._streamed <= streamed and self._expiring <= expiring):
+        indexes = indexes_of(view)
+        have_stayed = self._tables <= tables and self._streamed <= streamed and self._expiring <= expiring
+        if not (have_stayed and self._indexes <= indexes):
             self._wanted.set()
-        self._tables, self._streamed, self._expiring = tables, streamed, expiring
+        self._tables, self._streamed, self._expiring, self._indexes = tables, streamed, expiring, indexes
 
     async def run(self) -> None:
         """Collect until cancelled."""
@@ -104,7 +108,12 @@ def find_remains(view: View, catalog: CatalogView) -> Remains | None:
                 return space, prefix, successor(prefix)
             following = successor(prefix)
             key = None if following is None else _first_key(view, space, following)
-    return _find_counts(view, catalog) or _find_marks(view, catalog) or _find_expiries(view, catalog)
+    return (
+        _find_counts(view, catalog)
+        or _find_marks(view, catalog)
+        or _find_expiries(view, catalog)
+        or find_index_remains(view, catalog, lambda table: _is_dropped(table, catalog))
+    )
 
 
 def _find_expiries(view: View, catalog: CatalogView) -> Remains | None:

@@ -130,10 +130,22 @@ def feed_cursor_name(table: int, index: int) -> str:
     return f"{FEEDING}{table:010d}/{index:05d}/"
 
 
-def index_of_fed(name: str) -> tuple[int, int]:
-    """Return the table and the index in a name that begins as `fed_name` says."""
-    table, index = name.removeprefix(FED).split("/")[:2]
+def index_in_name(name: str) -> tuple[int, int]:
+    """Return the table and the index in the name of a position or a cursor of feeding, as a state row has it."""
+    table, index = name.split("/")[-3:-1]
     return int(table), int(index)
+
+
+def fed_range(partition: int) -> Range:
+    """Return the bounds of the state rows that say how far indexes were fed."""
+    lower = state_key(partition, FED)
+    return lower, successor(lower)
+
+
+def feeding_range(partition: int) -> Range:
+    """Return the bounds of the state rows of cursors that say how far a partition has fed indexes to others."""
+    lower = state_key(partition, f"cursor/{FEEDING}")
+    return lower, successor(lower)
 
 
 def sizes_name(table: int) -> str:
