@@ -61,7 +61,8 @@ def test_sort_keys_are_searched(filled: Table, condition: dict[str, Any], found:
 # Conditions come in any order, and pages, order and limits are as with expressions.
 def test_key_conditions_page(filled: Table) -> None:
     conditions = {"sk": _compare("GE", {"S": "a1"}), **ALL}
-    answer = filled.client.query(TableName=filled.name, KeyConditions=conditions, Limit=2, ScanIndexForward=False)
+    backwards = {"KeyConditions": conditions, "ScanIndexForward": False, "ConsistentRead": True}
+    answer = filled.client.query(TableName=filled.name, Limit=2, **backwards)
     assert [item["sk"]["S"] for item in answer["Items"]] == ["b", "a4"]
     more = _queried(filled, conditions, ExclusiveStartKey=answer["LastEvaluatedKey"], ScanIndexForward=False)
     assert more == ["a3", "a2", "a1"]
@@ -75,7 +76,9 @@ def test_query_filters(filled: Table) -> None:
     assert _queried(filled, ALL, QueryFilter=both) == ["a3"]
     assert _queried(filled, ALL, QueryFilter=both, ConditionalOperator="OR") == ["a1", "a3", "a4"]
     assert _queried(filled, ALL, QueryFilter={}) == ["a0", "a1", "a2", "a3", "a4", "b"]
-    answer = filled.client.query(TableName=filled.name, KeyConditions=ALL, QueryFilter=conditions, Select="COUNT")
+    answer = filled.client.query(
+        TableName=filled.name, KeyConditions=ALL, QueryFilter=conditions, Select="COUNT", ConsistentRead=True
+    )
     assert (answer["Count"], answer["ScannedCount"]) == (2, 6)
 
 
