@@ -52,6 +52,7 @@ STEPS = (
     Step("property", "against plain models", pytest("tests/property")),
     Step("simulation", "whole groups on one seed", pytest("tests/simulation")),
     Step("conformance", "boto3 against an embedded region", pytest("tests/conformance")),
+    Step("clients", "the AWS CLI, PynamoDB, aioboto3 and boto3's resources, unmodified", pytest("tests/clients")),
     Step("hostile", "a hundred thousand random requests", pytest("tests/hostile")),
     Step("cluster", "real processes, real faults", pytest("tests/cluster")),
 )
