@@ -33,7 +33,7 @@ from node.storage.lmdb_engine import LmdbEngine, LmdbSpec
 from node.storage.writer import StorageWriter
 from wire.catalog import CATALOG_PARTITION, NodeId
 from wire.clock import Clock, SystemClock
-from wire.cluster import ClusterFileError, ClusterSpec, NodeEntry, RegionEntry, Settings, load_cluster
+from wire.cluster import ClusterFileError, ClusterSpec, NodeEntry, RegionEntry, Settings, listen_address, load_cluster
 from wire.garbage import rarely_collected, settled
 from wire.telemetry import EventLog, configure_logs
 
@@ -103,8 +103,8 @@ class StorageNode:
         self._settler: TableSettler | None = None
         self._is_started = False
 
-    def feed_indexes(self, partitions: Partitions, changes: CatalogChanges) -> None:
-        """Bring changes to global indexes, over these ways to the region's partitions and its catalog; before `run`."""
+    def feed_indexes(self, partitions: Partitions, changes: CatalogChanges) -> FeedersDriver:
+        """Bring changes to global indexes, over these ways to the region's partitions and its catalog; before `start`."""
         self.indexes = FeedersDriver(
             node=self.driver,
             catalog=self.feed,
@@ -114,6 +114,7 @@ class StorageNode:
             copied_at_once_max=self._settings.index_backfill_items_max,
             copied_per_second=self._settings.index_backfill_items_per_second,
         )
+        return self.indexes
 
     def expire_items(self, changes: CatalogChanges) -> None:
         """Delete items when they expire, over this way to the region's catalog; before `run`."""
@@ -198,6 +199,7 @@ class NodeProcess:
         entry = self._region.node(settings.node)
         assert entry is not None, "the region was found by the node"
         self._entry = entry
+        self._listen = listen_address(entry.address, settings.listen)
         self._clock = SystemClock()
         self._randomness = random.Random()
         self._state = "starting"
@@ -256,7 +258,6 @@ class NodeProcess:
         )
         partitions = PartitionClient(identity, node.driver, node.feed, self._address_of, self._clock)
         stack.push_async_callback(partitions.stop)
-        node.feed_indexes(partitions, proposer)
         admin = AdminParts(
             node_id=self._entry.id,
             region=region.name,
@@ -266,8 +267,9 @@ class NodeProcess:
             usage=node.engine.usage,
             links=lambda: link_statuses(self._replication.status()),
             state=lambda: self._state,
+            wait_fed=node.feed_indexes(partitions, proposer).wait_fed,
         )
-        server = RpcServer(self._entry.address)
+        server = RpcServer(self._listen)
         stack.push_async_callback(server.stop)
         # The port first: a node that cannot be reached must not take part in elections.
         await server.start(

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wire.telemetry import LOG_FORMATS, log_format_default
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessSettings:
@@ -13,6 +15,7 @@ class ProcessSettings:
     cluster: Path
     node: str
     data: Path
+    listen: str | None  # the host to bind, unless that of the node's address
     log_json: bool
 
 
@@ -27,6 +30,18 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> ProcessSettings:
     parser.add_argument("--cluster", type=Path, required=True, metavar="FILE", help="the cluster file (cluster.toml)")
     parser.add_argument("--node", required=True, metavar="ID", help="which node of the cluster file this is")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the node's own data directory")
-    parser.add_argument("--log-json", action="store_true", help="write logs as JSON lines instead of key=value")
+    parser.add_argument("--listen", metavar="HOST", help="bind this host instead of the address's own, as in 0.0.0.0")
+    parser.add_argument(
+        "--log-format",
+        choices=LOG_FORMATS,
+        default=log_format_default(),
+        help="text is key=value (default: $GLOBETABLE_LOG_FORMAT, else text)",
+    )
     found = parser.parse_args(arguments)
-    return ProcessSettings(cluster=found.cluster, node=found.node, data=found.data, log_json=found.log_json)
+    return ProcessSettings(
+        cluster=found.cluster,
+        node=found.node,
+        data=found.data,
+        listen=found.listen,
+        log_json=found.log_format == "json",
+    )

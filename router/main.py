@@ -24,7 +24,7 @@ from router.settings import RouterSettings, parse_arguments
 from router.workers import WorkerProcesses, wait_orphaned
 from wire.catalog import NodeSpec
 from wire.clock import Clock, SystemClock
-from wire.cluster import ClusterFileError, ClusterSpec, RegionEntry, load_cluster
+from wire.cluster import ClusterFileError, ClusterSpec, RegionEntry, listen_address, load_cluster
 from wire.errors import ErrorCode, StoreError
 from wire.garbage import rarely_collected, settled
 from wire.telemetry import EventLog, configure_logs
@@ -131,7 +131,7 @@ async def serve(settings: RouterSettings, arguments: Sequence[str]) -> None:
     _configure_logs(settings, cluster)
     clock, randomness = SystemClock(), random.Random()
     stopping = _stop_signal()
-    host, _, port = region.http.rpartition(":")
+    host, _, port = listen_address(region.http, settings.listen).rpartition(":")
     if settings.worker == 0 and settings.workers > 1:
         _require_free(host, int(port))
     router = Router(
@@ -143,7 +143,7 @@ async def serve(settings: RouterSettings, arguments: Sequence[str]) -> None:
         randomness=randomness,
     )
     receiver = Receiver(router.store, clock, timeout_ms=cluster.settings.request_timeout_ms)
-    gateway = GatewayServer(receiver, region.gateway)
+    gateway = GatewayServer(receiver, listen_address(region.gateway, settings.listen))
     duties = [_start(router, gateway, settings, region), _wait_end(stopping, settings)]
     if settings.worker == 0 and settings.workers > 1:
         duties.append(WorkerProcesses(arguments, settings.workers - 1).run())
@@ -161,7 +161,7 @@ async def _start(router: Router, gateway: "GatewayServer", settings: RouterSetti
         try:
             await gateway.start()
         except RuntimeError:
-            raise ListenError(f"cannot listen on {region.gateway}: the port is in use") from None
+            raise ListenError(f"cannot listen on {gateway.address}: the port is in use") from None
     await router.start()
     settled()
     _log.info("router_ready", http=region.http, gateway=region.gateway, worker=settings.worker)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wire.telemetry import LOG_FORMATS, log_format_default
+
 WORKERS_MAX = 64
 
 
@@ -15,6 +17,7 @@ class RouterSettings:
     cluster: Path
     region: str
     workers: int
+    listen: str | None  # the host to bind, unless those of the region's addresses
     log_json: bool
     worker: int  # 0 = the first, which has the gateway and watches over the others
 
@@ -31,14 +34,21 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> RouterSettings:
     parser.add_argument(
         "--workers", type=_workers, default=1, metavar="N", help="processes that share the HTTP port (default: 1)"
     )
-    parser.add_argument("--log-json", action="store_true", help="write logs as JSON lines instead of key=value")
+    parser.add_argument("--listen", metavar="HOST", help="bind this host instead of the addresses' own, as in 0.0.0.0")
+    parser.add_argument(
+        "--log-format",
+        choices=LOG_FORMATS,
+        default=log_format_default(),
+        help="text is key=value (default: $GLOBETABLE_LOG_FORMAT, else text)",
+    )
     parser.add_argument("--worker", type=int, default=0, help=argparse.SUPPRESS)
     found = parser.parse_args(arguments)
     return RouterSettings(
         cluster=found.cluster,
         region=found.region,
         workers=found.workers,
-        log_json=found.log_json,
+        listen=found.listen,
+        log_json=found.log_format == "json",
         worker=found.worker,
     )
 

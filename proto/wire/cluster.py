@@ -143,6 +143,11 @@ def dump_cluster(cluster: ClusterSpec) -> str:
     return "\n".join(lines) + "\n"
 
 
+def listen_address(address: str, host: str | None) -> str:
+    """Return the host:port to bind for an address of the file: its own, or its port on `host` (0.0.0.0: on every interface)."""
+    return address if host is None else f"{host}:{address.rpartition(':')[2]}"
+
+
 def _check(cluster: ClusterSpec) -> None:
     if not cluster.regions:
         raise ValueError("no [[regions]]: name at least one")

@@ -6,6 +6,7 @@ messages of libraries stand in the same lines, as the event `library_message`.
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,6 +18,9 @@ LEVELS = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+
+LOG_FORMATS = ("text", "json")
+LOG_FORMAT_VARIABLE = "GLOBETABLE_LOG_FORMAT"
 
 _ROOT = "globetable"  # the parent of all our loggers: they may say more than libraries do
 
@@ -60,6 +64,11 @@ def configure_logs(
     handler.setFormatter(_LineFormatter(as_json, dict(fields or {})))
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
     logging.getLogger(_ROOT).setLevel(number)
+
+
+def log_format_default() -> str:
+    """Return the format of logs that the environment asks for: `json` in containers, else `text`."""
+    return "json" if os.environ.get(LOG_FORMAT_VARIABLE) == "json" else "text"
 
 
 class _LineFormatter(logging.Formatter):

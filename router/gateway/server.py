@@ -86,7 +86,7 @@ class GatewayServer:
 
     def __init__(self, receiver: Receiver, address: str) -> None:
         self._receiver = receiver
-        self._address = address
+        self.address = address
         self._server: grpc.aio.Server | None = None
         self.port = 0
 
@@ -94,9 +94,9 @@ class GatewayServer:
         """Listen; port 0 takes a free one, which `port` then tells."""
         self._server = grpc.aio.server(options=_OPTIONS)
         gateway_pb2_grpc.add_GatewayServiceServicer_to_server(GatewayService(self._receiver), self._server)
-        self.port = self._server.add_insecure_port(self._address)
+        self.port = self._server.add_insecure_port(self.address)
         await self._server.start()
-        _log.info("gateway_listening", address=self._address, port=self.port)
+        _log.info("gateway_listening", address=self.address, port=self.port)
 
     async def stop(self) -> None:
         """Stop taking batches, give those under way a moment, and close."""

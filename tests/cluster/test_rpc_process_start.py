@@ -1,5 +1,6 @@
 """Processes that cannot start say why in one line and exit with status 2; those that can, end on SIGTERM with status 0."""
 
+import json
 import re
 import signal
 import socket
@@ -52,7 +53,7 @@ def started(arguments: list[str], event: str) -> Iterator["subprocess.Popen[str]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            assert any(f"event={event}" in line for line in process.stdout), process.stderr
+            assert any(f"event={event}" in line or f'"event": "{event}"' in line for line in process.stdout)
             yield process
         finally:
             process.kill()
@@ -202,3 +203,24 @@ def test_a_router_and_its_workers_end_when_asked(cluster_file: Path) -> None:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=SECONDS_MAX)
         assert (process.returncode, errors) == (0, "")
+
+
+# In a container a process is reached under names that are not its own to bind: it listens on every interface at the file's port.
+@pytest.mark.parametrize(
+    ("event", "arguments"), [("node_ready", node_arguments), ("gateway_listening", router_arguments)]
+)
+def test_listening_elsewhere_than_the_file_says(
+    cluster_file: Path, event: str, arguments: Callable[[Path], list[str]]
+) -> None:
+    cluster_file.write_text(cluster_file.read_text().replace("127.0.0.1", "absent.invalid"))
+    with started([*arguments(cluster_file), "--listen", "0.0.0.0"], event) as process:
+        process.terminate()
+        assert process.wait(SECONDS_MAX) == 0
+
+
+# What collects logs of containers reads one JSON object per line, from the first line to the last.
+def test_logs_as_json(cluster_file: Path) -> None:
+    with started([*node_arguments(cluster_file), "--log-format", "json"], "node_ready") as process:
+        process.terminate()
+        lines, _ = process.communicate(timeout=SECONDS_MAX)
+    assert [json.loads(line)["event"] for line in lines.splitlines()][-1] == "node_stopping"
