@@ -199,7 +199,8 @@ class _Validated:
         try:
             return await self._operation(context, body)
         except StoreError as error:
-            if error.code is ErrorCode.SERIALIZATION:
-                # Found deep inside an item; the model knows AWS's words for it.
-                self._model.require_types(self._name, body)
-            raise
+            if error.code is not ErrorCode.SERIALIZATION:
+                raise
+        # Found deep inside an item, before anything was done: the model knows AWS's words for it, or what AWS makes of it.
+        self._model.require_types(self._name, body)
+        return await self._operation(context, body)

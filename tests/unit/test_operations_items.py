@@ -232,3 +232,14 @@ async def test_failures_of_the_store_are_passed_on() -> None:
 async def test_a_wrong_type_inside_an_item_is_a_serialization_error() -> None:
     refusal = await _api().refused("PutItem", TableName="things", Item={"pk": {"S": "a"}, "n": {"N": 1}})
     assert refusal.code is ErrorCode.SERIALIZATION
+
+
+# Flags written as texts are flags to AWS, inside items as anywhere; what is none is refused in the deserializer's words.
+async def test_flags_may_be_texts() -> None:
+    api = _api()
+    value = {"L": [{"BOOL": "true"}, {"BOOL": "False"}, {"NULL": "true"}]}
+    await api("PutItem", TableName="things", Item={"pk": {"S": "a"}, "v": value})
+    assert _sent(api).body == b'{"pk":{"S":"a"},"v":{"L":[{"BOOL":true},{"BOOL":false},{"NULL":true}]}}'
+    item = {"pk": {"S": "a"}, "v": {"M": {"x": {"BOOL": "maybe"}}}}
+    refusal = await api.refused("PutItem", TableName="things", Item=item)
+    assert (refusal.code, refusal.message) == (ErrorCode.SERIALIZATION, "Unexpected token received from parser")
