@@ -9,6 +9,7 @@ from node.replication.growth import Growth, Step, StepId
 from tests.support.replication_store import placements
 from wire.catalog import CatalogChange, CatalogView, CreateTable, Delta, RecordBackfill, encode_row
 from wire.errors import ErrorCode, StoreError
+from wire.synced import synced_settings
 from wire.tables import BillingMode, KeyAttribute, KeySchema, ReplicaStatus, TableSpec, TableStatus, Throughput
 
 NOW_MS = 1_700_000_000_000
@@ -35,6 +36,7 @@ class ModelCatalog:
         growth = Growth(
             region=self.region, view=self.view, done=self.done, now_ms=NOW_MS, new_table_id=lambda: f"id-{self.region}"
         )
+        self.done.difference_update(growth.outdated())
         return growth.steps()
 
     def backfills(self) -> Iterator[RecordBackfill]:
@@ -129,7 +131,29 @@ class ModelCatalogs:
             wanted = {other: ReplicaStatus.ACTIVE for other in members if other != region}
             assert known == wanted, f"{region} knows {known}, expected {wanted}"
 
+    def assert_same_settings(self, name: str) -> None:
+        """All regions that hold the table have the same shared settings."""
+        tables = {region: catalog.table(name) for region, catalog in self.catalogs.items()}
+        settings = {region: _shared(table) for region, table in tables.items() if table is not None}
+        first, *others = settings
+        for other in others:
+            assert settings[first] == settings[other], f"{first} and {other} differ"
+
     def _record_backfill(self, catalog: ModelCatalog) -> None:
         backfills = list(catalog.backfills())
         if backfills:
             catalog.decide(self.random.choice(backfills))
+
+
+def _shared(table: TableSpec) -> object:
+    settings = synced_settings(table)
+    indexes = sorted((each.name, each.partition, each.on_demand.write_units, each.warm) for each in settings.indexes)
+    return (
+        settings.stamps,
+        settings.billing_mode,
+        settings.on_demand.write_units,
+        settings.warm,
+        settings.is_encrypted,
+        settings.time_to_live,
+        indexes,
+    )
