@@ -1,15 +1,41 @@
-"""What capacity an UpdateTable may give a global index under the billing mode that its table has, or gets with the same change.
+"""What capacity global indexes may be given, and what is left of it when the billing mode of their table changes.
 
-Pure: AWS's refusals. What of it needs no table, the router has refused already.
+Pure. What of it needs no table, the router has refused already.
 """
 
 from typing import Final
 
-from wire.catalog import UpdateTable
-from wire.errors import StoreError, validation_error
-from wire.tables import BillingMode, OnDemandMaxima, TableSpec, Throughput
+from msgspec.structs import replace
+
+from node.catalog import quotas
+from wire.capacity import ACCOUNT_UNITS_MAX, TABLE_UNITS_MAX, warm_throughput
+from wire.catalog import CatalogView, UpdateTable
+from wire.errors import ErrorCode, StoreError, validation_error
+from wire.tables import BillingMode, IndexSpec, OnDemandMaxima, TableSpec, Throughput
 
 _INVALID: Final = "One or more parameter values were invalid: "
+_GUIDE: Final = "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
+
+
+def under_mode(index: IndexSpec, mode: BillingMode) -> IndexSpec:
+    """Return an index as its table's billing mode leaves it: of another mode only what it could take at once stays."""
+    was = BillingMode.PAY_PER_REQUEST if index.throughput == Throughput() else BillingMode.PROVISIONED
+    if index.is_local or was is mode:
+        return index
+    warm = warm_throughput(was, index.throughput, index.warm)
+    return replace(index, throughput=Throughput(), on_demand=OnDemandMaxima(), warm=warm)
+
+
+def require_allowed(view: CatalogView, before: TableSpec | None, after: TableSpec, region: str) -> None:
+    """Refuse indexes that are given more capacity than an index, or all tables and indexes of the region together, may have."""
+    for index in after.global_indexes:
+        present = None if before is None else before.index(index.name)
+        if index.throughput != (Throughput() if present is None else present.throughput):
+            _require_units(view, after, index, region)
+        if present is None or index.on_demand != present.on_demand:
+            quotas.require_maxima(index.on_demand, f"index : {index.name}", region)
+        if present is None or index.warm != present.warm:
+            quotas.require_warm(index.warm, f"index {index.name}", region)
 
 
 def require_fitting_capacity(table: TableSpec, change: UpdateTable) -> None:
@@ -18,6 +44,34 @@ def require_fitting_capacity(table: TableSpec, change: UpdateTable) -> None:
         _require_provisioned(change)
     else:
         _require_on_demand(change)
+
+
+def _require_units(view: CatalogView, table: TableSpec, index: IndexSpec, region: str) -> None:
+    others = _reserved_beside(view, table, index)
+    for name, asked, reserved in (
+        ("ReadCapacityUnits", index.throughput.read_units, others.read_units),
+        ("WriteCapacityUnits", index.throughput.write_units, others.write_units),
+    ):
+        if asked > TABLE_UNITS_MAX:
+            raise StoreError(
+                ErrorCode.LIMIT_EXCEEDED,
+                f"The requested {name} for index {index.name}, {asked}, is above the per index maximum for the account in "
+                f"{region}. Per table maximum: {TABLE_UNITS_MAX}. {_GUIDE}",
+            )
+        if reserved + asked > ACCOUNT_UNITS_MAX:
+            raise StoreError(
+                ErrorCode.LIMIT_EXCEEDED,
+                f"This request would have caused the {name} limit to be exceeded for the account in {region}. Current "
+                f"{name} reserved by the account: {reserved}. Limit: {ACCOUNT_UNITS_MAX}. Requested: {asked}. {_GUIDE}",
+            )
+
+
+def _reserved_beside(view: CatalogView, table: TableSpec, index: IndexSpec) -> Throughput:
+    """Return what all tables and indexes have, this index apart."""
+    tables = [*(each for each in view.tables.values() if each.name != table.name), table]
+    parts = [each.throughput for each in tables]
+    parts += [each.throughput for owner in tables for each in owner.global_indexes if each is not index]
+    return Throughput(sum(part.read_units for part in parts), sum(part.write_units for part in parts))
 
 
 def _require_provisioned(change: UpdateTable) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from node.catalog import capacity, quotas, refusals
-from node.catalog.index_capacity import require_fitting_capacity
+from node.catalog.index_capacity import require_fitting_capacity, under_mode
 from node.catalog.rules import CatalogRules, Decision, next_version
 from wire.capacity import larger, warm_throughput
 from wire.catalog import (
@@ -25,7 +25,7 @@ from wire.catalog import (
     UpdateTable,
     encode_row,
 )
-from wire.tables import BillingMode, IndexSpec, IndexStatus, TableSpec, Throughput
+from wire.tables import IndexSpec, IndexStatus, TableSpec, Throughput
 
 # AWS's quota of global secondary indexes per table.
 GLOBAL_INDEXES_MAX: Final = 20
@@ -47,15 +47,14 @@ def with_further_index(table: TableSpec, index: IndexSpec, version: int) -> Tabl
 
 def with_index_changes(table: TableSpec, change: UpdateTable, version: int) -> TableSpec:
     """Return the table with what an UpdateTable says of its indexes: made ones CREATING, dropped ones DELETING."""
-    require_fitting_capacity(table, change)
+    table = _mapped(table, lambda index: under_mode(index, table.billing_mode))
     if change.creates_index is not None:
         table = _with_created(table, change.creates_index, version)
     if change.deletes_index is not None:
         table = _with_deleted(table, change.deletes_index)
     for settings in change.index_settings:
         table = _with_settings(table, settings, change.now_ms)
-    if table.billing_mode is BillingMode.PAY_PER_REQUEST:
-        table = _mapped(table, lambda index: replace(index, throughput=Throughput()))
+    require_fitting_capacity(table, change)
     return table
 
 

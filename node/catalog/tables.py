@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from node.catalog import capacity, indexes, refusals, streams, table_settings, timing
+from node.catalog.index_capacity import require_allowed
 from node.catalog.rules import CatalogRules, Decision, next_version
 from wire.catalog import CatalogView, CreateTable, DeleteTable, FinishTable, UpdateTable, encode_row
 from wire.tables import (
@@ -51,6 +52,7 @@ def create_table(view: CatalogView, change: CreateTable, rules: CatalogRules) ->
     )
     table = indexes.with_new_indexes(table, change.indexes, version)
     capacity.require_new_capacity(view, table, rules)
+    require_allowed(view, None, table, rules.region)
     return created(view, timing.creating(table, change.now_ms, rules))
 
 
@@ -61,6 +63,7 @@ def update_table(view: CatalogView, change: UpdateTable, rules: CatalogRules) ->
     table = _with_stream(table, change, next_version(view))
     table = table_settings.with_settings(table, change, rules)
     indexed = indexes.with_index_changes(table, change, next_version(view))
+    require_allowed(view, before, indexed, rules.region)
     after = timing.updating(before, indexed, change.now_ms, rules)
     decision = changed(view, after if timing.is_moving(after) else indexes.finished(after))
     return _answered(decision, indexes.shown(table, indexed, change), moves=indexes.moves_table(change))

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from node.catalog.index_capacity import require_fitting_capacity
-from wire.catalog import IndexSettings, UpdateTable
-from wire.errors import StoreError
+from node.catalog.index_capacity import require_allowed, require_fitting_capacity, under_mode
+from wire.catalog import CatalogView, IndexSettings, UpdateTable
+from wire.errors import ErrorCode, StoreError
 from wire.tables import (
     BillingMode,
     IndexSpec,
@@ -23,7 +23,7 @@ UNITS = Throughput(read_units=1, write_units=1)
 INVALID = "One or more parameter values were invalid: "
 
 
-def _table(mode: BillingMode) -> TableSpec:
+def _table(mode: BillingMode, *indexes: IndexSpec) -> TableSpec:
     return TableSpec(
         number=TableNumber(1),
         name="t",
@@ -32,12 +32,18 @@ def _table(mode: BillingMode) -> TableSpec:
         key_schema=KeySchema(KeyAttribute("pk", "S")),
         created_ms=1,
         billing_mode=mode,
+        indexes=indexes,
+    )
+
+
+def _index(**settings: Any) -> IndexSpec:
+    return IndexSpec(
+        **{"number": 1, "name": "gsi", "is_local": False, "partition": (KeyAttribute("a", "S"),), **settings}
     )
 
 
 def _created(**settings: Any) -> dict[str, Any]:
-    index = IndexSpec(number=0, name="gsi", is_local=False, partition=(KeyAttribute("a", "S"),), **settings)
-    return {"creates_index": index}
+    return {"creates_index": _index(**settings)}
 
 
 def _set(**settings: Any) -> dict[str, Any]:
@@ -97,3 +103,53 @@ def test_what_does_not_fit_is_refused(mode: BillingMode, members: dict[str, Any]
 )
 def test_what_fits_is_taken(mode: BillingMode, members: dict[str, Any]) -> None:
     require_fitting_capacity(_table(mode), UpdateTable(name="t", now_ms=1, **members))
+
+
+# A switch of the billing mode drops what belongs to the other mode; what an index could take at once it still can.
+def test_what_a_switch_leaves() -> None:
+    index = _index(throughput=Throughput(read_units=13000, write_units=1))
+    switched = under_mode(index, BillingMode.PAY_PER_REQUEST)
+    assert (switched.throughput, switched.warm) == (Throughput(), index.throughput)
+    index = _index(on_demand=OnDemandMaxima(read_units=5))
+    switched = under_mode(index, BillingMode.PROVISIONED)
+    assert (switched.on_demand, switched.warm) == (OnDemandMaxima(), Throughput(read_units=12000, write_units=4000))
+    assert under_mode(index, BillingMode.PAY_PER_REQUEST) is index
+    local = _index(is_local=True, sort=(KeyAttribute("b", "S"),))
+    assert under_mode(local, BillingMode.PROVISIONED) is local
+
+
+# An index may have as much as a table, and all together no more than the account.
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        (
+            {"throughput": Throughput(read_units=40001, write_units=1)},
+            "The requested ReadCapacityUnits for index gsi, 40001, is above the per index maximum for the account in here. "
+            "Per table maximum: 40000.",
+        ),
+        (
+            {"on_demand": OnDemandMaxima(write_units=40001)},
+            "Subscriber limit exceeded: Requested MaxWriteRequestUnits for OnDemandThroughput for index : gsi exceeds",
+        ),
+        (
+            {"warm": Throughput(read_units=40001, write_units=5000)},
+            "Subscriber limit exceeded: Requested ReadUnitsPerSecond for WarmThroughput for index gsi exceeds",
+        ),
+    ],
+)
+def test_an_index_too_large(settings: dict[str, Any], text: str) -> None:
+    table = _table(BillingMode.PROVISIONED, _index(**settings))
+    with pytest.raises(StoreError) as caught:
+        require_allowed(CatalogView(), None, table, "here")
+    assert caught.value.code is ErrorCode.LIMIT_EXCEEDED
+    assert caught.value.message.startswith(text)
+    require_allowed(CatalogView(), table, table, "here")
+
+
+# The account's total counts every other table and index.
+def test_indexes_too_large_together() -> None:
+    units = Throughput(read_units=40000, write_units=1)
+    first, second, third = (_index(name=name, throughput=units) for name in ("one", "two", "three"))
+    require_allowed(CatalogView(), None, _table(BillingMode.PROVISIONED, first, second), "here")
+    with pytest.raises(StoreError, match="Current ReadCapacityUnits reserved by the account: 80000"):
+        require_allowed(CatalogView(), None, _table(BillingMode.PROVISIONED, first, second, third), "here")

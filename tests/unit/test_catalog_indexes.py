@@ -24,10 +24,10 @@ from wire.tables import BillingMode, IndexSpec, IndexStatus, KeyAttribute, KeySc
 
 RULES = CatalogRules(region="a", regions=frozenset({"a"}))
 NAME = "orders"
-NONE = Throughput()
+UNITS = Throughput(1, 1)
 
 
-def index(name: str, *, is_local: bool = False, throughput: Throughput = NONE) -> IndexSpec:
+def index(name: str, *, is_local: bool = False, throughput: Throughput = UNITS) -> IndexSpec:
     return IndexSpec(
         number=0, name=name, is_local=is_local, partition=(KeyAttribute("by", "S"),), throughput=throughput
     )
