@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.conformance_table import Item, Table, eventually, invalid, refused
+from tests.support.conformance_table import Item, Table, eventually, invalid, refused, wait_until_active
 
 DAY_SECONDS = 24 * 3600
 YEAR_SECONDS = 365 * DAY_SECONDS
@@ -192,3 +192,45 @@ def test_many_at_once(expiring: Table) -> None:
         expiring.client.batch_write_item(RequestItems={expiring.name: puts})
     expiring.put(at("later", now() + DAY_SECONDS))
     eventually(lambda: names(expiring) == {"later"}, "all items of the second gone")
+
+
+# Index rows of an expired item go like those of a deleted one; an index on the attribute itself is no exception.
+def test_indexes_follow(dynamodb: Any, table_name: str) -> None:
+    def key(partition: str, sort: str) -> list[dict[str, str]]:
+        return [
+            {"AttributeName": partition, "KeyType": "HASH"},
+            {"AttributeName": sort, "KeyType": "RANGE"},
+        ]
+
+    everything = {"ProjectionType": "ALL"}
+    dynamodb.create_table(
+        TableName=table_name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": kind}
+            for name, kind in (("pk", "S"), ("sk", "S"), ("group", "S"), ("expires", "N"))
+        ],
+        KeySchema=key("pk", "sk"),
+        LocalSecondaryIndexes=[{"IndexName": "by-time", "KeySchema": key("pk", "expires"), "Projection": everything}],
+        GlobalSecondaryIndexes=[
+            {"IndexName": "by-group", "KeySchema": key("group", "expires"), "Projection": everything}
+        ],
+    )
+    wait_until_active(dynamodb, table_name)
+    table = enabled(Table(dynamodb, table_name))
+    for name, second in (("gone", now() + 2), ("later", now() + DAY_SECONDS)):
+        table.put({**at("a", second), "sk": {"S": name}, "group": {"S": "g"}})
+
+    def found(index: str, attribute: str, value: str) -> set[str]:
+        page = dynamodb.query(
+            TableName=table_name,
+            IndexName=index,
+            KeyConditionExpression="#a = :v",
+            ExpressionAttributeNames={"#a": attribute},
+            ExpressionAttributeValues={":v": {"S": value}},
+        )
+        return {item["sk"]["S"] for item in page["Items"]}
+
+    for asked in (("by-group", "group", "g"), ("by-time", "pk", "a")):
+        eventually(lambda asked=asked: "later" in found(*asked), f"{asked[0]} has the items")
+        eventually(lambda asked=asked: found(*asked) == {"later"}, f"{asked[0]} has only what is left")

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.rpc_catalog import HOUR_MS, RULES, Catalog, create
+from node.catalog.rules import CatalogRules
+from tests.support.rpc_catalog import HERE, HOUR_MS, RULES, Catalog, create, region_entry
 from wire.catalog import CATALOG_PARTITION, RecordTimeToLive, SetTimeToLive
+from wire.cluster import ClusterSpec, Settings
 from wire.errors import ErrorCode, StoreError
 from wire.tables import TimeToLive, TimeToLiveStatus
 
@@ -92,6 +94,29 @@ def test_records_of_an_earlier_generation_are_ignored(catalog: Catalog) -> None:
     catalog.change(change("y"))
     assert not catalog.change(record).rows
     assert not catalog.change(RecordTimeToLive(name="gone", generation=1, partition=1)).rows
+
+
+# A table that is still being made takes no change.
+def test_a_table_that_is_being_made_is_in_use() -> None:
+    catalog = Catalog(replace(RULES, takes_time=True))
+    catalog.change(create("t"))
+    with pytest.raises(StoreError, match="Table is being created: t") as caught:
+        catalog.change(change())
+    assert caught.value.code is ErrorCode.RESOURCE_IN_USE
+
+
+# Whoever asks for AWS's timing gets the hour that AWS documents; otherwise the setting says how long, and by default it is off.
+@pytest.mark.parametrize(
+    ("settings", "hold_ms"),
+    [
+        (Settings(), 0),
+        (Settings(ttl_hold_seconds=5), 5_000),
+        (Settings(control_plane="aws"), HOUR_MS),
+    ],
+)
+def test_the_hold_is_a_setting(settings: Settings, hold_ms: int) -> None:
+    cluster = ClusterSpec("c", (region_entry(),), settings=settings)
+    assert CatalogRules.of(cluster, HERE).time_to_live_hold_ms == hold_ms
 
 
 # There is no such table, in the words of the control plane.
