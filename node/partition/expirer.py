@@ -93,9 +93,8 @@ class Filling(msgspec.Struct, frozen=True, kw_only=True):
     """How far a partition has filled the expiry index of a generation, as its replicated state keeps it."""
 
     generation: int
-    after: tuple[bytes, bytes, bytes] | None = (
-        None  # hash, partition key, sort key of the last item looked at; None = none yet
-    )
+    # Hash, partition key and sort key of the last item looked at; None = none yet.
+    after: tuple[bytes, bytes, bytes] | None = None
     is_done: bool = False
 
     @property

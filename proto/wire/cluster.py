@@ -160,6 +160,8 @@ def _check(cluster: ClusterSpec) -> None:
         _check_region(region)
     if not 1 <= cluster.settings.partitions <= 4096:
         raise ValueError(f"settings.partitions is {cluster.settings.partitions}; expected 1 to 4096")
+    if cluster.settings.ttl_sweep_seconds <= 0:
+        raise ValueError(f"settings.ttl_sweep_seconds is {cluster.settings.ttl_sweep_seconds}; expected more than 0")
     if cluster.settings.signatures and not cluster.credentials:
         raise ValueError("settings.signatures is on but there are no [[credentials]]: add one or switch signatures off")
 

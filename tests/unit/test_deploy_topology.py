@@ -97,6 +97,7 @@ address = "127.0.0.1:3"
         (("number = 1", "number = 1\ncolour = 2"), "unknown field `colour`"),
         (("[[regions]]", "[regions"), "not a readable TOML file"),
         (("[[credentials]]\n", "[settings]\npartitions = 0\n[[credentials]]\n"), "settings.partitions is 0"),
+        (("[[credentials]]\n", "[settings]\nttl_sweep_seconds = 0\n[[credentials]]\n"), "expected more than 0"),
         (('[[credentials]]\naccess_key_id = "a"\nsecret_access_key = "s"\n', ""), "there are no [[credentials]]"),
     ],
 )
