@@ -11,12 +11,12 @@ import itertools
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from node.catalog.expiry_remains import expiry_indexes_of, find_expiry_remains
 from node.catalog.index_remains import find_index_remains, indexes_of
 from node.catalog.tables import FIRST_TABLE_NUMBER, NEXT_TABLE
 from node.storage.batch import WriteBatch
 from node.storage.engine import Engine, Space, View
 from node.storage.errors import StorageFull, StorageOverloaded
-from node.storage.expiry import index_prefix, table_and_generation_of
 from node.storage.layout import sizes_range, successor, table_of_sizes
 from node.streams.retention import trim_marks
 from wire.catalog import CatalogView
@@ -61,7 +61,7 @@ class TableCollector:
     def catalog_changed(self) -> None:
         """Look again if a table has gone, the last that was kept of one, an index, or an expiry index."""
         view = self._view()
-        tables, streamed, expiring = frozenset(view.tables_by_number), frozenset(view.dropped), _expiring(view)
+        tables, streamed, expiring = frozenset(view.tables_by_number), frozenset(view.dropped), expiry_indexes_of(view)
         indexes = indexes_of(view)
         have_stayed = self._tables <= tables and self._streamed <= streamed and self._expiring <= expiring
         if not (have_stayed and self._indexes <= indexes):
@@ -111,34 +111,9 @@ def find_remains(view: View, catalog: CatalogView) -> Remains | None:
     return (
         _find_counts(view, catalog)
         or _find_marks(view, catalog)
-        or _find_expiries(view, catalog)
+        or find_expiry_remains(view, catalog, lambda table: _is_dropped(table, catalog))
         or find_index_remains(view, catalog, lambda table: _is_dropped(table, catalog))
     )
-
-
-def _find_expiries(view: View, catalog: CatalogView) -> Remains | None:
-    """Return the first expiry index that nobody will read again: of a dropped table, or of an earlier generation.
-
-    One of a later generation belongs to a change of the catalog that this node has not heard of yet.
-    """
-    key = _first_key(view, Space.EXPIRY, b"")
-    while key is not None:
-        prefix = index_prefix(key)
-        number, generation = table_and_generation_of(key)
-        table = catalog.tables_by_number.get(number)
-        time_to_live = None if table is None else table.time_to_live
-        is_past = time_to_live is not None and generation < time_to_live.generation
-        if is_past or _is_dropped(number, catalog):
-            return Space.EXPIRY, prefix, successor(prefix)
-        following = successor(prefix)
-        key = None if following is None else _first_key(view, Space.EXPIRY, following)
-    return None
-
-
-def _expiring(catalog: CatalogView) -> frozenset[tuple[int, int]]:
-    """Return the generations of all expiry indexes, by table."""
-    tables = catalog.tables_by_number.values()
-    return frozenset((each.number, each.time_to_live.generation) for each in tables if each.time_to_live is not None)
 
 
 def _find_counts(view: View, catalog: CatalogView) -> Remains | None:

@@ -14,6 +14,7 @@ import msgspec
 from node.partition.access import CatalogSource, StoredItem
 from node.partition.expiry import Expire, ExpiryClock, ExpiryCommand, IndexExpiries, second_of_body
 from node.storage.errors import StorageError
+from node.storage.expiry import filling_name
 from wire.catalog import CATALOG_PARTITION, CatalogChange, Decided, PartitionId, RecordTimeToLive
 from wire.commands import Position
 from wire.errors import StoreError
@@ -176,7 +177,7 @@ class Expirer:
 
     async def _filled(self, replica: Replica, table: TableSpec, time_to_live: TimeToLive) -> bool:
         """Bring a page of items in; tell whether there may be more."""
-        name = f"ttl/{table.number}"
+        name = filling_name(table.number)
         stored = replica.cursor(name)
         if time_to_live.is_complete:
             # Who leads next sees this too, or fills the index once more, which changes nothing.

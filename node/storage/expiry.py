@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from node.storage.engine import Space, Transaction, View
 from node.storage.errors import DamagedRecord
-from node.storage.layout import successor
+from node.storage.layout import Range, state_key, state_name_of, successor
 from node.storage.sealed import sealed, unsealed
 from wire.keys import ItemKey
 
@@ -29,6 +29,7 @@ _HEAD = struct.Struct(">IIQHQ")
 _LENGTH = struct.Struct(">H")
 _GENERATION_START = 8
 _DIGEST_BYTES = 16
+_FILLING = "ttl/"
 _REGION_MAX = (1 << 16) - 1
 
 
@@ -100,6 +101,22 @@ def table_and_generation_of(stored_key: bytes) -> tuple[int, int]:
 def index_prefix(stored_key: bytes) -> bytes:
     """Return what the keys of all rows of the same index begin with."""
     return stored_key[: _INDEX.size]
+
+
+def filling_name(table: int) -> str:
+    """Return the name of the replicated cursor that says how far a partition has filled the expiry index of a table."""
+    return f"{_FILLING}{table}"
+
+
+def filling_range(partition: int) -> Range:
+    """Return the bounds of the state rows of such cursors."""
+    lower = state_key(partition, f"cursor/{_FILLING}")
+    return lower, successor(lower)
+
+
+def table_of_filling(stored_key: bytes) -> int:
+    """Return the table in the key of such a row."""
+    return int(state_name_of(stored_key).rpartition("/")[2])
 
 
 def _first_region(view: View, index: ExpiryIndex, lowest: int) -> int | None:

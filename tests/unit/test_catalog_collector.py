@@ -6,7 +6,7 @@ from node.catalog.collector import STEP_ENTRIES_MAX, TableCollector
 from node.partition.rows import read_cursor, read_sizes, write_cursor, write_sizes
 from node.storage.batch import WriteBatch
 from node.storage.engine import Space
-from node.storage.expiry import Expiry, ExpiryIndex, store_expiry, table_and_generation_of
+from node.storage.expiry import Expiry, ExpiryIndex, filling_name, store_expiry, table_and_generation_of
 from node.storage.layout import change_key, item_key
 from node.storage.memory_engine import MemoryEngine
 from node.streams.retention import trim_marks, trim_step
@@ -119,10 +119,14 @@ async def test_earlier_expiry_indexes_go() -> None:
                 for second in range(STEP_ENTRIES_MAX + 1 if partition == 1 else 1):
                     index = ExpiryIndex(partition, table, generation)
                     store_expiry(transaction, index, Expiry(1, second + 1), ItemKey(b"k"))
+            for table in (1, 2, 3):
+                write_cursor(transaction, partition, filling_name(table), b"how far")
     await TableCollector(engine, PlainWriter(engine), lambda: catalog.view).collect()
     with engine.snapshot() as view:
         left = {table_and_generation_of(key) for key, _ in view.scan(Space.EXPIRY, b"", None)}
+        fillings = [read_cursor(view, partition, filling_name(table)) for partition in (1, 2) for table in (1, 2, 3)]
     assert left == {(2, present), (2, present + 1), (3, 9)}
+    assert fillings == [None, b"how far", b"how far"] * 2
 
 
 # An expiry index that is over wakes the collector, too.
