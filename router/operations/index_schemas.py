@@ -50,13 +50,16 @@ def parsed_indexes(body: dict[str, Any], schema: KeySchema, billing_mode: Billin
         _require_some(global_, GLOBAL)
     keys = [defined_key(asked["KeySchema"], types) for asked in (*(local or ()), *(global_ or ()))]
     _require_used(types, schema, keys)
-    indexes = [_local_index(asked, schema, types) for asked in local or ()]
-    _require_unique(indexes)
+    names: set[str] = set()
+    indexes = []
+    for asked in local or ():
+        indexes.append(_local_index(asked, schema, types))
+        _require_new_name(names, asked["IndexName"])
     _require_count(indexes, LOCAL_INDEXES_MAX, f"Number of {LOCAL} exceeds per-table limit of")
     for asked in global_ or ():
         indexes.append(parsed_global_index(asked, types, billing_mode))
         _require_fitting_capacity(indexes[-1], billing_mode)
-        _require_unique(indexes)
+        _require_new_name(names, asked["IndexName"])
     _require_count(global_ or (), GLOBAL_INDEXES_MAX, "GlobalSecondaryIndex count exceeds the per-table limit of")
     require_projectable(indexes)
     return tuple(indexes)
@@ -185,12 +188,10 @@ def _require_used(types: Mapping[str, AttributeType], schema: KeySchema, keys: I
         )
 
 
-def _require_unique(indexes: Sequence[IndexSpec]) -> None:
-    seen: set[str] = set()
-    for index in indexes:
-        if index.name in seen:
-            raise validation_error(f"{INVALID}Duplicate index name: {index.name}")
-        seen.add(index.name)
+def _require_new_name(names: set[str], name: str) -> None:
+    if name in names:
+        raise validation_error(f"{INVALID}Duplicate index name: {name}")
+    names.add(name)
 
 
 def _require_count(indexes: Sequence[Any], most: int, text: str) -> None:

@@ -31,6 +31,9 @@ _APART: Final = {
 }
 
 
+AttributeTypes = dict[str, AttributeType]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexChanges:
     """The members of a catalog's UpdateTable that speak of indexes."""
@@ -52,7 +55,8 @@ def parsed_index_updates(body: dict[str, Any], table: TableSpec | None) -> Index
         raise validation_error(f"{INVALID}List of {UPDATES} is empty")
     actions = [_only_action(update) for update in updates]
     _require_distinct([asked["IndexName"] for _, asked in actions])
-    created = [_created(asked, body, table) for action, asked in actions if action == "Create"]
+    known, defined = _known_attributes(table), attribute_types(body.get("AttributeDefinitions") or ())
+    created = [_created(asked, _mode(body, table), defined, known) for action, asked in actions if action == "Create"]
     deleted = [asked["IndexName"] for action, asked in actions if action == "Delete"]
     settings = tuple(_settings(asked, body) for action, asked in actions if action == "Update")
     if created or deleted:
@@ -62,6 +66,8 @@ def parsed_index_updates(body: dict[str, Any], table: TableSpec | None) -> Index
             ErrorCode.LIMIT_EXCEEDED,
             "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table",
         )
+    if created and table is not None:
+        require_projectable((*created, *table.indexes))
     return IndexChanges(
         creates=created[0] if created else None, deletes=deleted[0] if deleted else None, settings=settings
     )
@@ -82,11 +88,13 @@ def _only_action(update: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _require_distinct(names: list[str]) -> None:
-    for position, name in enumerate(names):
-        if name in names[:position]:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
             raise validation_error(
                 f"{INVALID}Only one global secondary index update per index is allowed simultaneously. Index: {name}"
             )
+        seen.add(name)
 
 
 def _require_apart(body: dict[str, Any]) -> None:
@@ -95,18 +103,17 @@ def _require_apart(body: dict[str, Any]) -> None:
             raise validation_error(f"{INVALID}{text}")
 
 
-def _created(asked: dict[str, Any], body: dict[str, Any], table: TableSpec | None) -> IndexSpec:
-    name = asked["IndexName"]
-    definitions = body.get("AttributeDefinitions")
-    if not definitions:
-        raise validation_error(f"{INVALID}AttributeDefinitions is not specified for index: {name}")
-    known = _known_attributes(table)
-    mode = table.billing_mode if table is not None else BillingMode.PAY_PER_REQUEST
-    index = parsed_global_index(
-        asked, attribute_types(definitions), BillingMode(body.get("BillingMode") or mode), known
-    )
+def _mode(body: dict[str, Any], table: TableSpec | None) -> BillingMode:
+    """Return the billing mode that the table has after the request, as far as it is known here."""
+    present = BillingMode.PAY_PER_REQUEST if table is None else table.billing_mode
+    return BillingMode(body.get("BillingMode") or present)
+
+
+def _created(asked: dict[str, Any], mode: BillingMode, defined: AttributeTypes, known: AttributeTypes) -> IndexSpec:
+    if not defined:
+        raise validation_error(f"{INVALID}AttributeDefinitions is not specified for index: {asked['IndexName']}")
+    index = parsed_global_index(asked, defined, mode, known)
     _require_same_types(index, known)
-    require_projectable((index, *(table.indexes if table is not None else ())))
     return index
 
 
@@ -129,7 +136,7 @@ def _settings(asked: dict[str, Any], body: dict[str, Any]) -> IndexSettings:
     )
 
 
-def _known_attributes(table: TableSpec | None) -> dict[str, AttributeType]:
+def _known_attributes(table: TableSpec | None) -> AttributeTypes:
     """Return the key attributes of a table and its indexes, by name."""
     if table is None:
         return {}
@@ -140,7 +147,7 @@ def _known_attributes(table: TableSpec | None) -> dict[str, AttributeType]:
     return {attribute.name: attribute.type for attribute in attributes}
 
 
-def _require_same_types(index: IndexSpec, known: dict[str, AttributeType]) -> None:
+def _require_same_types(index: IndexSpec, known: AttributeTypes) -> None:
     for kind, attributes in (("HASH", index.partition), ("RANGE", index.sort)):
         for attribute in attributes:
             present = known.get(attribute.name, attribute.type)
