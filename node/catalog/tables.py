@@ -219,7 +219,8 @@ def _with_stream_enabled(table: TableSpec, change: UpdateTable, version: int) ->
 
 def with_stream(table: TableSpec, view_type: StreamViewType, version: int, now_ms: int) -> TableSpec:
     """Return the table with a new stream; the one before, which may still be read for a day, is kept."""
-    return replace(table, stream=new_stream(view_type, version, now_ms, table.streams), past_streams=table.streams)
+    stream = new_stream(view_type, version, now_ms, table.streams)
+    return replace(table, stream=stream, past_streams=table.streams, stream_policy=None, stream_policy_changed_ms=0)
 
 
 def _with_stream_disabled(table: TableSpec, change: UpdateTable) -> TableSpec:

@@ -6,13 +6,30 @@ from hypothesis import strategies as st
 from tests.support.rpc_catalog import ELSEWHERE, HERE, RULES, SCHEMA, THERE, Catalog, create
 from wire import catalog as w
 from wire.errors import StoreError
-from wire.tables import BillingMode, ReplicaStatus, StreamViewType, TableStatus, Throughput
+from wire.synced import ExpirySetting, SyncedSettings
+from wire.tables import (
+    BillingMode,
+    Encryption,
+    IndexSpec,
+    KeyAttribute,
+    OnDemandMaxima,
+    ReplicaStatus,
+    ResourcePolicy,
+    SettingStamp,
+    StreamViewType,
+    TableStatus,
+    Throughput,
+)
 
 NAMES = st.sampled_from(["a", "b"])
 REGIONS = st.sampled_from([HERE, THERE, ELSEWHERE])
 GLOBALS = st.sampled_from(["g1", "g2"])
 TIMES = st.integers(1, 200_000_000)
 NUMBERS = st.integers(1, 4)
+SETTINGS = st.sampled_from(
+    ["capacity", "on_demand", "encryption", "time_to_live", "index/g", "index_capacity/g", "new"]
+)
+INDEX = IndexSpec(number=0, name="g", is_local=False, partition=(KeyAttribute("by", "S"),))
 
 changes = st.one_of(
     st.builds(create, NAMES),
@@ -24,6 +41,36 @@ changes = st.one_of(
         deletion_protection=st.none() | st.booleans(),
         billing_mode=st.none() | st.sampled_from(BillingMode),
         throughput=st.none() | st.just(Throughput(1, 1)),
+        on_demand=st.none() | st.just(OnDemandMaxima(-1, 3)),
+        warm=st.none() | st.just(Throughput(13_000, 0)),
+        encryption=st.none() | st.sampled_from([Encryption(""), Encryption("arn")]),
+        disables_encryption=st.booleans(),
+        now_ms=TIMES,
+    ),
+    st.builds(
+        w.SyncSettings,
+        name=NAMES,
+        global_table_id=GLOBALS,
+        settings=st.builds(
+            SyncedSettings,
+            billing_mode=st.sampled_from(BillingMode),
+            throughput=st.just(Throughput(2, 2)),
+            is_encrypted=st.booleans(),
+            time_to_live=st.none() | st.builds(ExpirySetting, attribute=NAMES, is_enabled=st.booleans()),
+            indexes=st.just(()) | st.just((INDEX,)),
+            stamps=st.lists(
+                st.builds(SettingStamp, time_ms=TIMES, region=REGIONS, name=SETTINGS), unique_by=lambda each: each.name
+            ).map(tuple),
+        ),
+        now_ms=TIMES,
+    ),
+    st.builds(w.SetTags, name=NAMES, tags=st.just((("k", "v"),)), removes=st.just(()) | st.just(("k",)), now_ms=TIMES),
+    st.builds(
+        w.SetResourcePolicy,
+        name=NAMES,
+        is_for_stream=st.booleans(),
+        policy=st.none() | st.builds(ResourcePolicy, document=NAMES, revision_id=st.just("")),
+        expected=st.sampled_from(["", "NO_POLICY", "1"]),
         now_ms=TIMES,
     ),
     st.builds(w.DeleteTable, name=NAMES, now_ms=TIMES),
