@@ -9,6 +9,7 @@ from router.operations.expression_paths import attributes_read
 from router.operations.table_settings import INVALID
 from router.operations.targets import Target
 from wire.errors import validation_error
+from wire.expressions import unpacked
 
 
 def reads_from_table(target: Target, body: dict[str, Any], projection: bytes) -> bool:
@@ -20,7 +21,8 @@ def reads_from_table(target: Target, body: dict[str, Any], projection: bytes) ->
     if index is None or target.projected is None:
         return False
     asks_for_all = body.get("Select") == "ALL_ATTRIBUTES"
-    missing = _missing(target, projection)
+    asked = unpacked(projection)[1:] if projection else ()
+    missing = [name for name in dict.fromkeys(path[1] for path in asked) if name not in target.projected]
     if index.is_local:
         return asks_for_all or bool(missing)
     if asks_for_all:
@@ -35,16 +37,12 @@ def reads_from_table(target: Target, body: dict[str, Any], projection: bytes) ->
 
 def require_projected_filter(target: Target, data: bytes) -> None:
     """Refuse a query's filter on attributes that the index does not hold; a scan's just finds none."""
-    missing = _missing(target, data)
+    if target.projected is None or not data:
+        return
+    missing = sorted(attributes_read(data).names - target.projected)
     if missing:
         assert target.index is not None, "a table holds all attributes"
         raise validation_error(
             f"{INVALID}Secondary index {target.index.name} does not project one or more filter attributes: "
             f"[{', '.join(missing)}]"
         )
-
-
-def _missing(target: Target, data: bytes) -> list[str]:
-    if target.projected is None or not data:
-        return []
-    return sorted(attributes_read(data).names - target.projected)

@@ -154,7 +154,7 @@ def test_a_global_index_does_not_fetch(keys_only: Table) -> None:
         "type is not ALL"
     )
     text = invalid(_global, table=keys_only, ProjectionExpression="w, h, v")
-    assert text == f"{INVALID}Global secondary index gsi does not project [v, w]"
+    assert text == f"{INVALID}Global secondary index gsi does not project [w, v]"
     assert _global(keys_only, IndexName="inc", ProjectionExpression="v")["Items"][0].keys() == {"v"}
 
 
