@@ -162,12 +162,12 @@ class PartitionCore:
         deadline = self._monotonic() + request.timeout_ms / 1_000
         waiting = Waiting(request.id, done, deadline, command)
         if isinstance(command, Measure) or (isinstance(command, (Get, Range)) and not command.consistent):
-            done(request.id, _INSTALLING if self.is_installing else self._look(command))
+            self._read_eventually(waiting, command)
         elif not self._is_ready:
             done(request.id, self._unready())
-        elif isinstance(command, ReadChanges):
+        elif isinstance(command, ReadChanges) and not command.bounds:
             done(request.id, self._look(command))
-        elif isinstance(command, (Get, Range)):
+        elif isinstance(command, (Get, Range, ReadChanges)):
             self._read_strongly(waiting)
         else:
             self._enqueue(waiting)
@@ -380,6 +380,15 @@ class PartitionCore:
         except StorageError as error:
             return self._items.failure(error)
 
+    def _read_eventually(self, waiting: Waiting, command: Get | Range | Measure) -> None:
+        """Answer from what is applied here; on the leader a page holds what this leader has answered as written."""
+        if self.is_installing:
+            waiting.done(waiting.id, _INSTALLING)
+        elif self._is_ready and (needed := self._index_needed(waiting)) > self._applied:
+            self._reads.wait_for_apply(needed, waiting, is_confirmed=True)
+        else:
+            waiting.done(waiting.id, self._look(command))
+
     def _read_strongly(self, waiting: Waiting) -> None:
         if self.waiting_count >= self._config.waiting_requests_max:
             waiting.done(waiting.id, _OVERLOADED)
@@ -391,13 +400,13 @@ class PartitionCore:
     def _index_needed(self, waiting: Waiting) -> int:
         """Return the index that has to be applied before a read: the overlay answers for single items only."""
         command = waiting.command
-        if not isinstance(command, Range) or self._items is None:
+        if not isinstance(command, (Range, ReadChanges)) or self._items is None:
             return 0
         return min(self._commit_seen, self._items.last_index(command.table))
 
     def _read_now(self, waiting: Waiting, *, is_confirmed: bool) -> None:
         command = waiting.command
-        assert isinstance(command, (Get, Range)), f"expected a read, found {type(command).__name__}"
+        assert isinstance(command, (Get, Range, ReadChanges)), f"expected a read, found {type(command).__name__}"
         outcome = self._look(command)
         # The lease is looked at after the read: it must have held at the moment of reading.
         if is_confirmed or self._has_lease():

@@ -99,7 +99,10 @@ class Range(NamedTuple):
 
 
 class ReadChanges(NamedTuple):
-    """Read change records of a table with a sequence number above `after`; leader only, applied state."""
+    """Read change records of a table with a sequence number above `after`; leader only, applied state.
+
+    With `bounds` it is a strong read: every write that was answered before the request came is applied.
+    """
 
     table: int
     generation: int  # records of other stream generations are passed over; 0 = none are
