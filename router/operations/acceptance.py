@@ -9,10 +9,11 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from router.operations.constraints import compiled_pattern
+from router.operations.constraints import compiled_pattern, is_batched_table
 from router.operations.shapes import (
     ATTRIBUTE_VALUE,
     TABLE_ARN,
+    TABLE_ARN_CHARACTERS_MAX,
     TABLE_NAME_CHARACTERS_MAX,
     Kind,
     ListShape,
@@ -80,7 +81,8 @@ class AcceptanceCompiler:
     def _map(self, shape: MapShape) -> Accepts:
         if shape.value.name == ATTRIBUTE_VALUE:
             return _attribute_map(shape)
-        key, part = self.compiled(shape.key), self.compiled(shape.value)
+        key = is_batched_table if shape.key.name == TABLE_ARN else self.compiled(shape.key)
+        part = self.compiled(shape.value)
         least, most = _bounds(shape)
 
         def accepts(value: Any) -> bool:
@@ -164,10 +166,9 @@ def _string(shape: Scalar) -> Accepts:
 
 
 _NAME: Final = re.compile(rf"[a-zA-Z0-9_.-]{{1,{TABLE_NAME_CHARACTERS_MAX}}}").fullmatch
-_ARN_CHARACTERS_MAX: Final = 1024
 
 
 def _table_name(value: Any) -> bool:
     if type(value) is not str:
         return False
-    return _NAME(value) is not None or (value.startswith("arn:") and len(value) <= _ARN_CHARACTERS_MAX)
+    return _NAME(value) is not None or (value.startswith("arn:") and len(value) <= TABLE_ARN_CHARACTERS_MAX)

@@ -14,6 +14,7 @@ from router.operations.shapes import (
     ATTRIBUTE_VALUE,
     CREATED_TABLE_NAME,
     TABLE_ARN,
+    TABLE_ARN_CHARACTERS_MAX,
     TABLE_NAME_CHARACTERS_MAX,
     TABLE_NAME_PATTERN,
     Kind,
@@ -106,9 +107,11 @@ class _Walk:
             yield from self._value(member, shape.member, path.element(str(position)))
 
     def _map(self, value: dict[str, Any], shape: MapShape, path: Path) -> Iterator[Violation]:
-        if any(breached(key, shape.key) for key in value):
-            constraint = f"Map keys must satisfy constraint: [{', '.join(_all_constraints(shape.key))}]"
-            yield Violation(path=path, value=value, shape=shape, constraint=constraint)
+        names_tables = shape.key.name == TABLE_ARN
+        if any(not is_batched_table(key) if names_tables else breached(key, shape.key) for key in value):
+            wanted = _BATCHED_TABLE if names_tables else _all_constraints(shape.key)
+            constraint = f"Map keys must satisfy constraint: [{', '.join(wanted)}]"
+            yield Violation(path=path, value=value, shape=shape, constraint=constraint, is_name_rule=names_tables)
         for key in hash_map_order(value) if self._in_hash_order else value:
             yield from self._map_value(value[key], shape, path, key, value)
 
@@ -153,6 +156,21 @@ def _name_constraints(name: str) -> Iterable[str]:
 _PATTERN = "Member must satisfy regular expression pattern: "
 _LENGTH = "Member must have length "
 _VALUE = "Member must have value "
+
+# A batch names its tables in the keys of a map; there names have three characters, as those of new tables have.
+_BATCHED_TABLE = (
+    f"{_LENGTH}less than or equal to {TABLE_NAME_CHARACTERS_MAX}",
+    f"{_LENGTH}greater than or equal to 3",
+    _PATTERN + TABLE_NAME_PATTERN,
+)
+_BATCHED_TABLE_NAME = re.compile(rf"[a-zA-Z0-9_.-]{{3,{TABLE_NAME_CHARACTERS_MAX}}}")
+
+
+def is_batched_table(key: str) -> bool:
+    """Return whether a key of a batch's map names a table, or could be the ARN of one."""
+    return _BATCHED_TABLE_NAME.fullmatch(key) is not None or (
+        key.startswith("arn:") and len(key) <= TABLE_ARN_CHARACTERS_MAX
+    )
 
 
 def breached(value: Any, shape: Shape) -> list[str]:

@@ -15,6 +15,7 @@ CREATED_TABLE_NAME: Final = "CreatedTableName"  # a TableName, in whose place an
 
 TABLE_NAME_PATTERN: Final = "[a-zA-Z0-9_.-]+"
 TABLE_NAME_CHARACTERS_MAX: Final = 255
+TABLE_ARN_CHARACTERS_MAX: Final = 1024
 
 
 class Kind(Enum):

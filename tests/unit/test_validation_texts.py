@@ -168,6 +168,20 @@ def test_paths_through_maps_and_lists() -> None:
     )
 
 
+# A batch names its tables in the keys of a map, and what is wrong with a name is said of them all.
+@pytest.mark.parametrize("name", ["ab", "bad!name", "n" * 256, ""])
+def test_names_of_tables_in_batches(name: str) -> None:
+    constraint = (
+        "Map keys must satisfy constraint: [Member must have length less than or equal to 255, Member must have length "
+        "greater than or equal to 3, Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+]"
+    )
+    for operation, asked in (("BatchGetItem", {"Keys": [{}]}), ("BatchWriteItem", [{"DeleteRequest": {"Key": {}}}])):
+        for wording in (CLASSIC, FIRST_ONLY):
+            text = _text(operation, {"RequestItems": {"fine": asked, name: asked}}, wording)
+            assert text.endswith(f"at 'requestItems' {_FAILED}{constraint}"), text
+        CLASSIC.validate(operation, {"RequestItems": {"arn:aws:dynamodb:x:y:table/z": asked}})
+
+
 # Batches have a sentence of their own for a map with nothing in it, in the classic wording.
 @pytest.mark.parametrize("operation", ["BatchGetItem", "BatchWriteItem"])
 def test_an_empty_batch(operation: str) -> None:
