@@ -382,9 +382,10 @@ class PartitionCore:
 
     def _read_eventually(self, waiting: Waiting, command: Get | Range | Measure) -> None:
         """Answer from what is applied here; on the leader a page holds what this leader has answered as written."""
+        may_wait = self._is_ready and self.waiting_count < self._config.waiting_requests_max
         if self.is_installing:
             waiting.done(waiting.id, _INSTALLING)
-        elif self._is_ready and (needed := self._index_needed(waiting)) > self._applied:
+        elif may_wait and (needed := self._index_needed(waiting)) > self._applied:
             self._reads.wait_for_apply(needed, waiting, is_confirmed=True)
         else:
             waiting.done(waiting.id, self._look(command))

@@ -51,6 +51,21 @@ def test_a_page_waits_until_what_it_has_to_see_is_applied() -> None:
     assert page.count == 1
 
 
+# A script that writes and then queries the leader expects what it wrote, strongly consistent or not; a follower owes it nothing.
+def test_a_page_of_the_leader_holds_what_was_answered() -> None:
+    bench = CoreBench(table()).elect()
+    bench.applies = False
+    bench.ask(put("x", n=ONE))
+    relaxed = query("x")._replace(consistent=False)
+    assert bench.ask(relaxed) is None
+    bench.apply()
+    page = bench.outcomes[2]
+    assert isinstance(page, Page)
+    assert page.count == 1
+    bench.core.step(Message(MessageKind.HEARTBEAT, ReplicaId(2), ReplicaId(1), Term(9)))
+    assert isinstance(bench.ask(relaxed), Page)
+
+
 # All writes of a turn share one entry: consensus costs per turn, not per write.
 def test_one_turn_makes_one_entry() -> None:
     bench = CoreBench(table()).elect()
