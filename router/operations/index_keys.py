@@ -4,7 +4,6 @@ Refuses to know projections and capacity, and what is in an index.
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 from router.operations.table_settings import INVALID
@@ -17,17 +16,13 @@ KEY_ATTRIBUTES_MAX: Final = 4  # per half of a global index's key
 KeyHalves = tuple[tuple[KeyAttribute, ...], tuple[KeyAttribute, ...]]
 
 
-def defined_key(
-    elements: list[dict[str, Any]],
-    types: Mapping[str, AttributeType],
-    known: Mapping[str, AttributeType] = MappingProxyType({}),
-) -> KeyHalves:
+def defined_key(elements: list[dict[str, Any]], types: Mapping[str, AttributeType]) -> KeyHalves:
     """Return the partition and the sort attributes of an index's key.
 
-    Their types are defined by the request (`types`), or `known` because the table has such key attributes already.
+    The request itself has to define their types, even those of attributes that are keys of the table already.
     """
     names = [element["AttributeName"] for element in elements]
-    if not set(names) <= types.keys() | known.keys():
+    if not set(names) <= types.keys():
         raise validation_error(
             f"{INVALID}Some index key attributes are not defined in AttributeDefinitions. "
             f"Keys: [{', '.join(names)}], AttributeDefinitions: [{', '.join(types)}]"
@@ -35,7 +30,7 @@ def defined_key(
     _require_distinct(names)
     kinds = [element["KeyType"] for element in elements]
     _require_kinds(kinds)
-    attributes = tuple(KeyAttribute(name, types.get(name) or known[name]) for name in names)
+    attributes = tuple(KeyAttribute(name, types[name]) for name in names)
     partitions = kinds.count("HASH")
     return attributes[:partitions], attributes[partitions:]
 

@@ -5,7 +5,6 @@ when an index joins it, the catalog decides.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, Final
 
 from router.operations.capacity_settings import created_warm
@@ -66,13 +65,10 @@ def parsed_indexes(body: dict[str, Any], schema: KeySchema, billing_mode: Billin
 
 
 def parsed_global_index(
-    asked: dict[str, Any],
-    types: Mapping[str, AttributeType],
-    billing_mode: BillingMode,
-    known: Mapping[str, AttributeType] = MappingProxyType({}),
+    asked: dict[str, Any], types: Mapping[str, AttributeType], billing_mode: BillingMode
 ) -> IndexSpec:
-    """Return a global index as it is asked for, of a table with that billing mode; `known` is as for `defined_key`."""
-    partition, sort = defined_key(asked["KeySchema"], types, known)
+    """Return a global index as it is asked for, of a table with that billing mode."""
+    partition, sort = defined_key(asked["KeySchema"], types)
     name = asked["IndexName"]
     projection, attributes = _projection(asked["Projection"])
     throughput = throughput_of(asked) or Throughput()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from router.operations.capacity_settings import changed_warm
+from router.operations.index_keys import KeyHalves
 from router.operations.index_schemas import (
     attribute_types,
     maxima_of,
@@ -31,9 +32,6 @@ _APART: Final = {
 }
 
 
-AttributeTypes = dict[str, AttributeType]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexChanges:
     """The members of a catalog's UpdateTable that speak of indexes."""
@@ -46,7 +44,7 @@ class IndexChanges:
 def parsed_index_updates(body: dict[str, Any], table: TableSpec | None) -> IndexChanges:
     """Return the changes of indexes that a request asks for.
 
-    `table` is the table as it is known here: the types of its key attributes need not be defined again. None when it is not known.
+    `table` is the table as it is known here: what is a key of it or of its indexes keeps its type. None when it is not known.
     """
     updates = body.get(UPDATES)
     if updates is None:
@@ -55,8 +53,8 @@ def parsed_index_updates(body: dict[str, Any], table: TableSpec | None) -> Index
         raise validation_error(f"{INVALID}List of {UPDATES} is empty")
     actions = [_only_action(update) for update in updates]
     _require_distinct([asked["IndexName"] for _, asked in actions])
-    known, defined = _known_attributes(table), attribute_types(body.get("AttributeDefinitions") or ())
-    created = [_created(asked, _mode(body, table), defined, known) for action, asked in actions if action == "Create"]
+    types = attribute_types(body.get("AttributeDefinitions") or ())
+    created = [_created(asked, _mode(body, table), types) for action, asked in actions if action == "Create"]
     deleted = [asked["IndexName"] for action, asked in actions if action == "Delete"]
     settings = tuple(_settings(asked, body) for action, asked in actions if action == "Update")
     if created or deleted:
@@ -67,6 +65,7 @@ def parsed_index_updates(body: dict[str, Any], table: TableSpec | None) -> Index
             "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table",
         )
     if created and table is not None:
+        _require_same_types(created[0], table)
         require_projectable((*created, *table.indexes))
     return IndexChanges(
         creates=created[0] if created else None, deletes=deleted[0] if deleted else None, settings=settings
@@ -109,12 +108,10 @@ def _mode(body: dict[str, Any], table: TableSpec | None) -> BillingMode:
     return BillingMode(body.get("BillingMode") or present)
 
 
-def _created(asked: dict[str, Any], mode: BillingMode, defined: AttributeTypes, known: AttributeTypes) -> IndexSpec:
-    if not defined:
+def _created(asked: dict[str, Any], mode: BillingMode, types: dict[str, AttributeType]) -> IndexSpec:
+    if not types:
         raise validation_error(f"{INVALID}AttributeDefinitions is not specified for index: {asked['IndexName']}")
-    index = parsed_global_index(asked, defined, mode, known)
-    _require_same_types(index, known)
-    return index
+    return parsed_global_index(asked, types, mode)
 
 
 def _settings(asked: dict[str, Any], body: dict[str, Any]) -> IndexSettings:
@@ -136,28 +133,25 @@ def _settings(asked: dict[str, Any], body: dict[str, Any]) -> IndexSettings:
     )
 
 
-def _known_attributes(table: TableSpec | None) -> AttributeTypes:
-    """Return the key attributes of a table and its indexes, by name."""
-    if table is None:
-        return {}
+def _require_same_types(index: IndexSpec, table: TableSpec) -> None:
+    """Refuse an index on an attribute that is a key of the table, or of another index of it, with another type."""
+    new = {attribute.name: attribute.type for attribute in (*index.partition, *index.sort)}
     schema = table.key_schema
-    attributes = [schema.partition, *((schema.sort,) if schema.sort else ())]
-    for index in table.indexes:
-        attributes += [*index.partition, *index.sort]
-    return {attribute.name: attribute.type for attribute in attributes}
+    present: list[KeyHalves] = [((schema.partition,), () if schema.sort is None else (schema.sort,))]
+    present += [(each.partition, each.sort) for each in table.indexes]
+    for partition, sort in present:
+        if any(new.get(attribute.name, attribute.type) != attribute.type for attribute in (*partition, *sort)):
+            raise validation_error(
+                f"{INVALID}Attributes cannot be redefined. Please check that your attribute has the same type as "
+                f"previously defined. Existing schema: {_schema_text(partition, sort)} "
+                f"New schema: {_schema_text(index.partition, index.sort)}"
+            )
 
 
-def _require_same_types(index: IndexSpec, known: AttributeTypes) -> None:
-    for kind, attributes in (("HASH", index.partition), ("RANGE", index.sort)):
-        for attribute in attributes:
-            present = known.get(attribute.name, attribute.type)
-            if present != attribute.type:
-                raise _redefined(attribute, present, kind)
-
-
-def _redefined(attribute: KeyAttribute, present: AttributeType, kind: str) -> StoreError:
-    return validation_error(
-        f"{INVALID}Attributes cannot be redefined. Please check that your attribute has the same type as previously "
-        f"defined. Existing schema: Schema:[SchemaElement: key{{{attribute.name}:{present}:{kind}}}] New schema: "
-        f"Schema:[SchemaElement: key{{{attribute.name}:{attribute.type}:{kind}}}]"
-    )
+def _schema_text(partition: tuple[KeyAttribute, ...], sort: tuple[KeyAttribute, ...]) -> str:
+    elements = [
+        f"SchemaElement: key{{{attribute.name}:{attribute.type}:{kind}}}"
+        for kind, attributes in (("HASH", partition), ("RANGE", sort))
+        for attribute in attributes
+    ]
+    return f"Schema:[{', '.join(elements)}]"

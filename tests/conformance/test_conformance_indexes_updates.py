@@ -71,12 +71,18 @@ def _update_refusals() -> dict[str, tuple[list[dict[str, Any]], dict[str, Any], 
             f"{INVALID}Some index key attributes are not defined in AttributeDefinitions. Keys: [a], "
             "AttributeDefinitions: [q]",
         ),
+        "a key of the table not defined again": (
+            [{"Create": global_index("new", "a", "pk")}],
+            defined,
+            f"{INVALID}Some index key attributes are not defined in AttributeDefinitions. Keys: [a, pk], "
+            "AttributeDefinitions: [a]",
+        ),
         "redefined key": (
             [{"Create": global_index("new", "sk")}],
             {"AttributeDefinitions": [{"AttributeName": "sk", "AttributeType": "N"}]},
             f"{INVALID}Attributes cannot be redefined. Please check that your attribute has the same type as previously "
-            "defined. Existing schema: Schema:[SchemaElement: key{sk:S:HASH}] New schema: Schema:[SchemaElement: "
-            "key{sk:N:HASH}]",
+            "defined. Existing schema: Schema:[SchemaElement: key{pk:S:HASH}, SchemaElement: key{sk:S:RANGE}] New schema: "
+            "Schema:[SchemaElement: key{sk:N:HASH}]",
         ),
         "with a stream": (
             [create],
@@ -156,3 +162,12 @@ def test_settings_of_an_index_change(make_table: Any) -> None:
     _update(table, "Update", {"IndexName": "gsi", "OnDemandThroughput": {"MaxReadRequestUnits": -1}})
     wait_until_index(table, "gsi")
     assert "OnDemandThroughput" not in table.describe()["GlobalSecondaryIndexes"][0]
+
+
+# Definitions that the new index does not use are passed over, even where they contradict the table.
+def test_definitions_that_are_not_needed(make_table: Any) -> None:
+    table: Table = make_table("S")
+    defined = [*definitions("a", "unused"), {"AttributeName": "pk", "AttributeType": "N"}]
+    answer = _update(table, "Create", global_index("gsi", "a"), AttributeDefinitions=defined)
+    assert answer["TableDescription"]["AttributeDefinitions"] == definitions("a", "pk", "sk")
+    wait_until_index(table, "gsi")
