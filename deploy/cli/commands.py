@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli import faults, lifecycle
+from deploy.cli import faults, indexes, lifecycle
 from deploy.cli.console import fail, output, print_json
 from deploy.cli.options import DataOption, JsonOption, opened
 
@@ -28,6 +28,7 @@ app.command()(lifecycle.dev)
 app.add_typer(faults.node, name="node")
 app.add_typer(faults.router, name="router")
 app.add_typer(faults.link, name="link")
+app.add_typer(indexes.index, name="index")
 
 
 @app.command()

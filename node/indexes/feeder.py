@@ -97,6 +97,7 @@ class Feeder:
         self._effects: asyncio.Queue[e.Effect] = asyncio.Queue()  # bounded by the core: a few per index and partition
         self._timer: asyncio.TimerHandle | None = None
         self._moved = asyncio.Event()
+        self._is_over = False
         self._storing: set[asyncio.Task[None]] = set()
 
     @property
@@ -121,18 +122,19 @@ class Feeder:
     async def wait_fed(self, index: int) -> int:
         """Return when all that is applied now is fed to an index and acknowledged; return the last change of that.
 
-        Waits for ever while the index is not fed. Raises StoreError when leadership is lost.
+        Waits as long as the index is not fed. Raises StoreError when this feeder ends first.
         """
         if not await self._replica.applied_barrier():
             raise StoreError(ErrorCode.NOT_LEADER, f"partition {self.partition} is led elsewhere now")
         latest = self._replica.read_changes(ReadChanges(self.table.number, 0, 0, 1, 1)).latest
         self.step(e.ChangesApplied(latest=latest))
-        while True:
+        while not self._is_over:
             fed = self._core.fed(index)
             if fed is not None and fed >= latest:
                 return latest
             self._moved.clear()
             await self._moved.wait()
+        raise StoreError(ErrorCode.NOT_LEADER, f"partition {self.partition} is fed from elsewhere now")
 
     async def store_cursors(self) -> None:
         """Store every cursor that has moved: leadership is about to be handed over."""
@@ -150,6 +152,8 @@ class Feeder:
                     self._carry_out(await self._effects.get(), tasks)
                     await asyncio.sleep(0)  # one read per turn of the loop: requests come first
         finally:
+            self._is_over = True
+            self._moved.set()
             self._set_timer(None)
 
     def _carry_out(self, effect: e.Effect, tasks: asyncio.TaskGroup) -> None:

@@ -1,7 +1,8 @@
 """What operators, tools and tests may ask of a node."""
 
+import asyncio
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import grpc
 from node.catalog.feed import CatalogFeed
 from node.partition.access import NodeAccess, ReplicaAccess, ReplicaStatus, StoredItem
 from node.storage.engine import EngineUsage
+from wire.errors import StoreError
 from wire.v1 import admin_pb2, admin_pb2_grpc
 
 DUMP_ITEMS_MAX: Final = 256
@@ -27,6 +29,8 @@ class AdminParts:
     usage: Callable[[], EngineUsage]
     links: Callable[[], Sequence[admin_pb2.LinkStatus]]
     state: Callable[[], str]
+    wait_fed: Callable[[str, str], Awaitable[Iterable[int]]]
+    """Wait until a table's global index is fed from every partition led here; raises StoreError."""
 
 
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
@@ -55,6 +59,17 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     async def HandOver(self, request: admin_pb2.HandOverRequest, context: Any) -> admin_pb2.HandOverAnswer:
         """Hand every leadership over."""
         return admin_pb2.HandOverAnswer(remaining=await self._parts.node.hand_over(request.timeout_ms / 1000))
+
+    async def AwaitIndex(self, request: admin_pb2.AwaitIndexRequest, context: Any) -> admin_pb2.AwaitIndexAnswer:
+        """Wait until an index has everything that the partitions led here have applied by now."""
+        try:
+            async with asyncio.timeout(request.timeout_ms / 1000):
+                fed = await self._parts.wait_fed(request.table_name, request.index_name)
+        except TimeoutError:
+            return admin_pb2.AwaitIndexAnswer(failure="not all rows were acknowledged in time")
+        except StoreError as error:
+            return admin_pb2.AwaitIndexAnswer(failure=error.message)
+        return admin_pb2.AwaitIndexAnswer(partitions=fed)
 
     # The stubs know generators only; grpc.aio also takes a coroutine that writes.
     async def Dump(self, request: admin_pb2.DumpRequest, context: Any) -> None:  # type: ignore[override]

@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from deploy.local.embedded import HOST, PARTITIONS, InProcessChannel, NoPeers, embedded_cluster
+from node.indexes.here import PartitionsHere
 from node.main import StorageNode
 from node.rpc.admin import DUMP_ITEMS_MAX, AdminParts, AdminService
 from node.rpc.server import RpcServer
@@ -45,6 +46,8 @@ async def admin(tmp_path: Path) -> AsyncIterator[Admin]:
         randomness=random.Random(1),
         on_fatal=lambda error: pytest.fail(repr(error)),
     )
+    here = PartitionsHere(node.driver, node.feed)
+    feeders = node.feed_indexes(here, here)
     node.start()
     parts = AdminParts(
         node_id=region.nodes[0].id,
@@ -55,6 +58,7 @@ async def admin(tmp_path: Path) -> AsyncIterator[Admin]:
         usage=node.engine.usage,
         links=lambda: [admin_pb2.LinkStatus(destination="eu-west-1", state="up")],
         state=lambda: "ready",
+        wait_fed=feeders.wait_fed,
     )
     server = RpcServer(f"{HOST}:0")
     await server.start(lambda each: admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(parts), each))
@@ -125,3 +129,11 @@ async def test_a_lone_node_keeps_its_leaderships(admin: Admin) -> None:
     await filled(admin.node, PARTITIONS)
     answer = await admin.stub.HandOver(admin_pb2.HandOverRequest(timeout_ms=100))
     assert answer.remaining == PARTITIONS + 1
+
+
+# A scrub may only begin when it knows that an index is fed; one that is not there is told, not waited for.
+async def test_an_index_that_is_not_there_is_not_fed(admin: Admin) -> None:
+    await filled(admin.node, 1)
+    request = admin_pb2.AwaitIndexRequest(table_name="tab", index_name="absent", timeout_ms=1_000)
+    answer = await admin.stub.AwaitIndex(request)
+    assert (list(answer.partitions), answer.failure) == ([], "table tab has no global index absent here")

@@ -250,3 +250,46 @@ class DumpedItem(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["body", b"body", "partition", b"partition", "partition_key", b"partition_key", "region", b"region", "sort_key", b"sort_key", "time", b"time", "tombstone", b"tombstone"]) -> None: ...
 
 global___DumpedItem = DumpedItem
+
+@typing.final
+class AwaitIndexRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TABLE_NAME_FIELD_NUMBER: builtins.int
+    INDEX_NAME_FIELD_NUMBER: builtins.int
+    TIMEOUT_MS_FIELD_NUMBER: builtins.int
+    table_name: builtins.str
+    index_name: builtins.str
+    timeout_ms: builtins.int
+    def __init__(
+        self,
+        *,
+        table_name: builtins.str = ...,
+        index_name: builtins.str = ...,
+        timeout_ms: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["index_name", b"index_name", "table_name", b"table_name", "timeout_ms", b"timeout_ms"]) -> None: ...
+
+global___AwaitIndexRequest = AwaitIndexRequest
+
+@typing.final
+class AwaitIndexAnswer(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARTITIONS_FIELD_NUMBER: builtins.int
+    FAILURE_FIELD_NUMBER: builtins.int
+    failure: builtins.str
+    """why not all that are led here; empty = all are"""
+    @property
+    def partitions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """led here, and fed"""
+
+    def __init__(
+        self,
+        *,
+        partitions: collections.abc.Iterable[builtins.int] | None = ...,
+        failure: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["failure", b"failure", "partitions", b"partitions"]) -> None: ...
+
+global___AwaitIndexAnswer = AwaitIndexAnswer

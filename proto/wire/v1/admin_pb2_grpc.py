@@ -50,6 +50,11 @@ class AdminServiceStub(object):
                 request_serializer=wire_dot_v1_dot_admin__pb2.DumpRequest.SerializeToString,
                 response_deserializer=wire_dot_v1_dot_admin__pb2.DumpChunk.FromString,
                 _registered_method=True)
+        self.AwaitIndex = channel.unary_unary(
+                '/wire.v1.AdminService/AwaitIndex',
+                request_serializer=wire_dot_v1_dot_admin__pb2.AwaitIndexRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_admin__pb2.AwaitIndexAnswer.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer(object):
@@ -76,6 +81,13 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AwaitIndex(self, request, context):
+        """Wait until every partition led here has brought a global index all that it had applied when it was asked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -93,6 +105,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.Dump,
                     request_deserializer=wire_dot_v1_dot_admin__pb2.DumpRequest.FromString,
                     response_serializer=wire_dot_v1_dot_admin__pb2.DumpChunk.SerializeToString,
+            ),
+            'AwaitIndex': grpc.unary_unary_rpc_method_handler(
+                    servicer.AwaitIndex,
+                    request_deserializer=wire_dot_v1_dot_admin__pb2.AwaitIndexRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_admin__pb2.AwaitIndexAnswer.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -177,6 +194,33 @@ class AdminService(object):
             '/wire.v1.AdminService/Dump',
             wire_dot_v1_dot_admin__pb2.DumpRequest.SerializeToString,
             wire_dot_v1_dot_admin__pb2.DumpChunk.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AwaitIndex(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.AdminService/AwaitIndex',
+            wire_dot_v1_dot_admin__pb2.AwaitIndexRequest.SerializeToString,
+            wire_dot_v1_dot_admin__pb2.AwaitIndexAnswer.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,12 @@ class AdminServiceStub:
     ]
     """For tests and repair tools: every item of a table in this node's replicas, applied state, with versions and tombstones."""
 
+    AwaitIndex: grpc.UnaryUnaryMultiCallable[
+        wire.v1.admin_pb2.AwaitIndexRequest,
+        wire.v1.admin_pb2.AwaitIndexAnswer,
+    ]
+    """Wait until every partition led here has brought a global index all that it had applied when it was asked."""
+
 class AdminServiceAsyncStub:
     """For operators and their tools: what is going on in a node."""
 
@@ -57,6 +63,12 @@ class AdminServiceAsyncStub:
         wire.v1.admin_pb2.DumpChunk,
     ]
     """For tests and repair tools: every item of a table in this node's replicas, applied state, with versions and tombstones."""
+
+    AwaitIndex: grpc.aio.UnaryUnaryMultiCallable[
+        wire.v1.admin_pb2.AwaitIndexRequest,
+        wire.v1.admin_pb2.AwaitIndexAnswer,
+    ]
+    """Wait until every partition led here has brought a global index all that it had applied when it was asked."""
 
 class AdminServiceServicer(metaclass=abc.ABCMeta):
     """For operators and their tools: what is going on in a node."""
@@ -83,5 +95,13 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[wire.v1.admin_pb2.DumpChunk], collections.abc.AsyncIterator[wire.v1.admin_pb2.DumpChunk]]:
         """For tests and repair tools: every item of a table in this node's replicas, applied state, with versions and tombstones."""
+
+    @abc.abstractmethod
+    def AwaitIndex(
+        self,
+        request: wire.v1.admin_pb2.AwaitIndexRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[wire.v1.admin_pb2.AwaitIndexAnswer, collections.abc.Awaitable[wire.v1.admin_pb2.AwaitIndexAnswer]]:
+        """Wait until every partition led here has brought a global index all that it had applied when it was asked."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

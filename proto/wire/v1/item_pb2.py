@@ -4,78 +4,83 @@
 # source: wire/v1/item.proto
 # Protobuf Python Version: 5.27.2
 """Generated protocol buffer code."""
-
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-
-_runtime_version.ValidateProtobufRuntimeVersion(_runtime_version.Domain.PUBLIC, 5, 27, 2, "", "wire/v1/item.proto")
+_runtime_version.ValidateProtobufRuntimeVersion(
+    _runtime_version.Domain.PUBLIC,
+    5,
+    27,
+    2,
+    '',
+    'wire/v1/item.proto'
+)
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
-    b'\n\x12wire/v1/item.proto\x12\x07wire.v1"*\n\x07ItemKey\x12\x11\n\tpartition\x18\x01 \x01(\x0c\x12\x0c\n\x04sort\x18\x02 \x01(\x0c"\'\n\x07Version\x12\x0c\n\x04time\x18\x01 \x01(\x06\x12\x0e\n\x06region\x18\x02 \x01(\r"7\n\x08Position\x12\x0c\n\x04hash\x18\x01 \x01(\x0c\x12\x1d\n\x03key\x18\x02 \x01(\x0b\x32\x10.wire.v1.ItemKey"e\n\x03Get\x12\r\n\x05table\x18\x01 \x01(\r\x12\x15\n\rpartition_key\x18\x02 \x01(\x0c\x12\x10\n\x08sort_key\x18\x03 \x01(\x0c\x12\x12\n\nconsistent\x18\x04 \x01(\x08\x12\x12\n\nprojection\x18\x05 \x01(\x0c"\xc9\x01\n\x05Write\x12\x0c\n\x04kind\x18\x01 \x01(\r\x12\r\n\x05table\x18\x02 \x01(\r\x12\x15\n\rpartition_key\x18\x03 \x01(\x0c\x12\x10\n\x08sort_key\x18\x04 \x01(\x0c\x12\x0c\n\x04\x62ody\x18\x05 \x01(\x0c\x12\x0c\n\x04size\x18\x06 \x01(\r\x12\x11\n\tcondition\x18\x07 \x01(\x0c\x12\x0e\n\x06update\x18\x08 \x01(\x0c\x12\x0e\n\x06values\x18\t \x01(\x0c\x12\x10\n\x08returned\x18\n \x01(\r\x12\x19\n\x11return_on_failure\x18\x0b \x01(\x08"\xae\x03\n\x05Range\x12\r\n\x05table\x18\x01 \x01(\r\x12\r\n\x05index\x18\x02 \x01(\r\x12\x1a\n\rpartition_key\x18\x03 \x01(\x0cH\x00\x88\x01\x01\x12\r\n\x05lower\x18\x04 \x01(\x0c\x12\x16\n\x0elower_included\x18\x05 \x01(\x08\x12\x12\n\x05upper\x18\x06 \x01(\x0cH\x01\x88\x01\x01\x12\x16\n\x0eupper_included\x18\x07 \x01(\x08\x12\x0e\n\x06prefix\x18\x08 \x01(\x0c\x12\x13\n\x0blower_token\x18\t \x01(\x04\x12\x12\n\nlast_token\x18\n \x01(\x04\x12\x0f\n\x07reverse\x18\x0b \x01(\x08\x12 \n\x05start\x18\x0c \x01(\x0b\x32\x11.wire.v1.Position\x12\r\n\x05limit\x18\r \x01(\r\x12\x11\n\tbytes_max\x18\x0e \x01(\r\x12\x12\n\nconsistent\x18\x0f \x01(\x08\x12\x0e\n\x06\x66ilter\x18\x10 \x01(\x0c\x12\x12\n\nprojection\x18\x11 \x01(\x0c\x12\x0e\n\x06values\x18\x12 \x01(\x0c\x12\x12\n\ncount_only\x18\x13 \x01(\x08\x12\x12\n\nfrom_table\x18\x14 \x01(\x08\x42\x10\n\x0e_partition_keyB\x08\n\x06_upper"\x83\x01\n\x0bReadChanges\x12\r\n\x05table\x18\x01 \x01(\r\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\x04\x12\r\n\x05limit\x18\x04 \x01(\r\x12\x11\n\tbytes_max\x18\x05 \x01(\r\x12\x10\n\x08since_ms\x18\x06 \x01(\x04\x12\x0e\n\x06\x62ounds\x18\x07 \x01(\x08"~\n\x06\x43hange\x12\x15\n\rpartition_key\x18\x01 \x01(\x0c\x12\x10\n\x08sort_key\x18\x02 \x01(\x0c\x12\x0c\n\x04time\x18\x03 \x01(\x06\x12\x0e\n\x06region\x18\x04 \x01(\r\x12\x11\n\ttombstone\x18\x05 \x01(\x08\x12\x0c\n\x04size\x18\x06 \x01(\r\x12\x0c\n\x04\x62ody\x18\x07 \x01(\x0c"Y\n\x05Merge\x12\r\n\x05table\x18\x01 \x01(\r\x12\x0e\n\x06source\x18\x02 \x01(\t\x12 \n\x07\x63hanges\x18\x03 \x03(\x0b\x32\x0f.wire.v1.Change\x12\x0f\n\x07\x66orgets\x18\x04 \x01(\x08"\x90\x01\n\x08IndexRow\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x15\n\rpartition_key\x18\x02 \x01(\x0c\x12\x10\n\x08sort_key\x18\x03 \x01(\x0c\x12\x0f\n\x07removes\x18\x04 \x01(\x08\x12\x0c\n\x04time\x18\x05 \x01(\x06\x12\x0e\n\x06region\x18\x06 \x01(\r\x12\x0c\n\x04size\x18\x07 \x01(\r\x12\x0c\n\x04\x62ody\x18\x08 \x01(\x0c"k\n\tFeedIndex\x12\r\n\x05table\x18\x01 \x01(\r\x12\r\n\x05index\x18\x02 \x01(\r\x12\x0e\n\x06source\x18\x03 \x01(\r\x12\x0f\n\x07through\x18\x04 \x01(\x04\x12\x1f\n\x04rows\x18\x05 \x03(\x0b\x32\x11.wire.v1.IndexRow"\x18\n\x07Measure\x12\r\n\x05table\x18\x01 \x01(\r" \n\rChangeCatalog\x12\x0f\n\x07payload\x18\x01 \x01(\x0c"!\n\x03Got\x12\x0c\n\x04item\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\r"\xa4\x01\n\x07Written\x12\x12\n\nattributes\x18\x01 \x01(\x0c\x12\x13\n\x0bsize_before\x18\x02 \x01(\r\x12\x12\n\nsize_after\x18\x03 \x01(\r\x12(\n\x0bindex_units\x18\x04 \x03(\x0b\x32\x13.wire.v1.IndexUnits\x12\x1d\n\x10\x63ollection_bytes\x18\x05 \x01(\x04H\x00\x88\x01\x01\x42\x13\n\x11_collection_bytes"*\n\nIndexUnits\x12\r\n\x05index\x18\x01 \x01(\r\x12\r\n\x05units\x18\x02 \x01(\r"-\n\x0f\x43onditionFailed\x12\x0c\n\x04item\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\r"\x8a\x01\n\x04Page\x12\r\n\x05items\x18\x01 \x03(\x0c\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x15\n\rscanned_count\x18\x03 \x01(\r\x12\x15\n\rscanned_bytes\x18\x04 \x01(\x04\x12\x1f\n\x04last\x18\x05 \x01(\x0b\x32\x11.wire.v1.Position\x12\x15\n\rfetched_units\x18\x06 \x01(\r"\xe9\x01\n\x0c\x43hangeRecord\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\r\n\x05table\x18\x02 \x01(\r\x12\x12\n\ngeneration\x18\x03 \x01(\x04\x12\x0c\n\x04kind\x18\x04 \x01(\r\x12\x1d\n\x03key\x18\x05 \x01(\x0b\x32\x10.wire.v1.ItemKey\x12!\n\x07version\x18\x06 \x01(\x0b\x32\x10.wire.v1.Version\x12\x11\n\told_image\x18\x07 \x01(\x0c\x12\x11\n\tnew_image\x18\x08 \x01(\x0c\x12\x0e\n\x06origin\x18\t \x01(\r\x12\r\n\x05\x66lags\x18\n \x01(\r\x12\x0f\n\x07time_ms\x18\x0b \x01(\x04"\x9a\x01\n\x07\x43hanges\x12&\n\x07records\x18\x01 \x03(\x0b\x32\x15.wire.v1.ChangeRecord\x12\x12\n\nnext_after\x18\x02 \x01(\x04\x12\x0e\n\x06oldest\x18\x03 \x01(\x04\x12\x0e\n\x06latest\x18\x04 \x01(\x04\x12\x10\n\x08starting\x18\x05 \x01(\x04\x12\x0e\n\x06\x65nding\x18\x06 \x01(\x04\x12\x11\n\tis_closed\x18\x07 \x01(\x08"-\n\x06Merged\x12\x0f\n\x07\x61pplied\x18\x01 \x01(\r\x12\x12\n\nsuperseded\x18\x02 \x01(\r"-\n\x08Measured\x12!\n\x05sizes\x18\x01 \x03(\x0b\x32\x12.wire.v1.IndexSize"7\n\tIndexSize\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\r\n\x05\x62ytes\x18\x03 \x01(\x04"!\n\x0e\x43\x61talogDecided\x12\x0f\n\x07payload\x18\x01 \x01(\x0c"\x1b\n\tNotLeader\x12\x0e\n\x06leader\x18\x01 \x01(\t"\'\n\x06\x46\x61iled\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\tb\x06proto3'
-)
+
+
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12wire/v1/item.proto\x12\x07wire.v1\"*\n\x07ItemKey\x12\x11\n\tpartition\x18\x01 \x01(\x0c\x12\x0c\n\x04sort\x18\x02 \x01(\x0c\"\'\n\x07Version\x12\x0c\n\x04time\x18\x01 \x01(\x06\x12\x0e\n\x06region\x18\x02 \x01(\r\"7\n\x08Position\x12\x0c\n\x04hash\x18\x01 \x01(\x0c\x12\x1d\n\x03key\x18\x02 \x01(\x0b\x32\x10.wire.v1.ItemKey\"e\n\x03Get\x12\r\n\x05table\x18\x01 \x01(\r\x12\x15\n\rpartition_key\x18\x02 \x01(\x0c\x12\x10\n\x08sort_key\x18\x03 \x01(\x0c\x12\x12\n\nconsistent\x18\x04 \x01(\x08\x12\x12\n\nprojection\x18\x05 \x01(\x0c\"\xc9\x01\n\x05Write\x12\x0c\n\x04kind\x18\x01 \x01(\r\x12\r\n\x05table\x18\x02 \x01(\r\x12\x15\n\rpartition_key\x18\x03 \x01(\x0c\x12\x10\n\x08sort_key\x18\x04 \x01(\x0c\x12\x0c\n\x04\x62ody\x18\x05 \x01(\x0c\x12\x0c\n\x04size\x18\x06 \x01(\r\x12\x11\n\tcondition\x18\x07 \x01(\x0c\x12\x0e\n\x06update\x18\x08 \x01(\x0c\x12\x0e\n\x06values\x18\t \x01(\x0c\x12\x10\n\x08returned\x18\n \x01(\r\x12\x19\n\x11return_on_failure\x18\x0b \x01(\x08\"\xae\x03\n\x05Range\x12\r\n\x05table\x18\x01 \x01(\r\x12\r\n\x05index\x18\x02 \x01(\r\x12\x1a\n\rpartition_key\x18\x03 \x01(\x0cH\x00\x88\x01\x01\x12\r\n\x05lower\x18\x04 \x01(\x0c\x12\x16\n\x0elower_included\x18\x05 \x01(\x08\x12\x12\n\x05upper\x18\x06 \x01(\x0cH\x01\x88\x01\x01\x12\x16\n\x0eupper_included\x18\x07 \x01(\x08\x12\x0e\n\x06prefix\x18\x08 \x01(\x0c\x12\x13\n\x0blower_token\x18\t \x01(\x04\x12\x12\n\nlast_token\x18\n \x01(\x04\x12\x0f\n\x07reverse\x18\x0b \x01(\x08\x12 \n\x05start\x18\x0c \x01(\x0b\x32\x11.wire.v1.Position\x12\r\n\x05limit\x18\r \x01(\r\x12\x11\n\tbytes_max\x18\x0e \x01(\r\x12\x12\n\nconsistent\x18\x0f \x01(\x08\x12\x0e\n\x06\x66ilter\x18\x10 \x01(\x0c\x12\x12\n\nprojection\x18\x11 \x01(\x0c\x12\x0e\n\x06values\x18\x12 \x01(\x0c\x12\x12\n\ncount_only\x18\x13 \x01(\x08\x12\x12\n\nfrom_table\x18\x14 \x01(\x08\x42\x10\n\x0e_partition_keyB\x08\n\x06_upper\"\x83\x01\n\x0bReadChanges\x12\r\n\x05table\x18\x01 \x01(\r\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\x04\x12\r\n\x05limit\x18\x04 \x01(\r\x12\x11\n\tbytes_max\x18\x05 \x01(\r\x12\x10\n\x08since_ms\x18\x06 \x01(\x04\x12\x0e\n\x06\x62ounds\x18\x07 \x01(\x08\"~\n\x06\x43hange\x12\x15\n\rpartition_key\x18\x01 \x01(\x0c\x12\x10\n\x08sort_key\x18\x02 \x01(\x0c\x12\x0c\n\x04time\x18\x03 \x01(\x06\x12\x0e\n\x06region\x18\x04 \x01(\r\x12\x11\n\ttombstone\x18\x05 \x01(\x08\x12\x0c\n\x04size\x18\x06 \x01(\r\x12\x0c\n\x04\x62ody\x18\x07 \x01(\x0c\"Y\n\x05Merge\x12\r\n\x05table\x18\x01 \x01(\r\x12\x0e\n\x06source\x18\x02 \x01(\t\x12 \n\x07\x63hanges\x18\x03 \x03(\x0b\x32\x0f.wire.v1.Change\x12\x0f\n\x07\x66orgets\x18\x04 \x01(\x08\"\x90\x01\n\x08IndexRow\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x15\n\rpartition_key\x18\x02 \x01(\x0c\x12\x10\n\x08sort_key\x18\x03 \x01(\x0c\x12\x0f\n\x07removes\x18\x04 \x01(\x08\x12\x0c\n\x04time\x18\x05 \x01(\x06\x12\x0e\n\x06region\x18\x06 \x01(\r\x12\x0c\n\x04size\x18\x07 \x01(\r\x12\x0c\n\x04\x62ody\x18\x08 \x01(\x0c\"k\n\tFeedIndex\x12\r\n\x05table\x18\x01 \x01(\r\x12\r\n\x05index\x18\x02 \x01(\r\x12\x0e\n\x06source\x18\x03 \x01(\r\x12\x0f\n\x07through\x18\x04 \x01(\x04\x12\x1f\n\x04rows\x18\x05 \x03(\x0b\x32\x11.wire.v1.IndexRow\"\x18\n\x07Measure\x12\r\n\x05table\x18\x01 \x01(\r\" \n\rChangeCatalog\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\"!\n\x03Got\x12\x0c\n\x04item\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\r\"\xa4\x01\n\x07Written\x12\x12\n\nattributes\x18\x01 \x01(\x0c\x12\x13\n\x0bsize_before\x18\x02 \x01(\r\x12\x12\n\nsize_after\x18\x03 \x01(\r\x12(\n\x0bindex_units\x18\x04 \x03(\x0b\x32\x13.wire.v1.IndexUnits\x12\x1d\n\x10\x63ollection_bytes\x18\x05 \x01(\x04H\x00\x88\x01\x01\x42\x13\n\x11_collection_bytes\"*\n\nIndexUnits\x12\r\n\x05index\x18\x01 \x01(\r\x12\r\n\x05units\x18\x02 \x01(\r\"-\n\x0f\x43onditionFailed\x12\x0c\n\x04item\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\r\"\x8a\x01\n\x04Page\x12\r\n\x05items\x18\x01 \x03(\x0c\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x15\n\rscanned_count\x18\x03 \x01(\r\x12\x15\n\rscanned_bytes\x18\x04 \x01(\x04\x12\x1f\n\x04last\x18\x05 \x01(\x0b\x32\x11.wire.v1.Position\x12\x15\n\rfetched_units\x18\x06 \x01(\r\"\xe9\x01\n\x0c\x43hangeRecord\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\r\n\x05table\x18\x02 \x01(\r\x12\x12\n\ngeneration\x18\x03 \x01(\x04\x12\x0c\n\x04kind\x18\x04 \x01(\r\x12\x1d\n\x03key\x18\x05 \x01(\x0b\x32\x10.wire.v1.ItemKey\x12!\n\x07version\x18\x06 \x01(\x0b\x32\x10.wire.v1.Version\x12\x11\n\told_image\x18\x07 \x01(\x0c\x12\x11\n\tnew_image\x18\x08 \x01(\x0c\x12\x0e\n\x06origin\x18\t \x01(\r\x12\r\n\x05\x66lags\x18\n \x01(\r\x12\x0f\n\x07time_ms\x18\x0b \x01(\x04\"\x9a\x01\n\x07\x43hanges\x12&\n\x07records\x18\x01 \x03(\x0b\x32\x15.wire.v1.ChangeRecord\x12\x12\n\nnext_after\x18\x02 \x01(\x04\x12\x0e\n\x06oldest\x18\x03 \x01(\x04\x12\x0e\n\x06latest\x18\x04 \x01(\x04\x12\x10\n\x08starting\x18\x05 \x01(\x04\x12\x0e\n\x06\x65nding\x18\x06 \x01(\x04\x12\x11\n\tis_closed\x18\x07 \x01(\x08\"-\n\x06Merged\x12\x0f\n\x07\x61pplied\x18\x01 \x01(\r\x12\x12\n\nsuperseded\x18\x02 \x01(\r\"-\n\x08Measured\x12!\n\x05sizes\x18\x01 \x03(\x0b\x32\x12.wire.v1.IndexSize\"7\n\tIndexSize\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\r\n\x05\x62ytes\x18\x03 \x01(\x04\"!\n\x0e\x43\x61talogDecided\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\"\x1b\n\tNotLeader\x12\x0e\n\x06leader\x18\x01 \x01(\t\"\'\n\x06\x46\x61iled\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "wire.v1.item_pb2", _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wire.v1.item_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-    DESCRIPTOR._loaded_options = None
-    _globals["_ITEMKEY"]._serialized_start = 31
-    _globals["_ITEMKEY"]._serialized_end = 73
-    _globals["_VERSION"]._serialized_start = 75
-    _globals["_VERSION"]._serialized_end = 114
-    _globals["_POSITION"]._serialized_start = 116
-    _globals["_POSITION"]._serialized_end = 171
-    _globals["_GET"]._serialized_start = 173
-    _globals["_GET"]._serialized_end = 274
-    _globals["_WRITE"]._serialized_start = 277
-    _globals["_WRITE"]._serialized_end = 478
-    _globals["_RANGE"]._serialized_start = 481
-    _globals["_RANGE"]._serialized_end = 911
-    _globals["_READCHANGES"]._serialized_start = 914
-    _globals["_READCHANGES"]._serialized_end = 1045
-    _globals["_CHANGE"]._serialized_start = 1047
-    _globals["_CHANGE"]._serialized_end = 1173
-    _globals["_MERGE"]._serialized_start = 1175
-    _globals["_MERGE"]._serialized_end = 1264
-    _globals["_INDEXROW"]._serialized_start = 1267
-    _globals["_INDEXROW"]._serialized_end = 1411
-    _globals["_FEEDINDEX"]._serialized_start = 1413
-    _globals["_FEEDINDEX"]._serialized_end = 1520
-    _globals["_MEASURE"]._serialized_start = 1522
-    _globals["_MEASURE"]._serialized_end = 1546
-    _globals["_CHANGECATALOG"]._serialized_start = 1548
-    _globals["_CHANGECATALOG"]._serialized_end = 1580
-    _globals["_GOT"]._serialized_start = 1582
-    _globals["_GOT"]._serialized_end = 1615
-    _globals["_WRITTEN"]._serialized_start = 1618
-    _globals["_WRITTEN"]._serialized_end = 1782
-    _globals["_INDEXUNITS"]._serialized_start = 1784
-    _globals["_INDEXUNITS"]._serialized_end = 1826
-    _globals["_CONDITIONFAILED"]._serialized_start = 1828
-    _globals["_CONDITIONFAILED"]._serialized_end = 1873
-    _globals["_PAGE"]._serialized_start = 1876
-    _globals["_PAGE"]._serialized_end = 2014
-    _globals["_CHANGERECORD"]._serialized_start = 2017
-    _globals["_CHANGERECORD"]._serialized_end = 2250
-    _globals["_CHANGES"]._serialized_start = 2253
-    _globals["_CHANGES"]._serialized_end = 2407
-    _globals["_MERGED"]._serialized_start = 2409
-    _globals["_MERGED"]._serialized_end = 2454
-    _globals["_MEASURED"]._serialized_start = 2456
-    _globals["_MEASURED"]._serialized_end = 2501
-    _globals["_INDEXSIZE"]._serialized_start = 2503
-    _globals["_INDEXSIZE"]._serialized_end = 2558
-    _globals["_CATALOGDECIDED"]._serialized_start = 2560
-    _globals["_CATALOGDECIDED"]._serialized_end = 2593
-    _globals["_NOTLEADER"]._serialized_start = 2595
-    _globals["_NOTLEADER"]._serialized_end = 2622
-    _globals["_FAILED"]._serialized_start = 2624
-    _globals["_FAILED"]._serialized_end = 2663
+  DESCRIPTOR._loaded_options = None
+  _globals['_ITEMKEY']._serialized_start=31
+  _globals['_ITEMKEY']._serialized_end=73
+  _globals['_VERSION']._serialized_start=75
+  _globals['_VERSION']._serialized_end=114
+  _globals['_POSITION']._serialized_start=116
+  _globals['_POSITION']._serialized_end=171
+  _globals['_GET']._serialized_start=173
+  _globals['_GET']._serialized_end=274
+  _globals['_WRITE']._serialized_start=277
+  _globals['_WRITE']._serialized_end=478
+  _globals['_RANGE']._serialized_start=481
+  _globals['_RANGE']._serialized_end=911
+  _globals['_READCHANGES']._serialized_start=914
+  _globals['_READCHANGES']._serialized_end=1045
+  _globals['_CHANGE']._serialized_start=1047
+  _globals['_CHANGE']._serialized_end=1173
+  _globals['_MERGE']._serialized_start=1175
+  _globals['_MERGE']._serialized_end=1264
+  _globals['_INDEXROW']._serialized_start=1267
+  _globals['_INDEXROW']._serialized_end=1411
+  _globals['_FEEDINDEX']._serialized_start=1413
+  _globals['_FEEDINDEX']._serialized_end=1520
+  _globals['_MEASURE']._serialized_start=1522
+  _globals['_MEASURE']._serialized_end=1546
+  _globals['_CHANGECATALOG']._serialized_start=1548
+  _globals['_CHANGECATALOG']._serialized_end=1580
+  _globals['_GOT']._serialized_start=1582
+  _globals['_GOT']._serialized_end=1615
+  _globals['_WRITTEN']._serialized_start=1618
+  _globals['_WRITTEN']._serialized_end=1782
+  _globals['_INDEXUNITS']._serialized_start=1784
+  _globals['_INDEXUNITS']._serialized_end=1826
+  _globals['_CONDITIONFAILED']._serialized_start=1828
+  _globals['_CONDITIONFAILED']._serialized_end=1873
+  _globals['_PAGE']._serialized_start=1876
+  _globals['_PAGE']._serialized_end=2014
+  _globals['_CHANGERECORD']._serialized_start=2017
+  _globals['_CHANGERECORD']._serialized_end=2250
+  _globals['_CHANGES']._serialized_start=2253
+  _globals['_CHANGES']._serialized_end=2407
+  _globals['_MERGED']._serialized_start=2409
+  _globals['_MERGED']._serialized_end=2454
+  _globals['_MEASURED']._serialized_start=2456
+  _globals['_MEASURED']._serialized_end=2501
+  _globals['_INDEXSIZE']._serialized_start=2503
+  _globals['_INDEXSIZE']._serialized_end=2558
+  _globals['_CATALOGDECIDED']._serialized_start=2560
+  _globals['_CATALOGDECIDED']._serialized_end=2593
+  _globals['_NOTLEADER']._serialized_start=2595
+  _globals['_NOTLEADER']._serialized_end=2622
+  _globals['_FAILED']._serialized_start=2624
+  _globals['_FAILED']._serialized_end=2663
 # @@protoc_insertion_point(module_scope)

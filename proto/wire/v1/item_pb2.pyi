@@ -93,21 +93,7 @@ class Get(google.protobuf.message.Message):
         consistent: builtins.bool = ...,
         projection: builtins.bytes = ...,
     ) -> None: ...
-    def ClearField(
-        self,
-        field_name: typing.Literal[
-            "consistent",
-            b"consistent",
-            "partition_key",
-            b"partition_key",
-            "projection",
-            b"projection",
-            "sort_key",
-            b"sort_key",
-            "table",
-            b"table",
-        ],
-    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["consistent", b"consistent", "partition_key", b"partition_key", "projection", b"projection", "sort_key", b"sort_key", "table", b"table"]) -> None: ...
 
 global___Get = Get
 
@@ -152,33 +138,7 @@ class Write(google.protobuf.message.Message):
         returned: builtins.int = ...,
         return_on_failure: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(
-        self,
-        field_name: typing.Literal[
-            "body",
-            b"body",
-            "condition",
-            b"condition",
-            "kind",
-            b"kind",
-            "partition_key",
-            b"partition_key",
-            "return_on_failure",
-            b"return_on_failure",
-            "returned",
-            b"returned",
-            "size",
-            b"size",
-            "sort_key",
-            b"sort_key",
-            "table",
-            b"table",
-            "update",
-            b"update",
-            "values",
-            b"values",
-        ],
-    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["body", b"body", "condition", b"condition", "kind", b"kind", "partition_key", b"partition_key", "return_on_failure", b"return_on_failure", "returned", b"returned", "size", b"size", "sort_key", b"sort_key", "table", b"table", "update", b"update", "values", b"values"]) -> None: ...
 
 global___Write = Write
 
@@ -252,74 +212,10 @@ class Range(google.protobuf.message.Message):
         count_only: builtins.bool = ...,
         from_table: builtins.bool = ...,
     ) -> None: ...
-    def HasField(
-        self,
-        field_name: typing.Literal[
-            "_partition_key",
-            b"_partition_key",
-            "_upper",
-            b"_upper",
-            "partition_key",
-            b"partition_key",
-            "start",
-            b"start",
-            "upper",
-            b"upper",
-        ],
-    ) -> builtins.bool: ...
-    def ClearField(
-        self,
-        field_name: typing.Literal[
-            "_partition_key",
-            b"_partition_key",
-            "_upper",
-            b"_upper",
-            "bytes_max",
-            b"bytes_max",
-            "consistent",
-            b"consistent",
-            "count_only",
-            b"count_only",
-            "filter",
-            b"filter",
-            "from_table",
-            b"from_table",
-            "index",
-            b"index",
-            "last_token",
-            b"last_token",
-            "limit",
-            b"limit",
-            "lower",
-            b"lower",
-            "lower_included",
-            b"lower_included",
-            "lower_token",
-            b"lower_token",
-            "partition_key",
-            b"partition_key",
-            "prefix",
-            b"prefix",
-            "projection",
-            b"projection",
-            "reverse",
-            b"reverse",
-            "start",
-            b"start",
-            "table",
-            b"table",
-            "upper",
-            b"upper",
-            "upper_included",
-            b"upper_included",
-            "values",
-            b"values",
-        ],
-    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_partition_key", b"_partition_key", "_upper", b"_upper", "partition_key", b"partition_key", "start", b"start", "upper", b"upper"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_partition_key", b"_partition_key", "_upper", b"_upper", "bytes_max", b"bytes_max", "consistent", b"consistent", "count_only", b"count_only", "filter", b"filter", "from_table", b"from_table", "index", b"index", "last_token", b"last_token", "limit", b"limit", "lower", b"lower", "lower_included", b"lower_included", "lower_token", b"lower_token", "partition_key", b"partition_key", "prefix", b"prefix", "projection", b"projection", "reverse", b"reverse", "start", b"start", "table", b"table", "upper", b"upper", "upper_included", b"upper_included", "values", b"values"]) -> None: ...
     @typing.overload
-    def WhichOneof(
-        self, oneof_group: typing.Literal["_partition_key", b"_partition_key"]
-    ) -> typing.Literal["partition_key"] | None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_partition_key", b"_partition_key"]) -> typing.Literal["partition_key"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_upper", b"_upper"]) -> typing.Literal["upper"] | None: ...
 
@@ -354,25 +250,7 @@ class ReadChanges(google.protobuf.message.Message):
         since_ms: builtins.int = ...,
         bounds: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(
-        self,
-        field_name: typing.Literal[
-            "after",
-            b"after",
-            "bounds",
-            b"bounds",
-            "bytes_max",
-            b"bytes_max",
-            "generation",
-            b"generation",
-            "limit",
-            b"limit",
-            "since_ms",
-            b"since_ms",
-            "table",
-            b"table",
-        ],
-    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["after", b"after", "bounds", b"bounds", "bytes_max", b"bytes_max", "generation", b"generation", "limit", b"limit", "since_ms", b"since_ms", "table", b"table"]) -> None: ...
 
 global___ReadChanges = ReadChanges
 
@@ -405,25 +283,7 @@ class Change(google.protobuf.message.Message):
         size: builtins.int = ...,
         body: builtins.bytes = ...,
     ) -> None: ...
-    def ClearField(
-        self,
-        field_name: typing.Literal[
-            "body",
-            b"body",
-            "partition_key",
-            b"partition_key",
-            "region",
-            b"region",
-            "size",
-            b"size",
-            "sort_key",
-            b"sort_key",
-            "time",
-            b"time",
-            "tombstone",
-            b"tombstone",
-        ],
-    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["body", b"body", "partition_key", b"partition_key", "region", b"region", "size", b"size", "sort_key", b"sort_key", "time", b"time", "tombstone", b"tombstone"]) -> None: ...
 
 global___Change = Change
 
@@ -449,12 +309,7 @@ class Merge(google.protobuf.message.Message):
         changes: collections.abc.Iterable[global___Change] | None = ...,
         forgets: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(
-        self,
-        field_name: typing.Literal[
-            "changes", b"changes", "forgets", b"forgets", "source", b"source", "table", b"table"
-        ],
-    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["changes", b"changes", "forgets", b"forgets", "source", b"source", "table", b"table"]) -> None: ...
 
 global___Merge = Merge
 
@@ -490,27 +345,7 @@ class IndexRow(google.protobuf.message.Message):
         size: builtins.int = ...,
         body: builtins.bytes = ...,
     ) -> None: ...
-    def ClearField(
-        self,
-        field_name: typing.Literal[
-            "body",
-            b"body",
-            "partition_key",
-            b"partition_key",
-            "region",
-            b"region",
-            "removes",
-            b"removes",
-            "sequence",
-            b"sequence",
-            "size",
-            b"size",
-            "sort_key",
-            b"sort_key",
-            "time",
-            b"time",
-        ],
-    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["body", b"body", "partition_key", b"partition_key", "region", b"region", "removes", b"removes", "sequence", b"sequence", "size", b"size", "sort_key", b"sort_key", "time", b"time"]) -> None: ...
 
 global___IndexRow = IndexRow
 
@@ -538,12 +373,7 @@ class FeedIndex(google.protobuf.message.Message):
         through: builtins.int = ...,
         rows: collections.abc.Iterable[global___IndexRow] | None = ...,
     ) -> None: ...
-    def ClearField(
-        self,
-        field_name: typing.Literal[
-            "index", b"index", "rows", b"rows", "source", b"source", "table", b"table", "through", b"through"
-        ],
-    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["index", b"index", "rows", b"rows", "source", b"source", "table", b"table", "through", b"through"]) -> None: ...
 
 global___FeedIndex = FeedIndex
 
@@ -609,9 +439,7 @@ class Written(google.protobuf.message.Message):
     size_after: builtins.int
     collection_bytes: builtins.int
     @property
-    def index_units(
-        self,
-    ) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___IndexUnits]: ...
+    def index_units(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___IndexUnits]: ...
     def __init__(
         self,
         *,
@@ -621,30 +449,9 @@ class Written(google.protobuf.message.Message):
         index_units: collections.abc.Iterable[global___IndexUnits] | None = ...,
         collection_bytes: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(
-        self,
-        field_name: typing.Literal["_collection_bytes", b"_collection_bytes", "collection_bytes", b"collection_bytes"],
-    ) -> builtins.bool: ...
-    def ClearField(
-        self,
-        field_name: typing.Literal[
-            "_collection_bytes",
-            b"_collection_bytes",
-            "attributes",
-            b"attributes",
-            "collection_bytes",
-            b"collection_bytes",
-            "index_units",
-            b"index_units",
-            "size_after",
-            b"size_after",
-            "size_before",
-            b"size_before",
-        ],
-    ) -> None: ...
-    def WhichOneof(
-        self, oneof_group: typing.Literal["_collection_bytes", b"_collection_bytes"]
-    ) -> typing.Literal["collection_bytes"] | None: ...
+    def HasField(self, field_name: typing.Literal["_collection_bytes", b"_collection_bytes", "collection_bytes", b"collection_bytes"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_collection_bytes", b"_collection_bytes", "attributes", b"attributes", "collection_bytes", b"collection_bytes", "index_units", b"index_units", "size_after", b"size_after", "size_before", b"size_before"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_collection_bytes", b"_collection_bytes"]) -> typing.Literal["collection_bytes"] | None: ...
 
 global___Written = Written
 
@@ -713,23 +520,7 @@ class Page(google.protobuf.message.Message):
         fetched_units: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["last", b"last"]) -> builtins.bool: ...
-    def ClearField(
-        self,
-        field_name: typing.Literal[
-            "count",
-            b"count",
-            "fetched_units",
-            b"fetched_units",
-            "items",
-            b"items",
-            "last",
-            b"last",
-            "scanned_bytes",
-            b"scanned_bytes",
-            "scanned_count",
-            b"scanned_count",
-        ],
-    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["count", b"count", "fetched_units", b"fetched_units", "items", b"items", "last", b"last", "scanned_bytes", b"scanned_bytes", "scanned_count", b"scanned_count"]) -> None: ...
 
 global___Page = Page
 
@@ -777,33 +568,7 @@ class ChangeRecord(google.protobuf.message.Message):
         time_ms: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["key", b"key", "version", b"version"]) -> builtins.bool: ...
-    def ClearField(
-        self,
-        field_name: typing.Literal[
-            "flags",
-            b"flags",
-            "generation",
-            b"generation",
-            "key",
-            b"key",
-            "kind",
-            b"kind",
-            "new_image",
-            b"new_image",
-            "old_image",
-            b"old_image",
-            "origin",
-            b"origin",
-            "sequence",
-            b"sequence",
-            "table",
-            b"table",
-            "time_ms",
-            b"time_ms",
-            "version",
-            b"version",
-        ],
-    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["flags", b"flags", "generation", b"generation", "key", b"key", "kind", b"kind", "new_image", b"new_image", "old_image", b"old_image", "origin", b"origin", "sequence", b"sequence", "table", b"table", "time_ms", b"time_ms", "version", b"version"]) -> None: ...
 
 global___ChangeRecord = ChangeRecord
 
@@ -837,25 +602,7 @@ class Changes(google.protobuf.message.Message):
         ending: builtins.int = ...,
         is_closed: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(
-        self,
-        field_name: typing.Literal[
-            "ending",
-            b"ending",
-            "is_closed",
-            b"is_closed",
-            "latest",
-            b"latest",
-            "next_after",
-            b"next_after",
-            "oldest",
-            b"oldest",
-            "records",
-            b"records",
-            "starting",
-            b"starting",
-        ],
-    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["ending", b"ending", "is_closed", b"is_closed", "latest", b"latest", "next_after", b"next_after", "oldest", b"oldest", "records", b"records", "starting", b"starting"]) -> None: ...
 
 global___Changes = Changes
 
