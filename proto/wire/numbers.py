@@ -13,6 +13,7 @@ DIGITS_MAX = 38
 EXPONENT_MAX = 125
 EXPONENT_MIN = -130
 _EXPONENT_WORD_MAX = 2**63 - 1
+_OVERFLOW = "Number overflow. Attempting to store a number with magnitude larger than supported range"
 
 # Inside this module a number is (sign, significant digits without outer zeros, decimal exponent of the first digit).
 _TEXT = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?", re.ASCII)
@@ -36,6 +37,10 @@ _UNPACK_NEGATIVE = bytes.maketrans(b"edcba98765", _DIGITS)
 
 class NumberError(ValueError):
     """Say, in AWS's words, why a text is not a number that DynamoDB stores."""
+
+
+class _TooManyDigitsError(NumberError):
+    """A number in the range, with more digits than are kept."""
 
 
 def canonical_number(text: str) -> str:
@@ -72,12 +77,20 @@ def decode_number(encoded: bytes) -> str:
 
 def add_numbers(left: str, right: str) -> str:
     """Return the exact canonical sum of two canonical numbers, or raise NumberError when it does not fit."""
-    return canonical_number(format(_EXACT.add(Decimal(left), Decimal(right)), "f"))
+    return _fitting(_EXACT.add(Decimal(left), Decimal(right)))
 
 
 def subtract_numbers(left: str, right: str) -> str:
     """Return the exact canonical difference of two canonical numbers, or raise NumberError when it does not fit."""
-    return canonical_number(format(_EXACT.subtract(Decimal(left), Decimal(right)), "f"))
+    return _fitting(_EXACT.subtract(Decimal(left), Decimal(right)))
+
+
+def _fitting(result: Decimal) -> str:
+    """Return the canonical text of what was calculated; AWS calls too many digits in a result an overflow as well."""
+    try:
+        return canonical_number(format(result, "f"))
+    except _TooManyDigitsError:
+        raise NumberError(_OVERFLOW) from None
 
 
 def _parse(text: str) -> tuple[str, str, int]:
@@ -113,11 +126,11 @@ def _written_exponent(text: str, exponent: str | None) -> int:
 
 def _check_limits(digits: str, exponent: int) -> None:
     if exponent > EXPONENT_MAX:
-        raise NumberError("Number overflow. Attempting to store a number with magnitude larger than supported range")
+        raise NumberError(_OVERFLOW)
     if exponent < EXPONENT_MIN:
         raise NumberError("Number underflow. Attempting to store a number with magnitude smaller than supported range")
     if len(digits) > DIGITS_MAX:
-        raise NumberError("Attempting to store more than 38 significant digits in a Number")
+        raise _TooManyDigitsError("Attempting to store more than 38 significant digits in a Number")
 
 
 def _unpacked(nibbles: bytes, table: bytes) -> str:

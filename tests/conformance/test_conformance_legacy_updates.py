@@ -161,7 +161,7 @@ def test_sums_are_exact(things: Table) -> None:
     one = {"n": {"Action": "ADD", "Value": {"N": "1"}}}
     assert _update(things, one, ReturnValues="UPDATED_NEW")["Attributes"]["n"]["N"] == "9" * 38
     text = invalid(lambda: _update(things, {"n": {"Action": "ADD", "Value": {"N": "0.5"}}}))
-    assert text == "Attempting to store more than 38 significant digits in a Number"
+    assert text == "Number overflow. Attempting to store a number with magnitude larger than supported range"
 
 
 # An update may not outgrow 400 KB.

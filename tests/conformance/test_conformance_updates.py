@@ -267,5 +267,7 @@ def test_updates_must_fit_the_item(things: Table, expression: str, values: Item 
 def test_sums_that_do_not_fit_are_refused(things: Table) -> None:
     things.put({**KEY, "n": {"N": "9e125"}})
     values: Item = {":v": {"N": "9e125"}}
-    text = invalid(things.update, key=KEY, expression="ADD n :v", ExpressionAttributeValues=values)
-    assert text == "Number overflow. Attempting to store a number with magnitude larger than supported range"
+    overflow = "Number overflow. Attempting to store a number with magnitude larger than supported range"
+    assert invalid(things.update, key=KEY, expression="ADD n :v", ExpressionAttributeValues=values) == overflow
+    one: Item = {":v": {"N": "1"}}  # a sum of 126 digits, which AWS calls an overflow as well
+    assert invalid(things.update, key=KEY, expression="SET m = n - :v", ExpressionAttributeValues=one) == overflow

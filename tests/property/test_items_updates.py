@@ -28,7 +28,7 @@ REASONS = {
     "The provided expression refers to an attribute that does not exist in the item": "missing",
     "An operand in the update expression has an incorrect data type": "type",
     "Number overflow. Attempting to store a number with magnitude larger than supported range": "number",
-    "Attempting to store more than 38 significant digits in a Number": "number",
+    "Number underflow. Attempting to store a number with magnitude smaller than supported range": "number",
 }
 
 

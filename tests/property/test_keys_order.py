@@ -99,7 +99,7 @@ def test_sums_are_exact_or_refused(pair: tuple[str, str]) -> None:
 
 
 def _misfit(scaled: int) -> str | None:
-    """Return how AWS begins to say that a number, in the units of `_scaled`, cannot be stored."""
+    """Return how AWS begins to say that the result of a calculation, in the units of `_scaled`, cannot be stored."""
     digits = str(abs(scaled))
     exponent = len(digits) - 1 - 200
     if scaled == 0:
@@ -108,7 +108,7 @@ def _misfit(scaled: int) -> str | None:
         return "Number overflow"
     if exponent < EXPONENT_MIN:
         return "Number underflow"
-    return "Attempting to store more than 38 significant digits in a Number" if len(digits.rstrip("0")) > 38 else None
+    return "Number overflow" if len(digits.rstrip("0")) > 38 else None
 
 
 def _scaled(text: str) -> int:

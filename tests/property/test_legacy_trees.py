@@ -215,7 +215,7 @@ def fitting(total: Decimal) -> AttributeValue | str:
 REASONS = {
     "Type mismatch for attribute to update": "type",
     "Number overflow. Attempting to store a number with magnitude larger than supported range": "number",
-    "Attempting to store more than 38 significant digits in a Number": "number",
+    "Number underflow. Attempting to store a number with magnitude smaller than supported range": "number",
 }
 
 

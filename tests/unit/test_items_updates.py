@@ -205,7 +205,10 @@ def test_delete(old: AttributeValue | None, value: AttributeValue, new: Attribut
             "SET a = big + big",
             "Number overflow. Attempting to store a number with magnitude larger than supported range",
         ),
-        ("ADD big :n", "Attempting to store more than 38 significant digits in a Number"),
+        (
+            "ADD big :n",
+            "Number overflow. Attempting to store a number with magnitude larger than supported range",
+        ),
     ],
 )
 def test_refused_updates(text: str, message: str) -> None:
