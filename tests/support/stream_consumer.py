@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 from tests.support.conformance_streams import Record, iterator_of, shards_of
+from tests.support.conformance_table import eventually
 
 TRIM_HORIZON, SHARD_END = "TRIM_HORIZON", "SHARD_END"
 
@@ -41,6 +42,16 @@ class StreamConsumer:
             is_free = parent is None or self._checkpoints.get(parent, SHARD_END) == SHARD_END
             if place != SHARD_END and is_free and self._random.random() < 0.8:
                 self._read(shard, place)
+
+    def finish(self) -> None:
+        """Read until every shard has ended."""
+
+        def is_done() -> bool:
+            self.discover()
+            self.step()
+            return self.is_done
+
+        eventually(is_done, "the end of every shard")
 
     def _read(self, shard: str, place: str) -> None:
         iterator = self._iterators.pop(shard, None)

@@ -131,10 +131,18 @@ async def test_images_follow_the_view_type(view_type: StreamViewType, images: se
     assert {"NewImage", "OldImage"} & set(record["dynamodb"]) == images
 
 
-# Consumers tell expiry from deletes by the service's identity.
-async def test_expiry_has_an_identity() -> None:
-    (record,) = (await read_records(streaming_api(), change_record(flags=2)))["Records"]
-    assert record["userIdentity"] == {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
+# Consumers tell expiry from deletes by the service's identity; a write of another region looks like one of this region.
+@pytest.mark.parametrize(("flags", "has_identity"), [(0, False), (1, False), (2, True)])
+async def test_expiry_has_an_identity(flags: int, has_identity: bool) -> None:
+    (record,) = (await read_records(streaming_api(), change_record(flags=flags)))["Records"]
+    identity = {"userIdentity": {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}}
+    assert {name: record[name] for name in record if name == "userIdentity"} == (identity if has_identity else {})
+
+
+# What only gave an item a newer version, for other regions, is no change to a reader of the stream.
+async def test_unchanged_items_are_not_shown() -> None:
+    answer = await read_records(streaming_api(), change_record(4, flags=4), change_record(5))
+    assert [record["dynamodb"]["SequenceNumber"] for record in answer["Records"]] == [sequence(5)]
 
 
 # Reading goes on after what was read.
