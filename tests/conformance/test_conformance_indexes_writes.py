@@ -224,3 +224,18 @@ def test_capacity_of_reads(dynamodb: Any) -> None:
         assert _capacity(half)["CapacityUnits"] == 2.5
         scanned = table.scan(IndexName="gsi", ConsistentRead=False, ReturnConsumedCapacity="TOTAL")
         assert scanned["ConsumedCapacity"].keys() == {"TableName", "CapacityUnits"}
+
+
+# A table says how much is in each of its indexes.
+def test_indexes_are_counted(indexed: Table) -> None:
+    for name in ("1", "2"):
+        indexed.put({**KEY, "sk": {"S": name}, "c": {"S": name}, "v": {"S": "x" * 100}})
+
+    def counts() -> dict[str, tuple[int, int]]:
+        described = indexed.describe()
+        indexes = [*described["LocalSecondaryIndexes"], *described["GlobalSecondaryIndexes"]]
+        return {index["IndexName"]: (index["ItemCount"], index["IndexSizeBytes"]) for index in indexes}
+
+    # Names and values of pk, sk and c are 8 bytes an item, v is 101 more.
+    expected = {"lsi": (2, 218), "gsi": (0, 0), "byc": (2, 16)}
+    eventually(lambda: counts() == expected, f"{expected} in the indexes of {indexed.name}")
