@@ -1,0 +1,116 @@
+"""Tables named by their ARNs, wherever a name will do, and ARNs that name no table of this region and account."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.conformance_table import HASH, STRING_KEY, Table, invalid, refused, wait_until_active
+
+ITEM = {"pk": {"S": "a"}}
+FORMAT = (
+    "Valid ARN format is 'arn:<awsPartition>:<vendor>:<region>:<subscriber>:resourceType/resourceName', where Resource name "
+    "must have length less than or equal to 255, Resource name must have length greater than or equal to 3, Resource name "
+    "must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
+)
+
+
+def arn(table: Table) -> str:
+    found: str = table.describe()["TableArn"]
+    return found
+
+
+# Items are written and read under the ARN as under the name.
+def test_items_of_a_table_by_its_arn(things: Table) -> None:
+    client, name = things.client, arn(things)
+    client.put_item(TableName=name, Item={**ITEM, "v": {"N": "1"}})
+    client.update_item(
+        TableName=name, Key=ITEM, UpdateExpression="SET v = v + :one", ExpressionAttributeValues={":one": {"N": "1"}}
+    )
+    assert client.get_item(TableName=name, Key=ITEM)["Item"]["v"] == {"N": "2"}
+    found = client.query(
+        TableName=name, KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": "a"}}
+    )
+    assert (found["Count"], client.scan(TableName=name)["Count"]) == (1, 1)
+    client.delete_item(TableName=name, Key=ITEM)
+    assert things.get(ITEM) is None
+
+
+# Batches answer under the name that was asked for.
+def test_batches_by_arn(things: Table) -> None:
+    client, name = things.client, arn(things)
+    client.batch_write_item(RequestItems={name: [{"PutRequest": {"Item": ITEM}}]})
+    answer = client.batch_get_item(RequestItems={name: {"Keys": [ITEM]}})
+    assert answer["Responses"] == {name: [ITEM]}
+
+
+# ConsumedCapacity repeats the ARN, as AWS documents.
+def test_consumed_capacity_names_the_arn(things: Table) -> None:
+    name = arn(things)
+    answer = things.client.put_item(TableName=name, Item=ITEM, ReturnConsumedCapacity="TOTAL")
+    assert answer["ConsumedCapacity"]["TableName"] == name
+
+
+# Tables are made, described, changed and dropped under their ARNs.
+def test_tables_by_arn(things: Table, dynamodb: Any, table_name: str) -> None:
+    name = arn(things).replace(things.name, table_name)
+    dynamodb.create_table(
+        TableName=name, AttributeDefinitions=[STRING_KEY], KeySchema=[HASH], BillingMode="PAY_PER_REQUEST"
+    )
+    wait_until_active(dynamodb, table_name)
+    assert dynamodb.describe_table(TableName=name)["Table"]["TableName"] == table_name
+    dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+    assert dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]["TimeToLiveStatus"] == "DISABLED"
+    assert dynamodb.delete_table(TableName=name)["TableDescription"]["TableName"] == table_name
+
+
+def with_part(position: int, value: str) -> Callable[[str], str]:
+    def changed(name: str) -> str:
+        parts = name.split(":")
+        parts[position] = value
+        return ":".join(parts)
+
+    return changed
+
+
+# An ARN of somewhere else says where it went wrong.
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (with_part(3, "mars-north-1"), "Invalid AWS region in"),
+        (with_part(1, "aws-cn"), "Invalid AWS partition in"),
+        (with_part(5, "backup/things"), "Invalid resource type in"),
+    ],
+)
+def test_arns_of_elsewhere(things: Table, change: Callable[[str], str], why: str) -> None:
+    other = change(arn(things))
+    for call in (
+        lambda: invalid(things.client.get_item, TableName=other, Key=ITEM),
+        lambda: invalid(things.client.describe_table, TableName=other),
+    ):
+        assert call() == f"1 validation error detected: {why} '{other}'"
+
+
+# An ARN that is none, or of something within a table.
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        (lambda name: f"{name}/index/byX", FORMAT),
+        (with_part(2, "s3"), FORMAT),
+        (with_part(5, "table/"), "Table name of ARN must have length greater than or equal to 3"),
+        (lambda name: "arn:aws:dynamodb", FORMAT),
+    ],
+)
+def test_arns_that_are_none(things: Table, change: Callable[[str], str], constraint: str) -> None:
+    other = change(arn(things))
+    assert invalid(things.client.get_item, TableName=other, Key=ITEM) == (
+        f"1 validation error detected: Value '{other}' at 'tableName' failed to satisfy constraint: {constraint}"
+    )
+
+
+# Another account's tables are its own.
+def test_arns_of_other_accounts(things: Table) -> None:
+    other = with_part(4, "999999999999")(arn(things))
+    code, text = refused(things.client.get_item, TableName=other, Key=ITEM)
+    assert code == "AccessDeniedException"
+    assert other in text
