@@ -65,10 +65,10 @@ class GetShardIterator:
         return ShardPosition(arn, shard.id, after)
 
     def _since_ms(self, body: dict[str, Any]) -> int:
-        since_ms: int = round(body["Timestamp"] * 1000)
+        since_ms: float = body["Timestamp"] * 1000
         if since_ms > self._clock.wall_ms():
             raise validation_error(f"{_INVALID}Timestamp must not be in the future")
-        return max(0, since_ms)
+        return round(max(0, since_ms))
 
     async def _at_time(self, found: TableStream, shard: Shard, since_ms: int, deadline: float) -> tuple[int, bool]:
         """Return the place before the first record of that time or later, and whether that is as old as records get.

@@ -55,6 +55,7 @@ async def test_iterators_begin_where_they_say(kind: str, more: dict[str, str], a
         ("TRIM_HORIZON", {"Timestamp": 1}, "Timestamp must not be specified"),
         ("AT_TIMESTAMP", {"Timestamp": 1, "SequenceNumber": "1" + "0" * 20}, "SequenceNumber must not be specified"),
         ("AT_TIMESTAMP", {"Timestamp": 1_700_000_000.001}, "Timestamp must not be in the future"),
+        ("AT_TIMESTAMP", {"Timestamp": 1e308}, "Timestamp must not be in the future"),
         ("AT_SEQUENCE_NUMBER", {"SequenceNumber": "x" * 21}, "Invalid SequenceNumber"),
         ("AT_SEQUENCE_NUMBER", {"SequenceNumber": "1" + "0" * 18 + "44"}, "Invalid SequenceNumber"),
     ],
@@ -78,6 +79,14 @@ async def test_an_iterator_can_begin_at_a_time() -> None:
     ]
     await api("GetRecords", ShardIterator=iterator)
     assert (asked_changes(api).after, asked_changes(api).since_ms) == (5, 0)
+
+
+# Any number is a time; those before 1970 are as good as 1970.
+async def test_times_of_long_ago() -> None:
+    api = streaming_api()
+    api.store.script(ReadChanges, Changes((), 9, 2, 9))
+    await iterator_of(api, "AT_TIMESTAMP", Timestamp=-1e308)
+    assert asked_changes(api).since_ms == 0
 
 
 # Before the oldest record there is nothing to miss; after the newest there is what comes.
