@@ -104,6 +104,9 @@ def join_global_table(view: CatalogView, change: JoinGlobalTable, rules: Catalog
         raise refusals.table_missing(change.name)
     if table.global_table_id != change.global_table_id:
         raise refusals.other_global_table(change.name)
+    if change.new_region == rules.region:
+        # No region is a replica of its own table: this is news for others only.
+        return Decision(table=table)
     return _join_elsewhere(view, table, change)
 
 

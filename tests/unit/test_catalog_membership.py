@@ -192,6 +192,13 @@ def test_joining_makes_a_further_member_known() -> None:
     assert (replica.status, replica.source) == (ReplicaStatus.CREATING, HERE)
 
 
+# No region is a replica of its own table, whatever it is told about itself.
+def test_joining_is_no_news_to_who_joined() -> None:
+    catalog = replicated()
+    catalog.change(join(HERE, (HERE, THERE), creates=False))
+    assert catalog.view.tables["t"].replica(HERE) is None
+
+
 # Messages of one global table must not touch a regional one of the same name.
 def test_another_global_table_is_none_of_ours() -> None:
     catalog = Catalog()
