@@ -236,6 +236,11 @@ class Feeder:
         await self._tell(index, change)
 
     async def _ask_rebuild(self, index: IndexSpec) -> None:
+        # Only who leads now may say that changes are gone: one that was deposed in its sleep has trimmed what others have fed.
+        name = feed_cursor_name(self.table.number, index.number)
+        if not await self._replica.propose_cursor(name, self._replica.cursor(name) or b""):
+            self.step(e.CatalogTold(index=index.number, is_recorded=False))
+            return
         await self._tell(index, RebuildIndex(name=self.table.name, index=index.number, generation=index.generation))
 
     async def _tell(self, index: IndexSpec, change: CatalogChange) -> None:

@@ -12,7 +12,7 @@ from node.replication.backoff import Backoff
 from wire.commands import IndexRow
 
 BATCH_ROWS_MAX: Final = 256
-BATCH_BYTES_MAX: Final = 1 << 20  # passed by at most the rows of one change
+BATCH_BYTES_MAX: Final = 512 << 10  # passed by at most the rows of one change: far less than an entry may have
 BACKOFF_SECONDS_MAX: Final = 2.0
 
 

@@ -97,6 +97,11 @@ class IndexedRegion:
         self._changed.set()
         return Decided(self.region.catalog.view.version, decision.table)
 
+    async def changed(self) -> None:
+        """Wait until the catalog changes."""
+        self._changed.clear()
+        await self._changed.wait()
+
     async def execute(self, partition: PartitionId, command: Command, *, timeout_seconds: float) -> Outcome:
         """Ask the leader of a partition, if there is one."""
         try:
@@ -137,8 +142,7 @@ class IndexedRegion:
         """Wait until all that is applied is fed to an index; return how it differs from its table then."""
         async with asyncio.timeout(20):
             while not (index := self._active(name)):
-                self._changed.clear()
-                await self._changed.wait()
+                await self.changed()
             for feeders in self.feeders.values():
                 await feeders.wait_fed("orders", name)
         return await self.differences(index)

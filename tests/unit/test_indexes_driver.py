@@ -1,8 +1,10 @@
 """Feeders at work on real partitions: what is written arrives, what was there before is copied, and a new leader carries on."""
 
 from node.indexes.cursors import FeedCursor
+from node.storage.layout import feed_cursor_name
+from node.streams.retention import trim_step
 from tests.support.indexes_region import IndexedRegion, by, delete, indexed_region, put
-from wire.catalog import UpdateTable
+from wire.catalog import PartitionId, UpdateTable
 from wire.commands import ReadChanges
 from wire.tables import IndexStatus
 
@@ -66,6 +68,24 @@ async def test_index_is_made_again() -> None:
         await region.change(UpdateTable(name="orders", deletes_index="by-owner", now_ms=2))
         await region.change(UpdateTable(name="orders", creates_index=by("owner"), now_ms=2))
         await filled(region, "after")
+        assert await region.settled("by-owner") == set()
+        assert region.table.indexes[0].number == 2
+
+
+# Change records that are gone before they were fed: the index is begun again under a number of its own, and is whole again.
+async def test_index_that_misses_changes_is_begun_again() -> None:
+    async with indexed_region(by("owner", 1), partitions=1) as (region, _):
+        await filled(region, "o")
+        await region.settled("by-owner")
+        replica = await region.region.replica()
+        await replica.propose_cursor(feed_cursor_name(1, 1), FeedCursor(sequence=3).encode())
+        (engine,) = region.region.engines.values()
+        engine.write(lambda transaction: trim_step(transaction, 1, 1 << 62, 20))
+        (feeders,) = region.feeders.values()
+        feeders.leadership_lost(PartitionId(1))
+        feeders.leadership_ready(PartitionId(1))
+        while region.table.indexes[0].number == 1:
+            await region.changed()
         assert await region.settled("by-owner") == set()
         assert region.table.indexes[0].number == 2
 
