@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from node.catalog.streams import DROPPED_TABLES_MAX
-from tests.support.rpc_catalog import RULES, Catalog, create
-from wire.catalog import DeleteTable, FinishTable, UpdateTable
-from wire.tables import StreamViewType, TableStatus
+from tests.support.rpc_catalog import RULES, THERE, Catalog, create
+from wire.catalog import AddReplica, DeleteTable, FinishTable, SetReplicaStatus, UpdateTable
+from wire.tables import ReplicaStatus, StreamViewType, TableStatus
 
 NOW_MS = 1_700_000_000_000
 DAY_MS = RULES.stream_retention_ms
@@ -122,3 +122,16 @@ def test_a_stream_ends_when_its_table_begins_to_go() -> None:
     for table in (leaving, catalog.view.dropped[1]):
         assert table.stream is not None
         assert table.stream.disabled_ms == NOW_MS + 60_001
+
+
+# A table with replicas goes in two steps, the second of which knows no time: its stream ended with the first.
+def test_the_stream_of_a_dropped_replica_is_kept() -> None:
+    catalog = with_stream()
+    catalog.change(AddReplica(name="t", region=THERE, now_ms=NOW_MS, global_table_id="g"))
+    catalog.change(SetReplicaStatus(name="t", global_table_id="g", region=THERE, status=ReplicaStatus.CREATION_FAILED))
+    catalog.change(DeleteTable(name="t", now_ms=NOW_MS + 7))
+    leaving = catalog.view.tables["t"].stream
+    catalog.change(FinishTable(name="t", number=1))
+    assert leaving is not None
+    assert leaving.disabled_ms == NOW_MS + 7
+    assert catalog.view.dropped[1].stream == leaving
