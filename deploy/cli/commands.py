@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli import faults, indexes, lifecycle
+from deploy.cli import cluster_file, faults, indexes, lifecycle
 from deploy.cli.console import fail, output, print_json
 from deploy.cli.options import DataOption, JsonOption, opened
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command()(lifecycle.up)
 app.command()(lifecycle.down)
 app.command()(lifecycle.dev)
+app.command()(cluster_file.cluster_file)
 app.add_typer(faults.node, name="node")
 app.add_typer(faults.router, name="router")
 app.add_typer(faults.link, name="link")
