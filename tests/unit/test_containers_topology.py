@@ -11,7 +11,6 @@ from deploy.containers.topology import AddressPatterns, named_cluster, renewed_c
 from deploy.local.topology import Layout
 from wire.cluster import ClusterSpec, Credential, load_cluster
 
-
 PLAIN = Layout()
 
 
