@@ -41,7 +41,8 @@ LEASE_DRIFT = 0.9
 """The share of the lease that is used: clocks of two nodes may run apart by the rest."""
 CATCH_UP_TICKS_MAX = 3
 """Ticks made up for after a stall; the rest is forgotten, or every stall would end in an election."""
-TRIM_SECONDS = 60.0
+TRIM_SECONDS_MIN = 1.0
+TRIM_SECONDS_MAX = 60.0
 RESERVE_BYTES = 16 << 20
 """Disk space that writes leave alone: elections, acknowledgements and deletions of old data need a little."""
 RESERVE_FOLLOWED_BYTES = RESERVE_BYTES // 2
@@ -75,6 +76,11 @@ class NodeSettings:
     def lease_seconds(self) -> float:
         """Return how long a lease holds; 0 when there is none."""
         return (self.election_ticks - 1) * self.tick_ms / 1_000 * LEASE_DRIFT if self.lease_reads else 0.0
+
+    @property
+    def trim_seconds(self) -> float:
+        """Return how often change records are trimmed: records never live much longer than they should."""
+        return max(TRIM_SECONDS_MIN, min(TRIM_SECONDS_MAX, self.stream_retention_seconds / 4))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -378,7 +384,7 @@ class NodeDriver:
         for driver in self._drivers.values():
             driver.tick()
         self._check_reserve()
-        if self._ticks_total % max(1, round(TRIM_SECONDS / tick_seconds)) == 0:
+        if self._ticks_total % max(1, round(self._settings.trim_seconds / tick_seconds)) == 0:
             for driver in self._drivers.values():
                 driver.trim_changes()
 
