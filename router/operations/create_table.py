@@ -18,6 +18,7 @@ from router.operations.table_settings import (
     CAPACITY_WITH_ON_DEMAND,
     INVALID,
     refuse_unsupported,
+    table_class_of,
     throughput_of,
     view_type_of,
 )
@@ -67,7 +68,7 @@ def parse(body: dict[str, Any], *, region: str, now_ms: int, table_id: str) -> c
         throughput=throughput,
         stream_view=_stream_view(body),
         deletion_protection=body.get("DeletionProtectionEnabled", False),
-        table_class=body.get("TableClass", "STANDARD"),
+        table_class=table_class_of(body) or "STANDARD",
         indexes=indexes,
         on_demand=created_maxima(body, billing_mode),
         warm=created_warm(body, billing_mode, throughput),

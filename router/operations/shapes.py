@@ -86,8 +86,10 @@ _STRICTER: Final = {
     ("LocalSecondaryIndex", "KeySchema"): "TableKeySchema",
     ("TableCreationParameters", "KeySchema"): "TableKeySchema",
 }
-# What AWS checks by hand, later and in other words, although its published model would have it checked here.
-_LOOSER: Final[dict[str, dict[str, object]]] = {
+# Where AWS differs from its published model: what it checks by hand, later and in other words, and what it does check here.
+_CORRECTED: Final[dict[str, dict[str, object]]] = {
+    "KMSMasterKeyId": {"min": 1},
+    "TableClass": {"enum": []},
     "Tag": {"required": []},
     "TagKeyString": {"min": None, "max": None},
     "TagValueString": {"min": None, "max": None},
@@ -100,7 +102,7 @@ class ShapeReader:
     """Turn the shapes of one botocore service model into ours, each once."""
 
     def __init__(self, raw_shapes: Mapping[str, Mapping[str, Any]]) -> None:
-        self._raw = {name: {**raw, **_LOOSER.get(name, {})} for name, raw in raw_shapes.items()}
+        self._raw = {name: {**raw, **_CORRECTED.get(name, {})} for name, raw in raw_shapes.items()}
         if "KeySchema" in self._raw:
             self._raw["TableKeySchema"] = {**self._raw["KeySchema"], "max": _TABLE_KEY_ATTRIBUTES_MAX}
         if "TableName" in self._raw:

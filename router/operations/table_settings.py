@@ -15,6 +15,7 @@ CAPACITY_WITH_ON_DEMAND: Final = (
     f"{INVALID}Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"
 )
 
+_TABLE_CLASSES: Final = ("STANDARD", "STANDARD_INFREQUENT_ACCESS")
 _CAPACITY_UNITS_MAX: Final = 1_000_000_000_000
 
 
@@ -33,6 +34,17 @@ def view_type_of(stream: dict[str, Any]) -> StreamViewType | None:
     """Return the view type that a StreamSpecification names."""
     view_type = stream.get("StreamViewType")
     return None if view_type is None else StreamViewType(view_type)
+
+
+def table_class_of(body: dict[str, Any]) -> str | None:
+    """Return the table class that a request names, or None when it names none."""
+    given: str | None = body.get("TableClass")
+    if given is not None and given not in _TABLE_CLASSES:
+        raise validation_error(
+            "Invalid table-class parameter provided. Please try again with a valid table-class value: "
+            f"[{', '.join(_TABLE_CLASSES)}]."
+        )
+    return given
 
 
 def refuse_unsupported(body: dict[str, Any], members: Iterable[str]) -> None:

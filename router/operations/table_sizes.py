@@ -36,11 +36,11 @@ NOTHING: Final = Size()
 
 @dataclass(slots=True)
 class _Remembered:
-    """What the partitions said of one table; `asking` is done when those asked last have answered, or had their time."""
+    """What the partitions said of one table; `answered` is set when those asked last have answered, or had their time."""
 
     asked_at: float
-    asking: "asyncio.Task[None]"
-    parts: dict[PartitionId, Sizes] = field(default_factory=dict)
+    parts: dict[PartitionId, Sizes]
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class TableSizes:
@@ -54,22 +54,26 @@ class TableSizes:
     async def measured(self, table: int) -> Sizes:
         """Return the sizes of a table, by its number, and of its indexes. Never fails: what is not known counts nothing."""
         known = self._tables.get(table)
-        if known is None or self._clock.monotonic() - known.asked_at >= FRESH_SECONDS:
-            known = self._asked(table, {} if known is None else known.parts)
-        await asyncio.shield(known.asking)
-        return _total(known.parts)
+        if known is not None and self._clock.monotonic() - known.asked_at < FRESH_SECONDS:
+            await known.answered.wait()
+            return _total(known.parts)
+        asked = self._remembered(table, {} if known is None else known.parts)
+        try:
+            await self._ask_all(table, asked.parts)
+        finally:
+            # Even if whoever asks is cancelled: others wait for these answers.
+            asked.answered.set()
+        return _total(asked.parts)
 
     def known(self, table: int) -> Sizes:
         """Return what was measured last, without asking."""
         known = self._tables.get(table)
         return {} if known is None else _total(known.parts)
 
-    def _asked(self, table: int, parts: dict[PartitionId, Sizes]) -> _Remembered:
-        """Ask all partitions; several who come meanwhile wait for the same answers."""
-        asking = asyncio.ensure_future(self._ask_all(table, parts))
-        # At the end of the dictionary: the first one is the one asked about longest ago.
+    def _remembered(self, table: int, parts: dict[PartitionId, Sizes]) -> _Remembered:
+        """Return a new entry, at the end: the first one is always the one asked about longest ago."""
         self._tables.pop(table, None)
-        self._tables[table] = remembered = _Remembered(self._clock.monotonic(), asking, parts)
+        self._tables[table] = remembered = _Remembered(self._clock.monotonic(), parts)
         if len(self._tables) > TABLES_MAX:
             del self._tables[next(iter(self._tables))]
         return remembered

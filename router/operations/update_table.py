@@ -15,6 +15,7 @@ from router.operations.table_description import table_description
 from router.operations.table_settings import (
     CAPACITY_WITH_ON_DEMAND,
     INVALID,
+    table_class_of,
     throughput_of,
     view_type_of,
 )
@@ -71,7 +72,7 @@ def parse(
         stream_enabled=None if stream is None else stream["StreamEnabled"],
         stream_view=None if stream is None else _stream_view(stream),
         deletion_protection=body.get("DeletionProtectionEnabled"),
-        table_class=body.get("TableClass"),
+        table_class=table_class_of(body),
         creates_index=indexes.creates,
         deletes_index=indexes.deletes,
         index_settings=indexes.settings,

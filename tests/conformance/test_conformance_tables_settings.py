@@ -206,6 +206,16 @@ def test_the_table_class(things: Table, impatient: Any) -> None:
     )
 
 
+# AWS has words of its own for a class that there is not.
+def test_an_unknown_table_class(things: Table, dynamodb: Any, table_name: str) -> None:
+    text = (
+        "Invalid table-class parameter provided. Please try again with a valid table-class value: "
+        "[STANDARD, STANDARD_INFREQUENT_ACCESS]."
+    )
+    assert invalid(dynamodb.create_table, TableName=table_name, **KEYS, **ON_DEMAND, TableClass="GLACIER") == text
+    assert invalid(dynamodb.update_table, TableName=things.name, TableClass="GLACIER") == text
+
+
 # Encryption with a key of KMS is described; the default is not.
 def test_encryption_is_described(things: Table, make_table: Any) -> None:
     assert "SSEDescription" not in things.describe()
