@@ -4,7 +4,7 @@ Knows one table in one partition led here. Refuses to know when to do what: the 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from node.indexes import events as e
@@ -79,7 +79,7 @@ class Feeder:
         *,
         replica: Replica,
         table: TableSpec,
-        ring: Ring,
+        ring: Callable[[], Ring],
         core: FeederCore,
         copied_at_once_max: int,
         partitions: Partitions,
@@ -105,9 +105,9 @@ class Feeder:
         """Return the partition this feeds from."""
         return self._replica.partition
 
-    def change(self, table: TableSpec, ring: Ring) -> None:
-        """Take the table and the ring as the catalog has them now."""
-        self.table, self._ring = table, ring
+    def change(self, table: TableSpec) -> None:
+        """Take the table as the catalog has it now."""
+        self.table = table
         self.step(e.IndexesChanged(indexes=fed_indexes(table)))
 
     def step(self, event: e.Event) -> None:
@@ -189,7 +189,7 @@ class Feeder:
         self.step(
             e.RecordsRead(
                 indexes=effect.indexes,
-                rows=rows_of_changes(self.table.key_schema, effect.indexes, page.records, self._ring),
+                rows=rows_of_changes(self.table.key_schema, effect.indexes, page.records, self._ring()),
                 through=max(page.next_after, after),
                 oldest=page.oldest,
                 latest=page.latest,
@@ -201,7 +201,7 @@ class Feeder:
         self.step(
             e.ItemsRead(
                 index=effect.index.number,
-                rows=rows_of_items(self.table.key_schema, effect.index, items, self._ring),
+                rows=rows_of_items(self.table.key_schema, effect.index, items, self._ring()),
                 after=effect.after,
                 through=items[-1].position if items else effect.after,
                 count=len(items),

@@ -101,7 +101,7 @@ class FeedersDriver:
             if table is None or not fed_indexes(table):
                 self._stop(key)
             elif table is not feeder.table:
-                feeder.change(table, self._ring)
+                feeder.change(table)
         self._start_missing()
 
     async def wait_fed(self, table: str, index: str) -> dict[PartitionId, int]:
@@ -140,7 +140,7 @@ class FeedersDriver:
         feeder = Feeder(
             replica=replica,
             table=table,
-            ring=self._ring,
+            ring=lambda: self._ring,
             core=FeederCore(partition=partition, copied_per_second=self._copied_per_second),
             copied_at_once_max=self._copied_at_once_max,
             partitions=self._partitions,
