@@ -60,12 +60,11 @@ class StreamDirectory:
 
     def streams(self, table: str | None = None) -> Iterator[TableStream]:
         """Yield the streams of all tables, or of those that have or had one name."""
-        view, now_ms = self._store.view, self._clock.wall_ms()
-        for spec in (*view.tables.values(), *view.dropped.values()):
-            if table in (None, spec.name):
-                for stream in spec.streams:
-                    if stream.is_readable(now_ms, self._retention_ms):
-                        yield TableStream(spec, stream)
+        now_ms = self._clock.wall_ms()
+        for spec in self._tables(table):
+            for stream in spec.streams:
+                if stream.is_readable(now_ms, self._retention_ms):
+                    yield TableStream(spec, stream)
 
     def found(self, arn: str) -> TableStream:
         """Return the stream that an ARN names. Raises StoreError VALIDATION or RESOURCE_NOT_FOUND."""
@@ -86,6 +85,14 @@ class StreamDirectory:
         is_ending = self._clock.wall_ms() - stream.disabled_ms < CLOSES_AFTER_MS
         is_settling = is_ending or self._is_settling(found.table, stream.disabled_ms)
         return StreamStatus.DISABLING if is_settling else StreamStatus.DISABLED
+
+    def _tables(self, name: str | None) -> Iterator[TableSpec]:
+        view = self._store.view
+        if name is None:
+            yield from view.tables.values()
+        elif name in view.tables:
+            yield view.tables[name]
+        yield from (spec for spec in view.dropped.values() if name in (None, spec.name))
 
     def _is_settling(self, table: TableSpec, changed_ms: int) -> bool:
         """Tell whether a table is on its way because of what happened to its stream at a time."""
