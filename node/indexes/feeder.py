@@ -18,10 +18,13 @@ from wire.clock import Clock
 from wire.commands import Changes, Command, Failed, FeedIndex, Merged, Outcome, Position, ReadChanges
 from wire.errors import ErrorCode, StoreError
 from wire.tables import IndexSpec, IndexStatus, TableSpec
+from wire.telemetry import EventLog
 
 READ_RECORDS_MAX: Final = 128  # in one turn of the event loop: requests come first
 READ_BYTES_MAX: Final = 256 << 10
 SEND_SECONDS: Final = 5.0
+
+_log = EventLog(__name__)
 
 
 class Replica(Protocol):
@@ -233,7 +236,8 @@ class Feeder:
         change = RecordIndexBackfill(
             name=self.table.name, index=index.number, generation=index.generation, partition=self.partition
         )
-        await self._tell(index, change)
+        if await self._tell(index, change):
+            _log.info("index_filled", partition=self.partition, table=self.table.name, index=index.name)
 
     async def _ask_rebuild(self, index: IndexSpec) -> None:
         # Only who leads now may say that changes are gone: one that was deposed in its sleep has trimmed what others have fed.
@@ -241,15 +245,17 @@ class Feeder:
         if not await self._replica.propose_cursor(name, self._replica.cursor(name) or b""):
             self.step(e.CatalogTold(index=index.number, is_recorded=False))
             return
+        _log.error("index_changes_lost", partition=self.partition, table=self.table.name, index=index.name)
         await self._tell(index, RebuildIndex(name=self.table.name, index=index.number, generation=index.generation))
 
-    async def _tell(self, index: IndexSpec, change: CatalogChange) -> None:
+    async def _tell(self, index: IndexSpec, change: CatalogChange) -> bool:
         try:
             await self._catalog.change(change)
             is_recorded = True
         except StoreError:
             is_recorded = False
         self.step(e.CatalogTold(index=index.number, is_recorded=is_recorded))
+        return is_recorded
 
     def _set_timer(self, time: float | None) -> None:
         if self._timer is not None:

@@ -80,7 +80,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     control_plane: ControlPlane = "instant"
     link_backoff_ms_max: int = 2_000
     index_backfill_items_max: int = 256  # items copied at once into a new global index, by each partition
-    index_backfill_items_per_second: int = 20_000  # by each partition; 0 = as fast as can be
+    index_backfill_items_per_second: int = 4_000  # by each partition; 0 = as fast as can be
     log_level: str = "info"
 
 

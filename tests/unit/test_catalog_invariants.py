@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.support.rpc_catalog import ELSEWHERE, HERE, RULES, SCHEMA, THERE, Catalog, create
 from wire import catalog as w
@@ -26,6 +27,8 @@ REGIONS = st.sampled_from([HERE, THERE, ELSEWHERE])
 GLOBALS = st.sampled_from(["g1", "g2"])
 TIMES = st.integers(1, 200_000_000)
 NUMBERS = st.integers(1, 4)
+GENERATIONS = st.integers(1, 8)
+INDEXES = st.sampled_from(["g", "h"])
 SETTINGS = st.sampled_from(
     ["capacity", "on_demand", "encryption", "time_to_live", "index/g", "index_capacity/g", "new"]
 )
@@ -45,8 +48,13 @@ changes = st.one_of(
         warm=st.none() | st.just(Throughput(13_000, 0)),
         encryption=st.none() | st.sampled_from([Encryption(""), Encryption("arn")]),
         disables_encryption=st.booleans(),
+        creates_index=st.none()
+        | st.builds(replace, st.just(INDEX), name=INDEXES, throughput=st.just(Throughput(1, 1))),
+        deletes_index=st.none() | INDEXES,
         now_ms=TIMES,
     ),
+    st.builds(w.RecordIndexBackfill, name=NAMES, index=NUMBERS, generation=GENERATIONS, partition=NUMBERS),
+    st.builds(w.RebuildIndex, name=NAMES, index=NUMBERS, generation=GENERATIONS),
     st.builds(
         w.SyncSettings,
         name=NAMES,
@@ -117,6 +125,9 @@ def check(catalog: Catalog) -> None:
         regions = [replica.region for replica in table.replicas]
         assert table.number < view.counters["next_table"]
         assert (table.name, view.tables_by_number[table.number]) == (name, table)
+        numbers = [index.number for index in table.indexes]
+        assert len({index.name for index in table.indexes}) == len(set(numbers)) == len(numbers)
+        assert all(0 < number < table.next_index for number in numbers)
         assert HERE not in regions
         assert regions == sorted(set(regions))
         assert bool(table.replicas) <= bool(table.global_table_id)
