@@ -1,13 +1,10 @@
 """DescribeLimits."""
 
-from typing import Any, Final
+from typing import Any
 
 from router.operations.answers import encoded
 from router.operations.context import RequestContext
-
-# The quotas of a new account in most regions.
-_ACCOUNT_UNITS_MAX: Final = 80_000
-_TABLE_UNITS_MAX: Final = 40_000
+from wire.capacity import ACCOUNT_UNITS_MAX, TABLE_UNITS_MAX
 
 
 class DescribeLimits:
@@ -17,9 +14,9 @@ class DescribeLimits:
         """Carry the request out."""
         return encoded(
             {
-                "AccountMaxReadCapacityUnits": _ACCOUNT_UNITS_MAX,
-                "AccountMaxWriteCapacityUnits": _ACCOUNT_UNITS_MAX,
-                "TableMaxReadCapacityUnits": _TABLE_UNITS_MAX,
-                "TableMaxWriteCapacityUnits": _TABLE_UNITS_MAX,
+                "AccountMaxReadCapacityUnits": ACCOUNT_UNITS_MAX,
+                "AccountMaxWriteCapacityUnits": ACCOUNT_UNITS_MAX,
+                "TableMaxReadCapacityUnits": TABLE_UNITS_MAX,
+                "TableMaxWriteCapacityUnits": TABLE_UNITS_MAX,
             }
         )

@@ -46,7 +46,11 @@ def canonical_policy(text: str) -> str:
         raise _invalid("The policy must contain a valid version string")
     statements = _statements(document["Statement"], text)
     members = {"Version": version, **_picked(document, ("Id",)), "Statement": statements}
-    return orjson.dumps(members).decode()
+    try:
+        return orjson.dumps(members).decode()
+    except orjson.JSONEncodeError:
+        # Nested deeper than anything means.
+        raise _syntax_error(text) from None
 
 
 def _parsed(text: str) -> dict[str, Any]:
