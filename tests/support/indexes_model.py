@@ -117,6 +117,7 @@ class ModelPartition:
         self.life = Life(self, core, version)
         self.region.lives.append(self.life)
         self.region.tell(self.life, e.IndexesChanged(indexes=fed_indexes(self.region.history[version])))
+        self.region.after(self.region.random.uniform(0, 0.5), lambda: self.learn(self.region.version))
 
     def depose(self) -> None:
         """End a leadership: some of what was evaluated is committed all the same, the rest never was."""
