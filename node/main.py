@@ -35,11 +35,14 @@ from wire.catalog import CATALOG_PARTITION, NodeId
 from wire.clock import Clock, SystemClock
 from wire.cluster import ClusterFileError, ClusterSpec, NodeEntry, RegionEntry, Settings, listen_address, load_cluster
 from wire.garbage import rarely_collected, settled
+from wire.metrics_server import MetricsAddressError, MetricsServer
 from wire.telemetry import EventLog, configure_logs
 
 if TYPE_CHECKING:
+    from node.metrics.collector import NodeSources
     from node.replication.driver import ReplicationDriver
     from node.rpc.catalog_changes import CatalogProposer
+    from node.rpc.exchange import ExchangeCounts
     from node.rpc.gateway_client import GrpcGateways
     from node.rpc.server import RpcServer
 
@@ -77,7 +80,8 @@ class StorageNode:
             Identity(cluster=cluster.cluster_id, region=region.name, node=node.id),
             LmdbSpec(map_bytes=settings.map_bytes_initial, reserve_bytes=RESERVE_BYTES),
         )
-        self._writer = StorageWriter(self.engine, clock, on_fatal)
+        self.writer = StorageWriter(self.engine, clock, on_fatal)
+        self.journal = ConflictJournal(clock)
         founding = founding_delta(region, settings)
         self.feed.publish(founding)
         self.holds_catalog = self._id in self.feed.view.placements[CATALOG_PARTITION].nodes()
@@ -86,7 +90,7 @@ class StorageNode:
             node=self._id,
             region_number=region.number,
             engine=self.engine,
-            writer=self._writer,
+            writer=self.writer,
             catalog=self.feed,
             catalog_machine=CatalogMachine(rules, self.feed.publish) if self.holds_catalog else None,
             transport=transport,
@@ -94,12 +98,12 @@ class StorageNode:
             clock=clock,
             random=randomness,
             on_fatal=on_fatal,
-            superseded=ConflictJournal(clock).superseded,
+            superseded=self.journal.superseded,
         )
         self.driver = NodeDriver(parts, _node_settings(settings))
-        self._collector = TableCollector(self.engine, self._writer, lambda: self.feed.view)
+        self._collector = TableCollector(self.engine, self.writer, lambda: self.feed.view)
         self.indexes: FeedersDriver | None = None
-        self._expirer: Expirer | None = None
+        self.expirer: Expirer | None = None
         self._settler: TableSettler | None = None
         self._is_started = False
 
@@ -119,7 +123,7 @@ class StorageNode:
     def expire_items(self, changes: CatalogChanges) -> None:
         """Delete items when they expire, over this way to the region's catalog; before `run`."""
         settings = self._settings
-        self._expirer = Expirer(
+        self.expirer = Expirer(
             node=self.driver,
             catalog=self.feed,
             changes=changes,
@@ -134,7 +138,7 @@ class StorageNode:
     def start(self) -> None:
         """Open every replica and begin to take part. Raises StorageError when what is on disk cannot be used."""
         view = founded_view(self.engine, self._region, self._settings, self._id)
-        self._writer.start()
+        self.writer.start()
         self._is_started = True
         self.driver.start(view.placements.values())
         self.feed.on_change(self.driver.catalog_changed)
@@ -153,8 +157,8 @@ class StorageNode:
             tasks.create_task(self._collector.run())
             if self.indexes is not None:
                 tasks.create_task(self.indexes.run())
-            if self._expirer is not None:
-                tasks.create_task(self._expirer.run())
+            if self.expirer is not None:
+                tasks.create_task(self.expirer.run())
             if self._settler is not None:
                 tasks.create_task(self._settler.run())
 
@@ -170,7 +174,7 @@ class StorageNode:
         """Answer what waits, write what is queued, close the disk; twice is once."""
         if self._is_started:
             await self.driver.stop()
-        await self._writer.stop()
+        await self.writer.stop()
         self.engine.close()
 
 
@@ -206,6 +210,8 @@ class NodeProcess:
         self._stopping = asyncio.Event()
         self._failure: BaseException | None = None
         self._peers = PeerConnections(NodeId(entry.id), self._address_of, self._randomness)
+        self._metrics_address = settings.metrics
+        self._sources: NodeSources | None = None
         self._node = StorageNode(
             cluster=cluster,
             region=self._region,
@@ -225,6 +231,7 @@ class NodeProcess:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._node.stop)
             stack.push_async_callback(self._peers.stop)
+            await self._tell(stack)
             server = await self._serve(stack)
             tasks = self._background()
             stack.push_async_callback(_ended, tasks)
@@ -235,6 +242,22 @@ class NodeProcess:
             await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
             await self._leave(server, tasks)
         return 0 if self._failure is None else 1
+
+    async def _tell(self, stack: AsyncExitStack) -> None:
+        """Answer /health, and /metrics once there is anything to measure, if a port was asked for. Raises MetricsAddressError."""
+        if self._metrics_address is None:
+            return
+        from node.metrics.collector import node_readings
+        from node.metrics.declared import METRICS
+
+        server = MetricsServer(
+            self._metrics_address,
+            metrics=METRICS,
+            readings=lambda: () if self._sources is None else node_readings(self._sources),
+            state=lambda: self._state,
+        )
+        stack.push_async_callback(server.stop)
+        await server.start()
 
     async def _serve(self, stack: AsyncExitStack) -> "RpcServer":
         from node.rpc.admin import AdminParts, AdminService
@@ -269,13 +292,12 @@ class NodeProcess:
             state=lambda: self._state,
             wait_fed=node.feed_indexes(partitions, proposer).wait_fed,
         )
+        storage = StorageService(node.driver, node.feed)
         server = RpcServer(self._listen)
         stack.push_async_callback(server.stop)
         # The port first: a node that cannot be reached must not take part in elections.
         await server.start(
-            lambda each: storage_pb2_grpc.add_StorageServiceServicer_to_server(
-                StorageService(node.driver, node.feed), each
-            ),
+            lambda each: storage_pb2_grpc.add_StorageServiceServicer_to_server(storage, each),
             lambda each: peer_pb2_grpc.add_PeerServiceServicer_to_server(PeerService(node.driver), each),
             lambda each: catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(node.feed), each),
             lambda each: admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(admin), each),
@@ -284,7 +306,34 @@ class NodeProcess:
         node.driver.on_leadership(self._replication.leadership_ready, self._replication.leadership_lost)
         node.driver.on_changes(self._replication.changes_applied)
         node.feed.on_change(self._replication.catalog_changed)
+        self._sources = self._measured(storage.counts)
         return server
+
+    def _measured(self, exchange: "ExchangeCounts") -> "NodeSources":
+        from node.metrics.collector import NodeSources
+
+        node, replication, indexes, expirer = self._node, self._replication, self._node.indexes, self._node.expirer
+        assert indexes is not None, "a node with a network edge feeds indexes"
+        assert expirer is not None, "a node with a network edge expires items"
+        return NodeSources(
+            region=self._region.name,
+            node=self._entry.id,
+            zone=self._entry.zone,
+            state=lambda: self._state,
+            catalog_version=lambda: node.feed.view.version,
+            replicas=node.driver.status,
+            counts=node.driver.counts,
+            exchange=exchange,
+            peers=self._peers.all,
+            usage=node.engine.usage,
+            writer=node.writer.counts,
+            writer_queued=lambda: node.writer.queued,
+            links=replication.status,
+            link_counts=replication.link_counts,
+            superseded=lambda: node.journal.count,
+            indexes=indexes.backlogs,
+            expired=lambda: expirer.expired,
+        )
 
     def _background(self) -> list[asyncio.Task[None]]:
         """Start what runs beside requests; none of it ends by itself."""
@@ -373,7 +422,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cluster.region_of_node(settings.node)
         configure_logs(level=cluster.settings.log_level, as_json=settings.log_json, fields={"node": settings.node})
         return uvloop.run(_run(settings, cluster))
-    except (ClusterFileError, ListenError, StorageError) as error:
+    except (ClusterFileError, ListenError, MetricsAddressError, StorageError) as error:
         print(f"node {settings.node}: {error}", file=sys.stderr)
         return 2
 

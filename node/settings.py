@@ -16,6 +16,7 @@ class ProcessSettings:
     node: str
     data: Path
     listen: str | None  # the host to bind, unless that of the node's address
+    metrics: str | None  # the host:port that tells metrics and health, if any
     log_json: bool
 
 
@@ -32,6 +33,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> ProcessSettings:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the node's own data directory")
     parser.add_argument("--listen", metavar="HOST", help="bind this host instead of the address's own, as in 0.0.0.0")
     parser.add_argument(
+        "--metrics", metavar="HOST:PORT", help="serve GET /metrics and GET /health there (default: not)"
+    )
+    parser.add_argument(
         "--log-format",
         choices=LOG_FORMATS,
         default=log_format_default(),
@@ -43,5 +47,6 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> ProcessSettings:
         node=found.node,
         data=found.data,
         listen=found.listen,
+        metrics=found.metrics,
         log_json=found.log_format == "json",
     )

@@ -16,6 +16,7 @@ from router.http.errors import body_of
 from router.http.messages import HttpRequest, HttpResponse
 from router.http.server import HttpServer, HttpSettings, ListenError
 from router.http.sigv4 import SignatureVerifier, claimed_identity
+from router.http.traffic import Traffic
 from router.nodes.channel import NodeChannel
 from router.operations.model import ServiceModel
 from router.operations.registry import Surroundings, build_operations
@@ -27,10 +28,13 @@ from wire.clock import Clock, SystemClock
 from wire.cluster import ClusterFileError, ClusterSpec, RegionEntry, listen_address, load_cluster
 from wire.errors import ErrorCode, StoreError
 from wire.garbage import rarely_collected, settled
+from wire.metrics_server import READY, MetricsAddressError, MetricsServer
 from wire.telemetry import EventLog, configure_logs
 
 if TYPE_CHECKING:
     from router.gateway.server import GatewayServer
+    from router.metrics.collector import RouterSources
+    from router.nodes.client import NodeClient
 
 _log = EventLog(__name__)
 
@@ -62,7 +66,17 @@ class Router:
         self._dispatcher = _dispatcher(cluster, region, self.store, clock, randomness)
         self._server = HttpServer(self._answer, http)
         self._timeout_seconds = cluster.settings.request_timeout_ms / 1000
-        self._is_ready = False
+        self.is_ready = False
+
+    @property
+    def traffic(self) -> Traffic:
+        """Return what was counted of requests."""
+        return self._dispatcher.traffic
+
+    @property
+    def connections(self) -> int:
+        """Return how many clients' connections there are."""
+        return self._server.connections
 
     @property
     def port(self) -> int:
@@ -78,7 +92,7 @@ class Router:
         except BaseException:
             await self.stop()
             raise
-        self._is_ready = True
+        self.is_ready = True
 
     async def stop(self) -> None:
         """Let requests in flight finish, then close everything; twice is once."""
@@ -86,7 +100,7 @@ class Router:
         await self.store.stop()
 
     async def _answer(self, request: HttpRequest) -> HttpResponse:
-        if not self._is_ready:
+        if not self.is_ready:
             try:
                 await asyncio.wait_for(self.store.wait_ready(), self._timeout_seconds)
             except TimeoutError:
@@ -124,6 +138,7 @@ async def serve(settings: RouterSettings, arguments: Sequence[str]) -> None:
     """Run a router until a signal ends it. Raises ClusterFileError or ListenError when it cannot start."""
     from router.gateway.receiver import Receiver
     from router.gateway.server import GatewayServer
+    from router.metrics.collector import RouterSources
     from router.nodes.client import NodeClient
 
     cluster = load_cluster(settings.cluster)
@@ -134,25 +149,69 @@ async def serve(settings: RouterSettings, arguments: Sequence[str]) -> None:
     host, _, port = listen_address(region.http, settings.listen).rpartition(":")
     if settings.worker == 0 and settings.workers > 1:
         _require_free(host, int(port))
+    nodes: list[NodeClient] = []
+
+    def connect(node: NodeSpec) -> NodeClient:
+        nodes.append(NodeClient(node.id, node.address, clock, randomness))
+        return nodes[-1]
+
     router = Router(
         cluster=cluster,
         region=region,
-        connect=lambda node: NodeClient(node.id, node.address, clock, randomness),
+        connect=connect,
         http=HttpSettings(host=host, port=int(port), reuse_port=settings.workers > 1 or settings.worker > 0),
         clock=clock,
         randomness=randomness,
     )
     receiver = Receiver(router.store, clock, timeout_ms=cluster.settings.request_timeout_ms)
     gateway = GatewayServer(receiver, listen_address(region.gateway, settings.listen))
+    metrics = _metrics(
+        settings,
+        RouterSources(
+            region=region.name,
+            process=f"{region.name}-router",
+            state=lambda: _state(router, nodes, stopping),
+            catalog_version=lambda: router.store.view.version,
+            traffic=router.traffic,
+            connections=lambda: router.connections,
+            nodes=lambda: nodes,
+            received=receiver.counts,
+        ),
+    )
     duties = [_start(router, gateway, settings, region), _wait_end(stopping, settings)]
     if settings.worker == 0 and settings.workers > 1:
         duties.append(WorkerProcesses(arguments, settings.workers - 1).run())
     try:
+        if metrics is not None:
+            await metrics.start()
         await _until_first(duties)
     finally:
         _log.info("router_stopping")
         await gateway.stop()
         await router.stop()
+        if metrics is not None:
+            await metrics.stop()
+
+
+def _metrics(settings: RouterSettings, sources: "RouterSources") -> MetricsServer | None:
+    """Return who answers /metrics and /health, if a port was asked for; each worker has its own."""
+    if settings.metrics is None:
+        return None
+    from router.metrics.collector import router_readings
+    from router.metrics.declared import METRICS
+
+    host, _, port = settings.metrics.rpartition(":")
+    address = f"{host}:{int(port) + settings.worker}" if port.isdigit() and port != "0" else settings.metrics
+    return MetricsServer(address, metrics=METRICS, readings=lambda: router_readings(sources), state=sources.state)
+
+
+def _state(router: Router, nodes: "Sequence[NodeClient]", stopping: asyncio.Event) -> str:
+    """Return what /health says: ready while requests are served and there is a node to serve them."""
+    if stopping.is_set():
+        return "stopping"
+    if not router.is_ready:
+        return "starting"
+    return READY if any(node.is_up for node in nodes) else "no storage node can be reached"
 
 
 async def _start(router: Router, gateway: "GatewayServer", settings: RouterSettings, region: RegionEntry) -> None:
@@ -222,7 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         uvloop.run(serve(settings, arguments))
-    except (ClusterFileError, ListenError) as error:
+    except (ClusterFileError, ListenError, MetricsAddressError) as error:
         print(f"router: {error}", file=sys.stderr)
         return 2
     return 0

@@ -18,6 +18,7 @@ class RouterSettings:
     region: str
     workers: int
     listen: str | None  # the host to bind, unless those of the region's addresses
+    metrics: str | None  # the host:port that tells metrics and health, if any
     log_json: bool
     worker: int  # 0 = the first, which has the gateway and watches over the others
 
@@ -36,6 +37,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> RouterSettings:
     )
     parser.add_argument("--listen", metavar="HOST", help="bind this host instead of the addresses' own, as in 0.0.0.0")
     parser.add_argument(
+        "--metrics",
+        metavar="HOST:PORT",
+        help="serve GET /metrics and GET /health there, worker N at PORT + N (default: not)",
+    )
+    parser.add_argument(
         "--log-format",
         choices=LOG_FORMATS,
         default=log_format_default(),
@@ -48,6 +54,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> RouterSettings:
         region=found.region,
         workers=found.workers,
         listen=found.listen,
+        metrics=found.metrics,
         log_json=found.log_format == "json",
         worker=found.worker,
     )

@@ -20,10 +20,11 @@ CREATED_TOLERANCE_SECONDS = 0.01
 
 
 class Started(msgspec.Struct, frozen=True):
-    """A process we started: its pid, and its creation time in seconds as the kernel tells it."""
+    """A process we started: its pid, its creation time in seconds as the kernel tells it, and where it tells metrics and health."""
 
     pid: int
     created: float
+    metrics: str = ""
 
 
 class ProcessTable:
@@ -40,12 +41,15 @@ class ProcessTable:
         except msgspec.MsgspecError as error:
             raise ValueError(str(error)) from None
 
-    def start(self, name: str, arguments: Sequence[str]) -> int:
-        """Start `python -m arguments...` in a session of its own, output appended to the log; return its pid."""
+    def start(self, name: str, arguments: Sequence[str], metrics: str = "") -> int:
+        """Start `python -m arguments...` in a session of its own, output appended to the log; return its pid.
+
+        `metrics` is the host:port at which it tells metrics and health, if it does.
+        """
         self._logs.mkdir(parents=True, exist_ok=True)
         with self.log_path(name).open("ab") as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", *arguments],
+                [sys.executable, "-m", *arguments, *(["--metrics", metrics] if metrics else [])],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -53,13 +57,18 @@ class ProcessTable:
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
         child.returncode = 0  # the table finds it again; without this Python warns that a child was forgotten
-        self._remember(name, _started(child.pid))
+        self._remember(name, _started(child.pid, metrics))
         return child.pid
 
     def running(self, name: str) -> psutil.Process | None:
         """Return the live process of that name, or None if it is gone (a zombie counts as gone)."""
         started = self._table().get(name)
         return None if started is None else _live(started)
+
+    def metrics(self, name: str) -> str:
+        """Return the host:port at which the process tells metrics and health, or told when it last ran; empty if it never did."""
+        started = self._table().get(name)
+        return "" if started is None else started.metrics
 
     def is_paused(self, name: str) -> bool:
         """Whether the process is stopped by SIGSTOP."""
@@ -121,11 +130,11 @@ class ProcessTable:
         fresh.replace(self._path)
 
 
-def _started(pid: int) -> Started:
+def _started(pid: int, metrics: str) -> Started:
     try:
-        return Started(pid, psutil.Process(pid).create_time())
+        return Started(pid, psutil.Process(pid).create_time(), metrics)
     except psutil.NoSuchProcess:
-        return Started(pid, 0.0)
+        return Started(pid, 0.0, metrics)
 
 
 def _live(started: Started) -> psutil.Process | None:

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from node.catalog.feed import CatalogFeed
 from wire.catalog import Delta
 from wire.errors import StoreError
+from wire.outages import Outage
 from wire.telemetry import EventLog
 
 RETRY_SECONDS_MIN: Final = 0.05
@@ -39,6 +40,9 @@ class CatalogWatcher:
         self._feed = feed
         self._addresses = addresses
         self._randomness = randomness
+        self._outage = Outage(
+            _log, lost="catalog_watch_lost", lasting="catalog_watch_broken", over="catalog_watch_resumed"
+        )
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -47,9 +51,10 @@ class CatalogWatcher:
             before = self._feed.view.version
             try:
                 async for delta in self._client.watch(address, before):
+                    self._outage.ended(asyncio.get_running_loop().time())
                     self._feed.publish(delta)
             except StoreError as error:
-                _log.warning("catalog_watch_broken", address=address, error=str(error))
+                self._outage.failed(asyncio.get_running_loop().time(), address=address, reason=str(error))
             has_progress = self._feed.view.version > before
             wait_seconds = RETRY_SECONDS_MIN if has_progress else min(2 * wait_seconds, RETRY_SECONDS_MAX)
             await asyncio.sleep(wait_seconds * self._randomness.uniform(0.5, 1.0))

@@ -64,6 +64,13 @@ class FeederCore:
         feeding = self._indexes.get(index)
         return feeding.fed if feeding is not None and feeding.stage is Stage.FEEDING else None
 
+    def backlogs(self) -> dict[int, int]:
+        """Return by index how many sequence numbers it is behind, other tables' included; -1 while items are copied into it."""
+        return {
+            number: max(0, self._latest - feeding.fed) if feeding.stage is Stage.FEEDING else -1
+            for number, feeding in self._indexes.items()
+        }
+
     def _handle(self, event: e.Event, now: float) -> None:  # noqa: PLR0912  # one branch per event
         match event:
             case e.IndexesChanged():

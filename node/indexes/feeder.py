@@ -122,6 +122,10 @@ class Feeder:
                 self._effects.put_nowait(effect)
         self._moved.set()
 
+    def backlogs(self) -> dict[int, int]:
+        """Return how far each index is behind, as `FeederCore.backlogs` says."""
+        return self._core.backlogs()
+
     async def wait_fed(self, index: int) -> int:
         """Return when all that is applied now is fed to an index and acknowledged; return the last change of that.
 

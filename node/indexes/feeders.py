@@ -5,7 +5,7 @@ Knows which partitions are led here and which tables have global indexes. Refuse
 
 import asyncio
 from collections.abc import Collection, Iterator
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from node.indexes import events as e
 from node.indexes.core import FeederCore
@@ -29,6 +29,15 @@ class Node(Protocol):
     def replica(self, partition: PartitionId) -> ReplicaAccess | None:
         """Return a replica hosted here, or None."""
         ...
+
+
+class IndexBacklog(NamedTuple):
+    """How far an index is behind one partition: in sequence numbers, or still being filled with copies."""
+
+    table_name: str
+    index_name: str
+    pending: int
+    is_copying: bool
 
 
 class FeedersDriver:
@@ -118,6 +127,14 @@ class FeedersDriver:
             raise StoreError(ErrorCode.NOT_READY, f"not all partitions led here feed {index} yet")
         latest = await asyncio.gather(*(feeder.wait_fed(found.number) for feeder in feeders))
         return {feeder.partition: each for feeder, each in zip(feeders, latest, strict=True)}
+
+    def backlogs(self) -> Iterator[IndexBacklog]:
+        """Yield a row for each index and partition led here that feeds it."""
+        for feeder in self._feeders.values():
+            names = {int(index.number): index.name for index in feeder.table.global_indexes}
+            for number, behind in feeder.backlogs().items():
+                if number in names:
+                    yield IndexBacklog(feeder.table.name, names[number], max(0, behind), is_copying=behind < 0)
 
     async def store_cursors(self) -> None:
         """Store every cursor that has moved: the leaderships of this node are about to be handed over."""

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from node.consensus.types import NO_REPLICA, Entry, Index, Message, MessageKind, ReplicaId, Role
 from node.partition.access import ReplicaStatus, StoredItem
 from node.partition.core import PartitionCore
+from node.partition.counts import Elections
 from node.partition.effects import logged_tables
 from node.partition.entries import Cursor
 from node.partition.equipment import Equipment
@@ -64,6 +65,8 @@ class PartitionDriver:
         self._equipment = equipment
         self._writing = OrderedWriting(equipment.writer, equipment.loop, self._storage_full)
         self._preferred = PreferredLeader()
+        self._elections = Elections(equipment.counts)
+        self._leader_known = NO_REPLICA
         self._ticks = self._leaderless_ticks = 0
         self._ready_term = self._trimmed_to = 0
         self._barriers: deque[tuple[int, int, asyncio.Future[bool]]] = deque()
@@ -187,6 +190,7 @@ class PartitionDriver:
         core = self.core
         core.tick()
         self._ticks += 1
+        self._note_leader(core.consensus.leader)
         if core.is_leader:
             self._leaderless_ticks = 0
             if lost := core.lost_followers.present():
@@ -199,6 +203,11 @@ class PartitionDriver:
         else:
             self._leaderless_ticks = 0
         self._after()
+
+    def _note_leader(self, leader: ReplicaId) -> None:
+        if leader not in (self._leader_known, NO_REPLICA):
+            self._equipment.counts.leader_changes += self._leader_known != NO_REPLICA
+            self._leader_known = leader
 
     def catalog_changed(self, placement: Placement) -> None:
         """Take the present placement and look whether the view is new enough to serve."""
@@ -238,6 +247,8 @@ class PartitionDriver:
 
     def _trimmed(self, step: TrimStep) -> None:
         self._is_trimming = False
+        self._equipment.counts.trimmed_records += step.rows
+        self._equipment.counts.trimmed_bytes += step.bytes
         if step.may_leave_more:
             self.trim_changes()
 
@@ -305,11 +316,13 @@ class PartitionDriver:
         if ready.hard_state is not None:
             hard_state = ready.hard_state
             log.set_hard_state_to(batch, hard_state.term, hard_state.vote, hard_state.commit)
+            self._elections.persisted(hard_state, self.core.consensus.id)
         if plan is not None:
             self._apply_to(batch, plan)
         if not ready.must_sync:
             self._send(turn.late)
-        batch.after_commit(lambda: self._durable(turn))
+        began = self._equipment.monotonic()
+        batch.after_commit(lambda: self._durable(turn, began))
         if batch.operations:
             self._writing.submit(batch, lazy=not ready.must_sync and not self.core.wants_apply)
 
@@ -330,11 +343,12 @@ class PartitionDriver:
             batch.bytes += sum(map(len, plan.effects))
         self._log_store.set_applied_to(batch, plan.through, plan.membership)
 
-    def _durable(self, turn: Turn) -> None:
+    def _durable(self, turn: Turn, began: float) -> None:
         try:
             if turn.ready.must_sync:
                 self._persisted(turn)
             if turn.plan is not None:
+                self._equipment.counts.apply_seconds.observe(self._equipment.monotonic() - began)
                 self._applied(turn.plan)
             self._after()
         except Exception as error:  # noqa: BLE001  # called by the writer's loop: a broken replica must not go on
@@ -352,6 +366,7 @@ class PartitionDriver:
         self.core.restored(view, read_progress(view, self.partition))
         if self._installation is not None:
             self._installation.durable()
+        self._equipment.counts.snapshots_installed += 1
         _log.info("snapshot_installed", partition=self.partition, index=self.core.applied_index)
 
     def _applied(self, plan: ApplyPlan) -> None:
@@ -401,7 +416,9 @@ class PartitionDriver:
         try:
             await send_snapshot(self._equipment, self._log_store, self.core.placement, node, message)
             is_installed = True
+            self._equipment.counts.snapshots_sent += 1
         except (SnapshotRefusedError, StorageError, TimeoutError) as error:
+            self._equipment.counts.snapshots_not_sent += 1
             _log.warning("snapshot_not_sent", partition=self.partition, to=node, error=str(error))
         finally:
             self.core.consensus.report_snapshot(message.recipient, is_installed)
@@ -421,10 +438,12 @@ class PartitionDriver:
     def _tell_leadership(self, ready_term: int) -> None:
         before, self._ready_term = self._ready_term, ready_term
         if before:
+            self._equipment.counts.leaderships_lost += 1
             _log.info("leadership_lost", partition=self.partition, term=before)
             self._release_barriers()
             self._equipment.lost(self.partition)
         if ready_term:
+            self._equipment.counts.leaderships_won += 1
             _log.info("leadership_ready", partition=self.partition, term=ready_term)
             self._equipment.ready(self.partition)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from node.partition.counts import ReplicaCounts
 from node.partition.shared_view import SharedView
 from node.partition.transport import PeerTransport, SnapshotTransport
 from node.partition.writing import Writer
@@ -36,5 +37,7 @@ class Equipment:
     lost: Callable[[PartitionId], None]
     changed: Callable[[PartitionId, Collection[int], int], None]
     """Tell that a partition led here has applied change records of these tables, the last one numbered so."""
+    counts: ReplicaCounts
+    monotonic: Callable[[], float]
     wall_ms: Callable[[], int]
     retention_ms: int

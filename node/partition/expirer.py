@@ -116,6 +116,8 @@ class Expirer:
         self._due = due
         self._sweep_seconds = sweep_seconds
         self._busy: set[PartitionId] = set()
+        self.expired = 0
+        """Due rows that were decided about; nearly all are deleted items, the others had changed meanwhile."""
 
     async def run(self) -> None:
         """Sweep until cancelled. A partition that takes long keeps no other waiting."""
@@ -169,6 +171,7 @@ class Expirer:
             return False
         # Each on its own, so that an entry takes as many as it has room for and no more.
         are_decided = await asyncio.gather(*(replica.propose_expiry(each) for each in due))
+        self.expired += sum(are_decided)
         _log.debug("items_expired", partition=replica.partition, table=table.name, count=len(due))
         # Rows are read from applied state: before these have gone they would be found again.
         return all(are_decided) and await replica.applied_barrier() and len(due) == BATCH_ITEMS_MAX

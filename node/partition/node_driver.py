@@ -15,6 +15,7 @@ from node.consensus.core import ConsensusCore
 from node.consensus.types import Entry, Index, Message, ReplicaId
 from node.partition.access import CatalogSource, OnDone, ReplicaStatus
 from node.partition.core import PartitionConfig, PartitionCore, Surroundings
+from node.partition.counts import ReplicaCounts
 from node.partition.driver import PartitionDriver
 from node.partition.equipment import Equipment
 from node.partition.items import ItemMachine
@@ -110,6 +111,7 @@ class NodeDriver:
     def __init__(self, parts: NodeParts, settings: NodeSettings) -> None:
         self._parts = parts
         self._settings = settings
+        self.counts = ReplicaCounts()
         self._hybrid = HybridClock(parts.clock, parts.region_number)
         self._drivers: dict[PartitionId, PartitionDriver] = {}
         self._marked: list[PartitionDriver] = []
@@ -255,6 +257,8 @@ class NodeDriver:
             ready=lambda partition: self._tell(self._ready_callbacks, partition),
             lost=lambda partition: self._tell(self._lost_callbacks, partition),
             changed=self._tell_changes,
+            counts=self.counts,
+            monotonic=parts.clock.monotonic,
             wall_ms=parts.clock.wall_ms,
             retention_ms=self._settings.stream_retention_seconds * 1_000,
         )

@@ -5,10 +5,11 @@ Knows which part is told what. Refuses to know how any of them works.
 
 import asyncio
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from node.partition.access import CatalogSource
 from node.replication.gateways import Gateways
+from node.replication.link import LinkCounts
 from node.replication.membership import MembershipDriver
 from node.replication.reports import LinkReport
 from node.replication.shipper import CatalogChanges
@@ -99,3 +100,7 @@ class ReplicationDriver:
     def status(self) -> Sequence[LinkReport]:
         """Return a row for every partition led here and region it ships to."""
         return self._shippers.status()
+
+    def link_counts(self) -> Mapping[str, LinkCounts]:
+        """Return what passed to each region since the node started, by its name."""
+        return self._shippers.link_counts()

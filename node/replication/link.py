@@ -15,11 +15,21 @@ from node.replication.cursors import BatchId
 from node.replication.gateways import BatchAnswer, GatewayConnection, Gateways, LinkBrokenError, OutgoingBatch
 from wire.catalog import LinkSpec, LinkState
 from wire.clock import Clock
+from wire.outages import Outage
 from wire.telemetry import EventLog
 
 CONTROL_SECONDS: Final = 10.0
 
 _log = EventLog(__name__)
+
+
+class LinkCounts:
+    """Count what passed a link since the node started, whichever partitions it led."""
+
+    __slots__ = ("applied", "breaks", "refused", "superseded")
+
+    def __init__(self) -> None:
+        self.applied = self.superseded = self.refused = self.breaks = 0
 
 
 class LinkUser(Protocol):
@@ -46,6 +56,7 @@ class Link:
     ) -> None:
         self.destination = destination
         self.batch_ids = count(1)
+        self.counts = LinkCounts()
         self._gateways = gateways
         self._clock = clock
         self._randomness = randomness
@@ -58,7 +69,7 @@ class Link:
         self._is_wanted = asyncio.Event()
         self._is_broken = asyncio.Event()
         self._is_connected = False
-        self._is_down_known = False
+        self._outage = Outage(_log, lost="link_lost", lasting="link_down", over="link_up", destination=destination)
 
     @property
     def state(self) -> str:
@@ -130,15 +141,9 @@ class Link:
                 tasks.create_task(self._watch())
                 tasks.create_task(self._carry())
         except* LinkBrokenError as broken:
-            self._note_down(_reason(broken))
+            self._outage.failed(self._clock.monotonic(), reason=_reason(broken))
         finally:
             self._set_connected(False)
-
-    def _note_down(self, reason: str) -> None:
-        """Log the first failure of an outage, not every attempt."""
-        if not self._is_down_known:
-            self._is_down_known = True
-            _log.warning("link_down", destination=self.destination, reason=reason)
 
     async def _watch(self) -> None:
         await self._is_broken.wait()
@@ -146,8 +151,7 @@ class Link:
 
     async def _carry(self) -> None:
         async with self._gateways.connect(self.destination) as connection, asyncio.TaskGroup() as tasks:
-            _log.info("link_up", destination=self.destination)
-            self._is_down_known = False
+            self._outage.ended(self._clock.monotonic())
             self._set_connected(True)
             tasks.create_task(self._send_all(connection))
             async for answer in connection.answers():
@@ -167,8 +171,11 @@ class Link:
         if owner is None:
             return
         if answer.code:
+            self.counts.refused += 1
             owner.step(e.Refused(batch=answer.id, reason=f"{answer.code}: {answer.message}"))
         else:
+            self.counts.applied += answer.applied
+            self.counts.superseded += answer.superseded
             owner.step(e.Acknowledged(batch=answer.id, applied=answer.applied, superseded=answer.superseded))
 
     def _queue(self, batch: OutgoingBatch) -> None:
@@ -193,6 +200,7 @@ class Link:
             return
         self._is_connected = is_connected
         if not is_connected:
+            self.counts.breaks += 1
             self._drop_batches()
         self._tell_users()
 

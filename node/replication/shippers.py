@@ -12,7 +12,7 @@ from node.partition.access import CatalogSource, ReplicaAccess
 from node.replication import events as e
 from node.replication.core import ShipperCore
 from node.replication.gateways import Gateways
-from node.replication.link import Link
+from node.replication.link import Link, LinkCounts
 from node.replication.memberships import destinations, memberships_of
 from node.replication.reports import LinkReport
 from node.replication.shipper import CatalogChanges, Shipper
@@ -116,6 +116,10 @@ class ShippersDriver:
             )
             for (partition, destination), shipper in sorted(self._shippers.items())
         )
+
+    def link_counts(self) -> Mapping[str, LinkCounts]:
+        """Return what passed to each region, by its name."""
+        return {destination: link.counts for destination, link in self._links.items()}
 
     def is_settled(
         self, partition: PartitionId, table: int, regions: Collection[str], through: int | None = None

@@ -1,14 +1,14 @@
 """Requests from routers: one task reads a stream, one writes; outcomes of one event-loop turn leave as one batch."""
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from typing import Any, Final, Protocol
 
 import grpc
 
 from node.catalog.feed import CatalogFeed
 from node.partition.access import OnDone
-from wire.commands import Changes, Failed, Got, Outcome, Page, Request, Response, Written
+from wire.commands import Changes, Command, Failed, Got, NotLeader, Outcome, Page, Request, Response, Written
 from wire.convert import UnreadableMessage, request_from_proto, response_to_proto
 from wire.errors import ErrorCode
 from wire.limits import EXCHANGE_BATCH_REQUESTS_MAX, EXCHANGE_INFLIGHT_REQUESTS_MAX
@@ -31,17 +31,30 @@ class RequestTaker(Protocol):
         ...
 
 
+class ExchangeCounts:
+    """Count what routers ask of this node, and what of it was not done."""
+
+    __slots__ = ("commands", "refused", "streams")
+
+    def __init__(self) -> None:
+        self.commands: defaultdict[type[Command], int] = defaultdict(int)
+        self.refused: defaultdict[ErrorCode, int] = defaultdict(int)
+        self.streams = 0
+        """Routers that are connected now."""
+
+
 class StorageService(storage_pb2_grpc.StorageServiceServicer):
     """Receive routers' streams."""
 
     def __init__(self, node: RequestTaker, feed: CatalogFeed) -> None:
         self._node = node
         self._feed = feed
+        self.counts = ExchangeCounts()
 
     # The stubs know generators only; grpc.aio also takes a coroutine that writes.
     async def Exchange(self, request_iterator: object, context: Any) -> None:  # type: ignore[override]
         """Serve one router until it leaves."""
-        await ExchangeStream(self._node, self._feed).serve(context)
+        await ExchangeStream(self._node, self._feed, self.counts).serve(context)
 
     async def Execute(self, request: storage_pb2.RequestBatch, context: Any) -> storage_pb2.ResponseBatch:
         """Carry out one batch and answer when all of it is done; what is not readable is answered so."""
@@ -66,9 +79,10 @@ class StorageService(storage_pb2_grpc.StorageServiceServicer):
 class ExchangeStream:
     """One router's stream. When it ends, outcomes that come later are dropped: nobody is left to tell."""
 
-    def __init__(self, node: RequestTaker, feed: CatalogFeed) -> None:
+    def __init__(self, node: RequestTaker, feed: CatalogFeed, counts: ExchangeCounts) -> None:
         self._node = node
         self._feed = feed
+        self._counts = counts
         self._batches: deque[storage_pb2.ResponseBatch] = deque()
         self._last_bytes = 0
         # Requests that were read and whose responses have not left.
@@ -80,11 +94,13 @@ class ExchangeStream:
 
     async def serve(self, context: Any) -> None:
         """Read and write until the router has closed its side and everything is answered."""
+        self._counts.streams += 1
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read(context, tasks))
                 tasks.create_task(self._write(context))
         finally:
+            self._counts.streams -= 1
             self._is_closed = True
             self._batches.clear()
 
@@ -108,7 +124,7 @@ class ExchangeStream:
             self._wake.set()
 
     def _submit(self, batch: storage_pb2.RequestBatch) -> None:
-        submit, done = self._node.submit, self._done
+        submit, done, commands = self._node.submit, self._done, self._counts.commands
         if self._open_requests > EXCHANGE_INFLIGHT_REQUESTS_MAX:
             self._refuse(batch, ErrorCode.OVERLOADED, f"{self._open_requests} requests of one router are under way")
             return
@@ -118,6 +134,7 @@ class ExchangeStream:
             except UnreadableMessage as error:
                 done(error.request_id, Failed(ErrorCode.INTERNAL, str(error)))
             else:
+                commands[type(request.command)] += 1
                 submit(request, done)
 
     async def _submit_later(self, batch: storage_pb2.RequestBatch) -> None:
@@ -142,12 +159,18 @@ class ExchangeStream:
             self._done(message.id, Failed(code, text))
 
     def _done(self, request_id: int, outcome: Outcome) -> None:
-        if isinstance(outcome, Failed) and outcome.code is ErrorCode.DAMAGED:
-            _log.error("damaged_record", request_id=request_id, reason=outcome.message)
+        if isinstance(outcome, (Failed, NotLeader)):
+            self._note_refused(request_id, outcome)
         if self._is_closed:
             return
         response_to_proto(self._batch_for(_weight(outcome)), Response(request_id, outcome))
         self._wake.set()
+
+    def _note_refused(self, request_id: int, outcome: Failed | NotLeader) -> None:
+        code = outcome.code if isinstance(outcome, Failed) else ErrorCode.NOT_LEADER
+        self._counts.refused[code] += 1
+        if isinstance(outcome, Failed) and code is ErrorCode.DAMAGED:
+            _log.error("damaged_record", request_id=request_id, reason=outcome.message)
 
     def _batch_for(self, weight: int) -> storage_pb2.ResponseBatch:
         if self._batches:

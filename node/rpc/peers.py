@@ -7,7 +7,7 @@ dropped at once: consensus sends again, and what it sends then is newer.
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 import grpc
@@ -18,6 +18,7 @@ from node.rpc.convert import message_into
 from node.rpc.options import CHANNEL_OPTIONS
 from wire.catalog import NodeId, PartitionId
 from wire.limits import PEER_QUEUE_MESSAGES_MAX
+from wire.outages import Outage
 from wire.telemetry import EventLog
 from wire.v1 import peer_pb2, peer_pb2_grpc
 
@@ -57,6 +58,10 @@ class PeerConnections:
             raise SnapshotRefusedError(f"the address of node {node} is not known")
         await connection.send_snapshot(partition, message, chunks)
 
+    def all(self) -> Mapping[NodeId, "PeerConnection"]:
+        """Return every connection that was opened."""
+        return self._connections
+
     async def stop(self) -> None:
         """Close every connection; twice is once."""
         tasks = list(self._tasks.values())
@@ -89,7 +94,20 @@ class PeerConnection:
         self._queue_bytes = 0
         self._wake = asyncio.Event()
         self._is_down = False
+        self._outage = Outage(
+            _log, lost="peer_lost", lasting="peer_unreachable", over="peer_reachable", peer=node, address=address
+        )
         self.dropped = 0
+
+    @property
+    def is_up(self) -> bool:
+        """Tell whether messages reach the node, as far as is known."""
+        return not self._is_down
+
+    @property
+    def queued(self) -> int:
+        """Return how many messages wait to leave."""
+        return len(self._queue)
 
     def send(self, partition: PartitionId, message: Message) -> None:
         """Queue a message, dropping the oldest when there are too many."""
@@ -175,13 +193,11 @@ class PeerConnection:
         return partition, message
 
     def _connected(self) -> None:
-        if self._is_down:
-            _log.info("peer_reachable", peer=self._node, address=self._address)
+        self._outage.ended(asyncio.get_running_loop().time())
         self._is_down = False
 
     def _break(self, reason: str) -> None:
-        if not self._is_down:
-            _log.warning("peer_unreachable", peer=self._node, address=self._address, reason=reason)
+        self._outage.failed(asyncio.get_running_loop().time(), reason=reason)
         self._is_down = True
         self.dropped += len(self._queue)
         self._queue.clear()

@@ -8,7 +8,7 @@ not at all.
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Protocol
@@ -16,6 +16,7 @@ from typing import Protocol
 from node.storage.batch import WriteBatch
 from node.storage.engine import Engine, Transaction
 from node.storage.errors import StorageFull, StorageOverloaded, StorageStopped
+from wire.metrics import COUNTS, Histogram
 
 
 class MonotonicClock(Protocol):
@@ -57,6 +58,16 @@ class WriterCounts:
     commits: int = 0
     batches: int = 0
     full: int = 0
+    commit_seconds: Histogram = field(default_factory=Histogram)
+    """Of each transaction that was committed, from its beginning until it was fsynced."""
+    commit_batches: Histogram = field(default_factory=lambda: Histogram(COUNTS))
+
+    def committed(self, batches: int, seconds: float) -> None:
+        """Count a transaction."""
+        self.commits += 1
+        self.batches += batches
+        self.commit_seconds.observe(seconds)
+        self.commit_batches.observe(batches)
 
 
 class StorageWriter:
@@ -180,6 +191,7 @@ class StorageWriter:
             self._tell(self._fail, [each for each in waiting if self._is_refused(each)], self._refused[1])
         if not allowed:
             return
+        began = self._clock.monotonic()
         try:
             self._engine.write(lambda transaction: _apply_all(allowed, transaction))
         except StorageFull as full:
@@ -190,8 +202,7 @@ class StorageWriter:
             self._tell(self._fail, allowed, error)
             raise
         else:
-            self.counts.commits += 1
-            self.counts.batches += len(allowed)
+            self.counts.committed(len(allowed), self._clock.monotonic() - began)
             self._tell(self._succeed, allowed)
 
     def _is_refused(self, waiting: _Waiting) -> bool:

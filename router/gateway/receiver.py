@@ -4,13 +4,13 @@ Knows the store's seam and counts what arrives. Refuses to know streams and conn
 """
 
 import asyncio
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from router.gateway.fanout import member_table, merges
 from router.operations.store import Store
-from wire.catalog import CatalogChange, Decided
+from wire.catalog import CatalogChange, Decided, SetLink
 from wire.clock import Clock
 from wire.commands import Change, Merged
 from wire.errors import ErrorCode, StoreError
@@ -36,6 +36,17 @@ class Batch:
     forgets: bool = False
 
 
+class ReceiverCounts:
+    """Count what other regions sent. Bounded: sources are regions that a table here is shared with."""
+
+    __slots__ = ("changes", "refused")
+
+    def __init__(self) -> None:
+        self.changes: defaultdict[tuple[str, str], int] = defaultdict(int)
+        """By source and outcome: applied, superseded or forgotten."""
+        self.refused = 0
+
+
 class Receiver:
     """Apply other regions' changes through the local store."""
 
@@ -43,7 +54,7 @@ class Receiver:
         self._store = store
         self._clock = clock
         self._timeout_seconds = timeout_ms / 1000
-        self.counts: Counter[str] = Counter()
+        self.counts = ReceiverCounts()
 
     async def merge(self, batch: Batch) -> Merged:
         """Bring a batch to the local leaders; return when a quorum of each has all of it.
@@ -60,19 +71,19 @@ class Receiver:
             return_exceptions=True,
         )
         merged = _summed(outcomes)
-        self.counts["forgotten" if batch.forgets else "applied"] += merged.applied
-        self.counts["superseded"] += merged.superseded
+        self.counts.changes[batch.source, "forgotten" if batch.forgets else "applied"] += merged.applied
+        self.counts.changes[batch.source, "superseded"] += merged.superseded
         return merged
 
     async def change(self, source: str, change: CatalogChange) -> Decided:
         """Have the local catalog decide a step of a global table's life. Raises StoreError."""
-        self.counts["control"] += 1
-        _log.info("membership_step_received", source=source, step=type(change).__name__)
+        event = "link_change_received" if isinstance(change, SetLink) else "membership_step_received"
+        _log.info(event, source=source, step=type(change).__name__)
         return await self._store.change(change, deadline=self._clock.monotonic() + self._timeout_seconds)
 
     def note_refused(self, batch: Batch, error: StoreError) -> None:
         """Count a batch that was refused; tell of one that is not just early."""
-        self.counts["refused"] += 1
+        self.counts.refused += 1
         # While catalogs differ, and while a partition looks for a leader, refusals are the normal course.
         log = _log.debug if error.code in _PASSING else _log.warning
         log("batch_refused", source=batch.source, partition=batch.partition, table=batch.table_name, reason=str(error))

@@ -24,6 +24,7 @@ from router.http.messages import HttpRequest, HttpResponse
 from router.http.sigv4 import Identity
 from router.http.target import operation_of
 from router.http.timestamps import HttpDates
+from router.http.traffic import ANSWERED, Traffic
 from router.operations.context import Operation, OperationRegistry, RequestContext
 from wire.clock import Clock
 from wire.errors import ErrorCode, StoreError
@@ -66,6 +67,7 @@ class Dispatcher:
         self._regions = regions
         self._timeout_seconds = timeout_ms / 1000
         self._dates = HttpDates()
+        self.traffic = Traffic(operations)
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer `request`; whatever happens, there is an answer."""
@@ -81,34 +83,36 @@ class Dispatcher:
         if request.method != "POST" or (request.body and content_type not in _JSON_TYPES):
             return _plain(404, _NOT_AN_OPERATION, headers)
         headers["content-type"] = content_type if content_type in _JSON_TYPES else _JSON
-        status, body = await self._answer(request, request_id)
+        began = self._clock.monotonic()
+        status, body, code = await self._answer(request, request_id, began)
+        self.traffic.note(request.headers.get("X-Amz-Target"), code, self._clock.monotonic() - began)
         return _finished(request, status, body, headers)
 
-    async def _answer(self, request: HttpRequest, request_id: str) -> tuple[int, bytes]:
-        """Return the status and the body that answer `request`."""
+    async def _answer(self, request: HttpRequest, request_id: str, began: float) -> tuple[int, bytes, str]:
+        """Return the status and the body that answer `request`, and the code by which that is counted."""
         try:
-            return 200, await self._run(request, request_id)
+            return 200, await self._run(request, request_id, began), ANSWERED
         except StoreError as error:
             code = public_code(error)
             if code is not error.code:
+                self.traffic.note_cause(request.headers.get("X-Amz-Target"), error.code)
                 _log.warning("request_failed", request_id=request_id, code=error.code.value, message=error.message)
-            return status_of(code), body_of(error)
+            return status_of(code), body_of(error), code.value
         except BodyTooLargeError:
-            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value, b""
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value, b"", "RequestEntityTooLarge"
         except Exception:  # noqa: BLE001 - the end of the line: a bug must become an answer, and one line in the log
             _log.exception("request_crashed", request_id=request_id, target=request.headers.get("X-Amz-Target"))
-            return 500, body_of(
-                StoreError(ErrorCode.INTERNAL, "The request processing has failed because of an unknown error.")
-            )
+            crash = StoreError(ErrorCode.INTERNAL, "The request processing has failed because of an unknown error.")
+            return 500, body_of(crash), ErrorCode.INTERNAL.value
 
-    async def _run(self, request: HttpRequest, request_id: str) -> bytes:
+    async def _run(self, request: HttpRequest, request_id: str, began: float) -> bytes:
         # AWS's order: first that the body is JSON, then the operation, then the signature, and only then the members.
         body = _parsed(request)
         operation = self._operation(request)
         identity = self._authenticate(request)
         if not isinstance(body, dict):
             raise _not_an_object(body)
-        return await operation(self._context(request, request_id, identity), body)
+        return await operation(self._context(request, request_id, identity, began), body)
 
     def _operation(self, request: HttpRequest) -> Operation:
         operation = self._operations.get(operation_of(request.headers.get("X-Amz-Target")))
@@ -116,13 +120,13 @@ class Dispatcher:
             raise StoreError(ErrorCode.UNKNOWN_OPERATION, "")
         return operation
 
-    def _context(self, request: HttpRequest, request_id: str, identity: Identity) -> RequestContext:
+    def _context(self, request: HttpRequest, request_id: str, identity: Identity, began: float) -> RequestContext:
         region = identity.region
         return RequestContext(
             request_id=request_id,
             region=region if region is not None and region in self._regions else self._local_region,
             access_key_id=identity.access_key_id,
-            deadline=self._clock.monotonic() + self._timeout_seconds,
+            deadline=began + self._timeout_seconds,
             endpoint=request.headers.get("Host") or "",
         )
 

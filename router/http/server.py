@@ -45,6 +45,11 @@ class HttpServer:
         assert self._port is not None, "the server has not been started"
         return self._port
 
+    @property
+    def connections(self) -> int:
+        """Return how many connections there are, idle ones included."""
+        return 0 if self._connections is None else len(self._connections.open)
+
     async def start(self) -> None:
         """Listen and serve.
 

@@ -19,6 +19,7 @@ from wire.commands import Command, Failed, Outcome
 from wire.convert import UnreadableMessage, response_from_proto
 from wire.errors import ErrorCode, StoreError
 from wire.limits import EXCHANGE_INFLIGHT_REQUESTS_MAX, GRPC_MESSAGE_BYTES_MAX
+from wire.outages import Outage
 from wire.telemetry import EventLog
 from wire.v1 import catalog_pb2, catalog_pb2_grpc, storage_pb2, storage_pb2_grpc
 
@@ -52,13 +53,17 @@ class NodeClient:
     """Satisfy NodeChannel over the network."""
 
     def __init__(self, node: NodeId, address: str, clock: Clock, randomness: random.Random) -> None:
-        self._node = node
+        self.node = node
+        self.breaks = 0
         self._address = address
         self._clock = clock
         self._randomness = randomness
         self._inflight = InFlight(node)
         self._wake = asyncio.Event()
         self._is_down = False
+        self._outage = Outage(
+            _log, lost="node_lost", lasting="node_unreachable", over="node_reachable", node=node, address=address
+        )
         self._liveness = Liveness(clock.monotonic())
         self._asks = False
         self._silent = asyncio.Event()
@@ -89,15 +94,30 @@ class NodeClient:
             while True:
                 message = await asyncio.wait_for(call.read(), WATCH_SILENCE_SECONDS_MAX)
                 if message is grpc.aio.EOF:
-                    raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, f"node {self._node} ended the catalog stream")
+                    raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, f"node {self.node} ended the catalog stream")
                 if message.delta:
                     yield decode_delta(message.delta)
         except TimeoutError:
-            raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, f"node {self._node} is silent about the catalog") from None
+            raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, f"node {self.node} is silent about the catalog") from None
         except grpc.aio.AioRpcError as error:
             raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, _reason(error)) from None
         finally:
             call.cancel()
+
+    @property
+    def is_up(self) -> bool:
+        """Tell whether the node takes requests."""
+        return self._reachable.is_set()
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many commands are not answered yet."""
+        return len(self._inflight)
+
+    @property
+    def queued(self) -> int:
+        """Return how many of them have not left."""
+        return self._inflight.queued
 
     async def wait_reachable(self) -> None:
         """Return when the node takes requests."""
@@ -121,9 +141,9 @@ class NodeClient:
 
     def _refusal(self) -> Failed | None:
         if self._is_down:
-            return Failed(ErrorCode.NOT_READY, f"node {self._node} at {self._address} cannot be reached")
+            return Failed(ErrorCode.NOT_READY, f"node {self.node} at {self._address} cannot be reached")
         if len(self._inflight) >= EXCHANGE_INFLIGHT_REQUESTS_MAX:
-            return Failed(ErrorCode.OVERLOADED, f"{len(self._inflight)} requests wait for node {self._node}")
+            return Failed(ErrorCode.OVERLOADED, f"{len(self._inflight)} requests wait for node {self.node}")
         return None
 
     def _opened(self) -> grpc.aio.Channel:
@@ -204,17 +224,15 @@ class NodeClient:
                 return
 
     def _connected(self) -> None:
-        if self._is_down:
-            _log.info("node_reachable", node=self._node, address=self._address)
+        self._outage.ended(self._clock.monotonic())
         self._is_down = False
         self._reachable.set()
 
     def _break(self, reason: str) -> None:
         # Without a reason it is this side that stops.
-        if reason and not self._is_down:
-            _log.warning(
-                "node_unreachable", node=self._node, address=self._address, reason=reason, lost=len(self._inflight)
-            )
+        if reason:
+            self.breaks += self._reachable.is_set()
+            self._outage.failed(self._clock.monotonic(), reason=reason, lost=len(self._inflight))
         self._is_down = True
         self._reachable.clear()
         self._inflight.fail_all()

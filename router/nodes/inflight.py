@@ -37,6 +37,11 @@ class InFlight:
         return len(self._waiting)
 
     @property
+    def queued(self) -> int:
+        """Return how many requests have not left."""
+        return sum(len(batch.requests) for batch in self._batches)
+
+    @property
     def has_batches(self) -> bool:
         """Tell whether something is waiting to leave."""
         return bool(self._batches)

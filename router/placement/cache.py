@@ -9,6 +9,7 @@ from typing import Final
 from router.nodes.channel import NodeChannel
 from wire.catalog import CatalogView, Delta, NodeId
 from wire.errors import ErrorCode, StoreError
+from wire.outages import Outage
 from wire.telemetry import EventLog
 
 RETRY_SECONDS_MIN: Final = 0.02
@@ -27,6 +28,9 @@ class CatalogCache:
         self._on_change = on_change
         self._changed = asyncio.Event()
         self._suspected = asyncio.Event()
+        self._outage = Outage(
+            _log, lost="catalog_watch_lost", lasting="catalog_watch_broken", over="catalog_watch_resumed"
+        )
         self.view = CatalogView()
 
     async def run(self, channels: dict[NodeId, NodeChannel]) -> None:
@@ -38,7 +42,7 @@ class CatalogCache:
             try:
                 await self._follow(channels[node])
             except StoreError as error:
-                _log.warning("catalog_watch_broken", node=node, reason=error.message)
+                self._outage.failed(asyncio.get_running_loop().time(), node=node, reason=error.message)
             has_progress = self.view.version > before
             wait_seconds = RETRY_SECONDS_MIN if has_progress else min(2 * wait_seconds, RETRY_SECONDS_MAX)
             await asyncio.sleep(wait_seconds * self._randomness.uniform(0.5, 1.0))
@@ -75,6 +79,7 @@ class CatalogCache:
 
     async def _take_all(self, channel: NodeChannel) -> None:
         async for delta in channel.watch(self.view.version):
+            self._outage.ended(asyncio.get_running_loop().time())
             self._take(delta)
 
     def _suspect(self) -> None:

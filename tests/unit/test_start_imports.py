@@ -22,6 +22,7 @@ HEAVY = {
     "google",
     "grpc",
     "lark",
+    "prometheus_client",
     "psutil",
     "pygments",
     "regex",

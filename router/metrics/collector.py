@@ -1,0 +1,60 @@
+"""Reads a router's numbers, room by room. Called on the event loop, once per scrape."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from router.gateway.receiver import ReceiverCounts
+from router.http.traffic import Traffic
+from router.metrics import declared as m
+from router.nodes.client import NodeClient
+from wire.metrics import Reading
+from wire.metrics_server import READY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterSources:
+    """Where a router's numbers are."""
+
+    region: str
+    process: str
+    state: Callable[[], str]
+    catalog_version: Callable[[], int]
+    traffic: Traffic
+    connections: Callable[[], int]
+    nodes: Callable[[], Iterable[NodeClient]]
+    received: ReceiverCounts
+
+
+def router_readings(sources: RouterSources) -> Iterator[Reading]:
+    """Yield every reading there is."""
+    yield Reading(m.INFO, 1, (sources.region, sources.process, "router", ""))
+    yield Reading(m.READY, sources.state() == READY)
+    yield Reading(m.CATALOG_VERSION, sources.catalog_version())
+    yield Reading(m.CONNECTIONS, sources.connections())
+    yield from _traffic(sources.traffic)
+    yield from _nodes(sources.nodes())
+    yield from _received(sources.region, sources.received)
+
+
+def _traffic(traffic: Traffic) -> Iterator[Reading]:
+    for (operation, code), number in traffic.answers.items():
+        yield Reading(m.REQUESTS, number, (operation, code))
+    for (operation, cause), number in traffic.causes.items():
+        yield Reading(m.CAUSES, number, (operation, cause.value))
+    for operation, seconds in traffic.seconds.items():
+        yield Reading(m.REQUEST_SECONDS, seconds.read(), (operation,))
+
+
+def _nodes(nodes: Iterable[NodeClient]) -> Iterator[Reading]:
+    for each in nodes:
+        node = (each.node,)
+        yield Reading(m.NODE_UP, each.is_up, node)
+        yield Reading(m.NODE_IN_FLIGHT, each.in_flight, node)
+        yield Reading(m.NODE_QUEUED, each.queued, node)
+        yield Reading(m.NODE_BREAKS, each.breaks, node)
+
+
+def _received(destination: str, counts: ReceiverCounts) -> Iterator[Reading]:
+    for (source, outcome), number in counts.changes.items():
+        yield Reading(m.RECEIVED_CHANGES, number, (source, destination, outcome))
+    yield Reading(m.RECEIVED_REFUSED, counts.refused, (destination,))
