@@ -49,7 +49,7 @@ class CreateTable:
         decided = await self._store.change(change, deadline=context.deadline)
         assert decided.table is not None, f"the catalog made table {change.name!r} and does not show it"
         description = table_description(decided.table, self._store.region, now_ms=change.now_ms)
-        return encoded({"TableDescription": description})
+        return encoded({"TableDescription": _as_created(description, body)})
 
 
 def parse(body: dict[str, Any], *, region: str, now_ms: int, table_id: str) -> catalog.CreateTable:
@@ -78,6 +78,14 @@ def parse(body: dict[str, Any], *, region: str, now_ms: int, table_id: str) -> c
         now_ms=now_ms,
         table_id=table_id,
     )
+
+
+def _as_created(description: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    """Return a description as CreateTable answers with it: AWS knows some of it only a moment later."""
+    if not body.get("WarmThroughput"):
+        del description["WarmThroughput"]
+    description.get("BillingModeSummary", {}).pop("LastUpdateToPayPerRequestDateTime", None)
+    return description
 
 
 def _throughput(body: dict[str, Any], billing_mode: BillingMode) -> Throughput:

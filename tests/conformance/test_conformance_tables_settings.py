@@ -54,6 +54,16 @@ def provisioned(make_table: Any) -> Table:
     return made
 
 
+# What AWS knows only a moment after it has made a table is not in its answer.
+def test_what_create_table_leaves_out(dynamodb: Any, table_name: str) -> None:
+    made = dynamodb.create_table(TableName=table_name, **KEYS, **ON_DEMAND)["TableDescription"]
+    assert made["BillingModeSummary"] == ON_DEMAND
+    assert "WarmThroughput" not in made
+    wait_until_active(dynamodb, table_name)
+    table = Table(dynamodb, table_name).describe()
+    assert table["BillingModeSummary"]["LastUpdateToPayPerRequestDateTime"] >= table["CreationDateTime"]
+
+
 # Every change of capacity leaves its time, every decrease counts.
 def test_capacity_has_a_history(provisioned: Table) -> None:
     before = provisioned.describe()["ProvisionedThroughput"]
