@@ -32,8 +32,13 @@ async def node_statuses(nodes: Iterable[NodeEntry]) -> dict[str, admin_pb2.NodeS
 
 async def set_link(spec: ClusterSpec, source: str, link: LinkSpec) -> None:
     """Make `source`'s catalog hold the link's new state. Raises ControlRefused."""
+    await control(spec, source, encode_change(SetLink(link=link)))
+
+
+async def control(spec: ClusterSpec, source: str, change: bytes) -> None:
+    """Hand an encoded change to the catalog of `source`. Raises ControlRefused."""
     region = spec.region(source)
-    request = gateway_pb2.ControlRequest(source=source, change=encode_change(SetLink(link=link)))
+    request = gateway_pb2.ControlRequest(source=source, change=change)
     async with grpc.aio.insecure_channel(region.gateway, options=_OPTIONS) as channel:
         stub = cast("gateway_pb2_grpc.GatewayServiceAsyncStub", gateway_pb2_grpc.GatewayServiceStub(channel))
         try:

@@ -3,17 +3,14 @@
 import asyncio
 import shlex
 import sys
-import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from deploy.cli import cluster_file, faults, indexes, lifecycle
 from deploy.cli.console import fail, output, print_json
-from deploy.cli.options import DataOption, JsonOption, opened
-
-FOLLOW_SECONDS = 0.2
+from deploy.cli.options import JsonOption, on_cluster
+from deploy.targets.target import Target
 
 app = typer.Typer(
     help="A distributed, replicated store with global tables that speaks the DynamoDB API. Start it, break it, watch it.",
@@ -33,11 +30,12 @@ app.add_typer(indexes.index, name="index")
 
 
 @app.command()
-def status(data: DataOption = None, as_json: JsonOption = False) -> None:
+@on_cluster
+def status(cluster: Target, as_json: JsonOption = False) -> None:
     """Show regions, nodes, who leads which partitions, and the lag of every replication link."""
     from deploy.cli.status import gathered_status
 
-    report = asyncio.run(gathered_status(opened(data)))
+    report = asyncio.run(gathered_status(cluster))
     if as_json:
         print_json(report)
         return
@@ -49,25 +47,31 @@ def status(data: DataOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+@on_cluster
 def env(
+    cluster: Target,
     region: Annotated[
         str | None, typer.Argument(metavar="[REGION]", help="The region to talk to (default: the first).")
     ] = None,
-    data: DataOption = None,
 ) -> None:
     """Print shell lines that point boto3 and the AWS CLI at a region: eval "$(globetable env)"."""
-    spec = opened(data).spec
+    spec = cluster.spec
     chosen = next((each for each in spec.regions if region in (None, each.name)), None)
     if chosen is None:
         fail(f"no region {region!r}; this cluster has {', '.join(each.name for each in spec.regions)}")
+    endpoint = cluster.endpoint(chosen.name)
+    if not endpoint:
+        fail(
+            f"{chosen.name} has no endpoint: start its router with `globetable router start {chosen.name}{cluster.options}`"
+        )
     if spec.credentials:
         _print_export("AWS_ACCESS_KEY_ID", spec.credentials[0].access_key_id)
         _print_export("AWS_SECRET_ACCESS_KEY", spec.credentials[0].secret_access_key)
     # The AWS CLI and most SDKs prefer AWS_REGION, boto3 reads AWS_DEFAULT_REGION.
     _print_export("AWS_REGION", chosen.name)
     _print_export("AWS_DEFAULT_REGION", chosen.name)
-    _print_export("AWS_ENDPOINT_URL_DYNAMODB", f"http://{chosen.http}")
-    _print_export("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", f"http://{chosen.http}")
+    _print_export("AWS_ENDPOINT_URL_DYNAMODB", f"http://{endpoint}")
+    _print_export("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", f"http://{endpoint}")
 
 
 def _print_export(name: str, value: str) -> None:
@@ -75,44 +79,21 @@ def _print_export(name: str, value: str) -> None:
 
 
 @app.command()
+@on_cluster
 def logs(
+    cluster: Target,
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="A node id or REGION-router (default: all).")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines are written.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines from the end of each log.")] = 20,
-    data: DataOption = None,
 ) -> None:
     """Show what processes have logged."""
-    cluster = opened(data)
-    if name is not None and name not in cluster.names():
-        fail(f"no process {name!r}; this cluster has {', '.join(cluster.names())}")
-    names = [name] if name is not None else cluster.names()
-    paths = {each: cluster.processes.log_path(each) for each in names}
-    offsets = {}
-    for each, path in paths.items():
-        text = path.read_bytes() if path.exists() else b""
-        offsets[each] = len(text)
-        _print_lines(each, text.splitlines()[-lines:] if lines else [], len(names) > 1)
-    while follow:
-        time.sleep(FOLLOW_SECONDS)
-        for each, path in paths.items():
-            offsets[each] = _follow(each, path, offsets[each], len(names) > 1)
-
-
-def _follow(name: str, path: Path, offset: int, named: bool) -> int:
-    if not path.exists():
-        return offset
-    with path.open("rb") as log:
-        log.seek(offset)
-        text = log.read()
-    complete = text[: text.rfind(b"\n") + 1]
-    _print_lines(name, complete.splitlines(), named)
-    return offset + len(complete)
-
-
-def _print_lines(name: str, lines: list[bytes], named: bool) -> None:
-    for line in lines:
+    names = cluster.names() if name is None else [name]
+    for each in names:
+        cluster.known(each)
+    for process, line in cluster.logged(names, lines, follow=follow):
         text = line.decode(errors="replace")
-        sys.stdout.write(f"{name} | {text}\n" if named else f"{text}\n")
-    sys.stdout.flush()
+        sys.stdout.write(f"{process} | {text}\n" if len(names) > 1 else f"{text}\n")
+        if follow:
+            sys.stdout.flush()

@@ -1,19 +1,15 @@
 """`node`, `router` and `link`: break single things on purpose, and mend them."""
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from deploy.cli.console import fail, people
-from deploy.cli.options import DataOption, opened
-from deploy.local.errors import LocalClusterError
+from deploy.cli.options import on_cluster
 from deploy.local.topology import router_name
+from deploy.targets.target import Target
 from wire.catalog import LinkSpec, LinkState
-from wire.cluster import ClusterFileError
-
-if TYPE_CHECKING:
-    from deploy.local.cluster import LocalCluster
 
 node = typer.Typer(help="Kill, stop, start, pause and resume single storage nodes.", no_args_is_help=True)
 router = typer.Typer(help="Kill, stop and start a region's router.", no_args_is_help=True)
@@ -27,129 +23,154 @@ BothOption = Annotated[bool, typer.Option("--both", help="Both directions.")]
 
 
 @node.command("kill")
-def node_kill(node_id: NodeArgument, data: DataOption = None) -> None:
+@on_cluster
+def node_kill(cluster: Target, node_id: NodeArgument) -> None:
     """Kill a node with SIGKILL: no goodbye, as in a power cut of its process."""
-    _do(opened(data), node_id, "kill")
+    _do(cluster, node_id, "kill")
 
 
 @node.command("stop")
-def node_stop(node_id: NodeArgument, data: DataOption = None) -> None:
+@on_cluster
+def node_stop(cluster: Target, node_id: NodeArgument) -> None:
     """Stop a node with SIGTERM: it hands its leaderships over first."""
-    _do(opened(data), node_id, "stop")
+    _do(cluster, node_id, "stop")
 
 
 @node.command("start")
-def node_start(node_id: NodeArgument, data: DataOption = None) -> None:
+@on_cluster
+def node_start(cluster: Target, node_id: NodeArgument) -> None:
     """Start a node that was killed or stopped, on the data it had."""
-    _do(opened(data), node_id, "start")
+    _do(cluster, node_id, "start")
 
 
 @node.command("pause")
-def node_pause(node_id: NodeArgument, data: DataOption = None) -> None:
+@on_cluster
+def node_pause(cluster: Target, node_id: NodeArgument) -> None:
     """Freeze a node with SIGSTOP, as a long pause of its machine would; `resume` lets it go on."""
-    _do(opened(data), node_id, "pause")
+    _do(cluster, node_id, "pause")
 
 
 @node.command("resume")
-def node_resume(node_id: NodeArgument, data: DataOption = None) -> None:
+@on_cluster
+def node_resume(cluster: Target, node_id: NodeArgument) -> None:
     """Let a frozen node go on."""
-    _do(opened(data), node_id, "resume")
+    _do(cluster, node_id, "resume")
 
 
 @router.command("kill")
-def router_kill(region: RegionArgument, data: DataOption = None) -> None:
+@on_cluster
+def router_kill(cluster: Target, region: RegionArgument) -> None:
     """Kill a region's router with SIGKILL."""
-    _do(opened(data), router_name(region), "kill")
+    _do(cluster, router_name(region), "kill")
 
 
 @router.command("stop")
-def router_stop(region: RegionArgument, data: DataOption = None) -> None:
+@on_cluster
+def router_stop(cluster: Target, region: RegionArgument) -> None:
     """Stop a region's router: it finishes what it has begun."""
-    _do(opened(data), router_name(region), "stop")
+    _do(cluster, router_name(region), "stop")
 
 
 @router.command("start")
-def router_start(region: RegionArgument, data: DataOption = None) -> None:
+@on_cluster
+def router_start(cluster: Target, region: RegionArgument) -> None:
     """Start a region's router."""
-    _do(opened(data), router_name(region), "start")
+    _do(cluster, router_name(region), "start")
 
 
 @link.command("cut")
+@on_cluster
 def link_cut(
-    source: SourceArgument, destination: DestinationArgument, both: BothOption = False, data: DataOption = None
+    cluster: Target,
+    source: SourceArgument,
+    destination: DestinationArgument,
+    both: BothOption = False,
+    cable: Annotated[
+        bool,
+        typer.Option("--cable", help="Take the network itself away, both ways: containers only, and nobody is told."),
+    ] = False,
 ) -> None:
     """Cut the link: nothing passes, connections are refused. Changes wait in the source's stream."""
-    _set(opened(data), source, destination, both, LinkSpec(destination, LinkState.CUT))
+    if cable:
+        _require_two_ends(source, destination)
+        with people().status("pulling the cable"):
+            cluster.cut_cable(source, destination)
+        people().print(f"{source} <-> {destination}: no network")
+        return
+    _set(cluster, source, destination, both, LinkSpec(destination, LinkState.CUT))
 
 
 @link.command("heal")
+@on_cluster
 def link_heal(
-    source: SourceArgument, destination: DestinationArgument, both: BothOption = False, data: DataOption = None
+    cluster: Target, source: SourceArgument, destination: DestinationArgument, both: BothOption = False
 ) -> None:
-    """Mend a link, whatever was done to it."""
-    _set(opened(data), source, destination, both, LinkSpec(destination, LinkState.UP))
+    """Mend a link, whatever was done to it; a cable carries both directions."""
+    _require_two_ends(source, destination)
+    cluster.mend_cable(source, destination)
+    _set(cluster, source, destination, both, LinkSpec(destination, LinkState.UP))
 
 
 @link.command("pause")
+@on_cluster
 def link_pause(
-    source: SourceArgument, destination: DestinationArgument, both: BothOption = False, data: DataOption = None
+    cluster: Target, source: SourceArgument, destination: DestinationArgument, both: BothOption = False
 ) -> None:
     """Hold a link's shipments back; its connections stay."""
-    _set(opened(data), source, destination, both, LinkSpec(destination, LinkState.PAUSED))
+    _set(cluster, source, destination, both, LinkSpec(destination, LinkState.PAUSED))
 
 
 @link.command("delay")
+@on_cluster
 def link_delay(
+    cluster: Target,
     source: SourceArgument,
     destination: DestinationArgument,
     milliseconds: Annotated[
         int, typer.Argument(metavar="MILLISECONDS", min=1, max=600_000, help="Added to every shipment.")
     ],
     both: BothOption = False,
-    data: DataOption = None,
 ) -> None:
     """Slow a link down by a fixed time; its throughput stays."""
-    _set(opened(data), source, destination, both, LinkSpec(destination, LinkState.DELAYED, milliseconds))
+    _set(cluster, source, destination, both, LinkSpec(destination, LinkState.DELAYED, milliseconds))
 
 
 _DONE = {"kill": "killed", "stop": "stopped", "start": "started", "pause": "paused", "resume": "resumed"}
 
 
-def _do(cluster: "LocalCluster", name: str, verb: str) -> None:
-    try:
-        cluster.known(name)
-        with people().status(f"{name}: {verb}"):
-            done = getattr(cluster, verb)(name)
-    except LocalClusterError as error:
-        fail(str(error))
+def _do(cluster: Target, name: str, verb: str) -> None:
+    cluster.known(name)
+    with people().status(f"{name}: {verb}"):
+        done = getattr(cluster, verb)(name)
     if not done:
         fail(_refusal(cluster, name, verb))
     people().print(f"{name}: {_DONE[verb]}")
 
 
-def _refusal(cluster: "LocalCluster", name: str, verb: str) -> str:
+def _refusal(cluster: Target, name: str, verb: str) -> str:
     if verb != "start":
         return f"{name} is not running"
-    if cluster.processes.is_paused(name):
-        return f"{name} is paused: let it go on with `globetable node resume {name}`"
+    if cluster.views()[name].condition == "paused":
+        return f"{name} is paused: let it go on with `globetable node resume {name}{cluster.options}`"
     return f"{name} is already running"
 
 
-def _set(cluster: "LocalCluster", source: str, destination: str, both: bool, change: LinkSpec) -> None:
-    from deploy.cli.admin import ControlRefused, set_link  # gRPC is only imported by commands that use it
+def _set(cluster: Target, source: str, destination: str, both: bool, change: LinkSpec) -> None:
+    from deploy.cli.asking import change_link  # gRPC is only imported by commands that use it
 
-    try:
-        cluster.spec.region(source), cluster.spec.region(destination)
-        if source == destination:
-            fail("a link has two ends: SOURCE and DESTINATION must differ")
-        with people().status(f"telling {source}"):
-            asyncio.run(set_link(cluster.spec, source, change))
-        if both:
-            reverse = LinkSpec(source, change.state, change.delay_ms)
-            with people().status(f"telling {destination}"):
-                asyncio.run(set_link(cluster.spec, destination, reverse))
-    except (ControlRefused, ClusterFileError) as error:
-        fail(str(error))
+    cluster.spec.region(source), cluster.spec.region(destination)
+    _require_two_ends(source, destination)
+    with people().status(f"telling {source}"):
+        asyncio.run(change_link(cluster, source, change))
+    if both:
+        reverse = LinkSpec(source, change.state, change.delay_ms)
+        with people().status(f"telling {destination}"):
+            asyncio.run(change_link(cluster, destination, reverse))
     arrow = "<->" if both else "->"
     delay = f" by {change.delay_ms} ms" if change.delay_ms else ""
     people().print(f"{source} {arrow} {destination}: {change.state.value}{delay}")
+
+
+def _require_two_ends(source: str, destination: str) -> None:
+    if source == destination:
+        fail("a link has two ends: SOURCE and DESTINATION must differ")

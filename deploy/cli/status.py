@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from deploy.local.cluster import LocalCluster
 from deploy.local.topology import router_name
+from deploy.targets.target import ProcessView, Target
 from wire.catalog import LinkState
-from wire.cluster import Credential, NodeEntry, RegionEntry
+from wire.cluster import ClusterSpec, Credential, NodeEntry, RegionEntry
 
 if TYPE_CHECKING:
     from wire.v1 import admin_pb2
@@ -31,6 +31,7 @@ class NodeReport(msgspec.Struct, frozen=True):
     state: ProcessState
     leads: list[int]
     storage_bytes: int = 0
+    metrics: str = ""  # the address of /metrics and /health
 
 
 class RouterReport(msgspec.Struct, frozen=True):
@@ -39,6 +40,7 @@ class RouterReport(msgspec.Struct, frozen=True):
     name: str
     pid: int | None
     state: ProcessState
+    metrics: str = ""
 
 
 class RegionReport(msgspec.Struct, frozen=True):
@@ -72,7 +74,7 @@ class LinkReport(msgspec.Struct, frozen=True):
 
 
 class ClusterStatus(msgspec.Struct, frozen=True):
-    """Everything `globetable status` shows."""
+    """Everything `globetable status` shows. `data` is where the cluster is: its folder, or its Compose project."""
 
     credentials: Credential
     regions: list[RegionReport]
@@ -85,95 +87,83 @@ class ClusterStatus(msgspec.Struct, frozen=True):
         return all(region.is_ready for region in self.regions)
 
 
-async def gathered_status(cluster: LocalCluster) -> ClusterStatus:
+async def gathered_status(cluster: Target) -> ClusterStatus:
     """Ask every node once, in parallel, and add it up."""
-    awake = [node for node in cluster.nodes() if _is_awake(cluster, node.id)]
-    from deploy.cli.admin import node_statuses  # gRPC is only imported by commands that use it
+    from deploy.cli.asking import statuses  # gRPC is only imported by commands that use it
 
-    answers, endpoints = await asyncio.gather(node_statuses(awake), _answering(cluster))
+    views = cluster.views()
+    regions = cluster.spec.regions
+    awake = [node for region in regions for node in region.nodes if views[node.id].is_awake]
+    answers, endpoints = await asyncio.gather(statuses(cluster, awake), _answering(cluster, views))
     return ClusterStatus(
         credentials=cluster.spec.credentials[0] if cluster.spec.credentials else Credential("", ""),
-        regions=[_region_report(cluster, region, answers, endpoints) for region in cluster.spec.regions],
-        links=_link_reports(cluster, answers),
-        data=str(cluster.folder),
+        regions=[_region_report(cluster, region, views, answers, endpoints) for region in regions],
+        links=_link_reports(cluster.spec, answers),
+        data=cluster.place,
     )
 
 
 Answers: TypeAlias = "dict[str, admin_pb2.NodeStatus | None]"
 
 
-def _is_awake(cluster: LocalCluster, name: str) -> bool:
-    return cluster.processes.running(name) is not None and not cluster.processes.is_paused(name)
-
-
-async def _answering(cluster: LocalCluster) -> set[str]:
+async def _answering(cluster: Target, views: dict[str, ProcessView]) -> set[str]:
     from deploy.cli.admin import endpoint_answers
 
-    regions = [region for region in cluster.spec.regions if _is_awake(cluster, router_name(region.name))]
-    answers = await asyncio.gather(*(endpoint_answers(region.http) for region in regions))
-    return {region.name for region, is_answering in zip(regions, answers, strict=True) if is_answering}
+    regions = [region.name for region in cluster.spec.regions if views[router_name(region.name)].is_awake]
+    answers = await asyncio.gather(*(endpoint_answers(cluster.endpoint(region)) for region in regions))
+    return {region for region, is_answering in zip(regions, answers, strict=True) if is_answering}
 
 
-def _region_report(cluster: LocalCluster, region: RegionEntry, answers: Answers, endpoints: set[str]) -> RegionReport:
-    nodes = [_node_report(cluster, node, answers.get(node.id)) for node in region.nodes]
+def _region_report(
+    cluster: Target, region: RegionEntry, views: dict[str, ProcessView], answers: Answers, endpoints: set[str]
+) -> RegionReport:
+    nodes = [_node_report(node, views[node.id], answers.get(node.id)) for node in region.nodes]
     led = {partition for node in nodes for partition in node.leads}
     partitions = range(cluster.spec.settings.partitions + 1)  # 0 is the catalog
+    name, endpoint = router_name(region.name), cluster.endpoint(region.name)
+    router = views[name]
     return RegionReport(
         name=region.name,
-        endpoint=f"http://{region.http}",
+        endpoint=f"http://{endpoint}" if endpoint else "",
         nodes=nodes,
-        router=_router_report(cluster, region.name, region.name in endpoints),
+        router=RouterReport(
+            name, router.pid, _state(router, "ready" if region.name in endpoints else None), router.metrics
+        ),
         leaderless=[partition for partition in partitions if partition not in led],
     )
 
 
-def _node_report(cluster: LocalCluster, node: NodeEntry, answer: "admin_pb2.NodeStatus | None") -> NodeReport:
-    process = cluster.processes.running(node.id)
+def _node_report(node: NodeEntry, view: ProcessView, answer: "admin_pb2.NodeStatus | None") -> NodeReport:
     leads = [each.partition for each in answer.partitions if each.ready] if answer is not None else []
     return NodeReport(
         id=node.id,
         zone=node.zone,
         address=node.address,
-        pid=None if process is None else process.pid,
-        state=_node_state(cluster, node.id, answer),
+        pid=view.pid,
+        state=_state(view, None if answer is None else answer.state),
         leads=sorted(leads),
         storage_bytes=answer.storage_bytes if answer is not None else 0,
+        metrics=view.metrics,
     )
 
 
-def _node_state(cluster: LocalCluster, name: str, answer: "admin_pb2.NodeStatus | None") -> ProcessState:
-    if cluster.processes.running(name) is None:
-        return "stopped"
-    if cluster.processes.is_paused(name):
-        return "paused"
-    if answer is None:
-        return _silent_state(cluster, name)
-    return "starting" if answer.state == "starting" else "stopping" if answer.state == "stopping" else "ready"
+def _state(view: ProcessView, said: str | None) -> ProcessState:
+    """Return the state of a process from what the machine sees and what it says itself; None = it does not answer."""
+    if view.condition != "running":
+        return view.condition
+    if said is None:
+        return "starting" if (view.age_seconds or 0.0) < STARTING_SECONDS else "unreachable"
+    return "starting" if said == "starting" else "stopping" if said == "stopping" else "ready"
 
 
-def _router_report(cluster: LocalCluster, region: str, is_answering: bool) -> RouterReport:
-    name = router_name(region)
-    process = cluster.processes.running(name)
-    if process is None:
-        return RouterReport(name, None, "stopped")
-    if cluster.processes.is_paused(name):
-        return RouterReport(name, process.pid, "paused")
-    return RouterReport(name, process.pid, "ready" if is_answering else _silent_state(cluster, name))
-
-
-def _silent_state(cluster: LocalCluster, name: str) -> ProcessState:
-    age = cluster.processes.age_seconds(name)
-    return "stopped" if age is None else "starting" if age < STARTING_SECONDS else "unreachable"
-
-
-def _link_reports(cluster: LocalCluster, answers: Answers) -> list[LinkReport]:
-    names = [region.name for region in cluster.spec.regions]
+def _link_reports(spec: ClusterSpec, answers: Answers) -> list[LinkReport]:
+    names = [region.name for region in spec.regions]
     return [
         _link_report(
             source,
             destination,
-            _link_statuses(cluster.spec.region(source), destination, answers),
-            is_known=_is_led(cluster.spec.region(source), answers),
+            _link_statuses(spec.region(source), destination, answers),
+            is_known=_is_led(spec.region(source), answers),
         )
         for source in names
         for destination in names

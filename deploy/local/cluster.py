@@ -11,14 +11,16 @@ import random
 import shutil
 import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.local.errors import LocalClusterError
-from deploy.local.ports import free_ports, http_ports
+from deploy.local.logs import read_logs
+from deploy.local.ports import free_ports, http_ports, is_free
 from deploy.local.processes import ProcessTable
-from deploy.local.topology import Layout, composed_cluster, router_name
+from deploy.local.topology import HOST, Layout, composed_cluster, router_name
+from deploy.targets.target import STOPPED, ProcessCondition, ProcessView, require_known
 from wire.cluster import ClusterSpec, NodeEntry, RegionEntry, dump_cluster, load_cluster
 
 HTTP_PORT_DEFAULT = 8001
@@ -35,6 +37,7 @@ class LocalCluster:
         self.folder = folder
         self.spec = spec
         self.processes = ProcessTable(folder)
+        self._free_ports: Iterator[int] | None = None
 
     @classmethod
     def create(cls, folder: Path, layout: Layout, *, port: int | None, generator: random.Random) -> "LocalCluster":
@@ -69,6 +72,21 @@ class LocalCluster:
         """Whether `open` would find a cluster."""
         return (folder / "cluster.toml").exists()
 
+    @property
+    def place(self) -> str:
+        """Return the cluster's folder."""
+        return str(self.folder)
+
+    @property
+    def options(self) -> str:
+        """Local clusters are what the command line means by default."""
+        return ""
+
+    @property
+    def inside(self) -> None:
+        """Every address of the cluster file can be reached from here."""
+        return None
+
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Hold the cluster's lock while processes are started or stopped, so that two commands do not do it at once."""
@@ -86,11 +104,20 @@ class LocalCluster:
         nodes = [node.id for region in self.spec.regions for node in region.nodes]
         return nodes + [router_name(region.name) for region in self.spec.regions]
 
+    def views(self) -> dict[str, ProcessView]:
+        """Return every process as it is now."""
+        return {name: self._view(name) for name in self.names()}
+
+    def endpoint(self, region: str) -> str:
+        """Return host:port of a region's HTTP endpoint."""
+        return self.spec.region(region).http
+
     def start(self, name: str) -> bool:
         """Start one process by name unless it runs; return whether it was started."""
+        self.known(name)
         if self.processes.running(name) is not None:
             return False
-        self.processes.start(name, self._arguments(name))
+        self.processes.start(name, self._arguments(name), self._metrics_address(name))
         return True
 
     def start_all(self) -> list[str]:
@@ -134,6 +161,19 @@ class LocalCluster:
         self.known(name)
         return self.processes.send(name, signal.SIGCONT)
 
+    def cut_cable(self, source: str, destination: str) -> None:
+        """Refuse: all processes share this machine's loopback. Raises LocalClusterError."""
+        raise LocalClusterError(
+            "--cable takes networks of containers apart: it needs --target compose; without it, the processes cut the link"
+        )
+
+    def mend_cable(self, source: str, destination: str) -> None:
+        """No cable is ever cut."""
+
+    def logged(self, names: Iterable[str], lines: int, *, follow: bool) -> Iterator[tuple[str, bytes]]:
+        """Yield what processes have logged, over all their starts."""
+        return read_logs({name: self.processes.log_path(name) for name in names}, lines, follow=follow)
+
     def delete_data(self) -> None:
         """Remove all that the cluster wrote, and its folder unless something else is in it. Nothing may run."""
         for name in _WRITTEN:
@@ -143,9 +183,8 @@ class LocalCluster:
             self.folder.rmdir()
 
     def known(self, name: str) -> None:
-        """Raise LocalClusterError unless a process has that name."""
-        if name not in self.names():
-            raise LocalClusterError(f"no process {name!r}; this cluster has {', '.join(self.names())}")
+        """Raise TargetError unless a process has that name."""
+        require_known(self.names(), name)
 
     def region_of(self, name: str) -> RegionEntry:
         """Return the region of a node or a router by its process name."""
@@ -160,6 +199,23 @@ class LocalCluster:
         """Return one line for each process that has ended, with its last words."""
         gone = [name for name in self.names() if self.processes.running(name) is None]
         return [f"{name}: {self.processes.last_line(name) or 'ended without a word'}" for name in gone]
+
+    def _view(self, name: str) -> ProcessView:
+        process, age_seconds = self.processes.running(name), self.processes.age_seconds(name)
+        if process is None or age_seconds is None:
+            return STOPPED
+        condition: ProcessCondition = "paused" if self.processes.is_paused(name) else "running"
+        return ProcessView(condition, process.pid, age_seconds, self.processes.metrics(name))
+
+    def _metrics_address(self, name: str) -> str:
+        """Return where a process tells its metrics: where it did when it last ran if that is free, else at any free port."""
+        host, _, port = self.processes.metrics(name).rpartition(":")
+        if port.isdigit() and is_free(int(port), host):
+            return f"{host}:{port}"
+        if self._free_ports is None:
+            # One source for all: ports that were just handed out are free until the process has started.
+            self._free_ports = free_ports(random.SystemRandom())
+        return f"{HOST}:{next(self._free_ports)}"
 
     def _arguments(self, name: str) -> list[str]:
         region = self.region_of(name)

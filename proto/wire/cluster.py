@@ -115,10 +115,19 @@ class ClusterSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def load_cluster(path: Path) -> ClusterSpec:
     """Read and check a cluster file. Raises ClusterFileError."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ClusterFileError(f"{path}: no such cluster file; `globetable up` writes one") from None
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise ClusterFileError(f"{path}: not a readable TOML file: {error}") from None
+    return parse_cluster(text, str(path))
+
+
+def parse_cluster(text: str, path: str) -> ClusterSpec:
+    """Read and check the text of a cluster file that was found at `path`. Raises ClusterFileError."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise ClusterFileError(f"{path}: not a readable TOML file: {error}") from None
     try:
         cluster = msgspec.convert(content, ClusterSpec)
