@@ -68,7 +68,9 @@ class Growth:
 
     def steps(self) -> list[Step]:
         """Return every step that can be taken now and is not known to be done."""
-        wanted = (step for table in self.view.tables.values() if table.global_table_id for step in self._table(table))
+        tables = [table for table in self.view.tables.values() if table.global_table_id]
+        # Settings last: there may be many to tell to a region that is away for long.
+        wanted = [step for take in (self._table, self._sync) for table in tables for step in take(table)]
         return [step for step in wanted if step.id not in self.done]
 
     def outdated(self) -> list[StepId]:
@@ -81,7 +83,6 @@ class Growth:
         if table.status is TableStatus.DELETING:
             yield from self._drop(table)
             return
-        yield from self._sync(table)
         for replica in table.replicas:
             if replica.status is ReplicaStatus.CREATING and replica.source == self.region:
                 yield from self._add(table, replica)
@@ -91,7 +92,7 @@ class Growth:
     # Settings that were changed: let all others know, those on their way included. Told again whenever one is changed since.
 
     def _sync(self, table: TableSpec) -> Iterator[Step]:
-        if not table.stamps:
+        if not table.stamps or table.status is TableStatus.DELETING:
             return
         digest = hashlib.blake2b(msgspec.json.encode(table.stamps), digest_size=12).hexdigest()
         for replica in table.replicas:

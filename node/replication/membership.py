@@ -20,6 +20,8 @@ from wire.errors import ErrorCode, StoreError
 from wire.telemetry import EventLog
 
 STEPS_MAX: Final = 16  # at once; the others wait for one of these to end
+# Of these, to one region: one that is away must not keep the others waiting.
+STEPS_PER_REGION_MAX: Final = 4
 STEP_SECONDS: Final = 10.0
 
 # A refusal for good. Anything else, the other catalog's being elsewhere among it, is tried again.
@@ -93,7 +95,7 @@ class MembershipDriver:
         for step in growth.steps():
             if len(self._running) >= STEPS_MAX:
                 return
-            if step.id not in self._running and not self._is_cut(step.destination):
+            if step.id not in self._running and self._has_room(step.destination):
                 self._running[step.id] = tasks.create_task(self._take(step))
 
     def _growth(self) -> Growth:
@@ -107,6 +109,10 @@ class MembershipDriver:
 
     def _new_table_id(self) -> str:
         return str(UUID(int=self._randomness.getrandbits(128), version=4))
+
+    def _has_room(self, destination: str) -> bool:
+        under_way = sum(step.destination == destination for step in self._running)
+        return under_way < STEPS_PER_REGION_MAX and not self._is_cut(destination)
 
     def _is_cut(self, destination: str) -> bool:
         return destination != self._region and self._catalog.view.link(destination).state is LinkState.CUT
