@@ -149,7 +149,7 @@ def _decoded(decision: Decision, row: str) -> TableSpec:
 def _taken_over(view: CatalogView, table: TableSpec, settings: SyncedSettings, name: str, now_ms: int) -> TableSpec:
     kind, slash, index = name.partition("/")
     take = _TAKE.get(kind + slash)
-    # A setting that only newer versions know leaves its stamp alone.
+    # Of warm throughput the larger one stays, whatever the stamp; what only newer versions know leaves its stamp alone.
     return table if take is None else take(view, table, settings, index, now_ms)
 
 
@@ -169,10 +169,6 @@ def _with_capacity(view: CatalogView, table: TableSpec, settings: SyncedSettings
 
 def _with_maximum(view: CatalogView, table: TableSpec, settings: SyncedSettings, index: str, now_ms: int) -> TableSpec:
     return replace(table, on_demand=replace(table.on_demand, write_units=settings.on_demand.write_units))
-
-
-def _with_warm(view: CatalogView, table: TableSpec, settings: SyncedSettings, index: str, now_ms: int) -> TableSpec:
-    return table  # taken over whatever the stamp: the larger one stays
 
 
 def _with_encryption(
@@ -237,7 +233,6 @@ _Take = Callable[[CatalogView, TableSpec, SyncedSettings, str, int], TableSpec]
 _TAKE: Final[dict[str, _Take]] = {
     _CAPACITY: _with_capacity,
     _ON_DEMAND: _with_maximum,
-    _WARM: _with_warm,
     _ENCRYPTION: _with_encryption,
     _EXPIRY: _with_time_to_live,
     _INDEX: _with_index,
@@ -254,5 +249,6 @@ def _kept(stamps: dict[str, SettingStamp], table: TableSpec) -> tuple[SettingSta
     """Return the stamps to keep, by name: all but those of indexes deleted longest ago."""
     present = {index.name for index in table.global_indexes if index.status is not IndexStatus.DELETING}
     gone = [stamp for stamp in stamps.values() if "/" in stamp.name and stamp.name.partition("/")[2] not in present]
-    forgotten = {stamp.name for stamp in sorted(gone)[: -2 * DELETED_INDEXES_MAX or None]} if gone else set()
+    # Each index has two.
+    forgotten = {stamp.name for stamp in sorted(gone)[: -2 * DELETED_INDEXES_MAX]}
     return tuple(sorted((each for each in stamps.values() if each.name not in forgotten), key=lambda each: each.name))

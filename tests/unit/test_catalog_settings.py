@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from node.catalog.settings import DELETED_INDEXES_MAX
 from tests.support.rpc_catalog import ELSEWHERE, HERE, HOUR_MS, RULES, SCHEMA, THERE, Catalog, create
 from wire.catalog import (
     AddReplica,
@@ -275,3 +276,16 @@ def test_capacity_of_an_index_has_a_stamp_of_its_own() -> None:
     for table in pair.tables():
         (made,) = table.indexes
         assert (made.partition[0].name, made.on_demand.write_units) == ("other", 7)
+
+
+# Programs that make and drop indexes all day must not fill the row with what they once were.
+def test_deleted_indexes_are_forgotten_in_the_end() -> None:
+    pair = Pair()
+    count = DELETED_INDEXES_MAX + 5
+    for number in range(count):
+        pair.here.change(update(NOW_MS + 2 * number, creates_index=index(f"g{number:03}")))
+        pair.here.change(update(NOW_MS + 2 * number + 1, deletes_index=f"g{number:03}"))
+    names = {stamp.name for stamp in pair.tables()[0].stamps}
+    assert len(names) == 2 * DELETED_INDEXES_MAX
+    assert "index/g004" not in names
+    assert {f"index/g{count - 1:03}", f"index_capacity/g{count - 1:03}"} <= names
