@@ -121,6 +121,10 @@ class ConsensusCore:
         """Tell whether this leader has committed an entry of its own term, so that it knows what is committed."""
         return self._replica.committed_in_term
 
+    def term_of(self, index: Index) -> Term:
+        """Tell the term of an entry, persisted or not; UNKNOWN_TERM where this replica's log has none."""
+        return self._replica.log.term(index)
+
     @property
     def replica(self) -> Replica:
         """Give invariants and tests a look inside; not for drivers."""

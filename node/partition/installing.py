@@ -54,7 +54,7 @@ class Installation:
         if snapshot.index <= consensus.commit or consensus.id not in snapshot.membership.replicas:
             return False
         # A log that has this very entry needs no data, only the news that it is committed.
-        return consensus.replica.log.term(snapshot.index) != snapshot.term
+        return consensus.term_of(snapshot.index) != snapshot.term
 
     async def receive(self, chunks: AsyncIterator[bytes]) -> None:
         """Clear what is there and write every chunk. Raises SnapshotRefusedError.

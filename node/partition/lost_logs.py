@@ -49,10 +49,10 @@ class LostLog:
         """Note that a message was taken in: it may have shown that nothing is missing any more."""
         if message.kind not in _FROM_LEADER:
             return
-        log, commit = self._consensus.replica.log, message.commit
-        is_here = max(BOOTSTRAP_INDEX + 1, log.first - 1) <= commit <= log.commit
+        consensus, commit = self._consensus, message.commit
+        is_committed = BOOTSTRAP_INDEX < commit <= consensus.commit
         # An entry of the leader's own term: whatever was committed before its election lies below.
-        if is_here and log.term(commit) == message.term == self._consensus.term:
+        if is_committed and consensus.term_of(commit) == message.term == consensus.term:
             self.is_possible = False
 
     def _confession(self, message: Message) -> Message:
@@ -87,10 +87,13 @@ class LostFollowers:
         consensus = self._consensus
         if not message.reject or message.kind is not MessageKind.APPEND_REPLY or consensus.role is not Role.LEADER:
             return False
-        progress = consensus.replica.progress.get(message.sender)
-        if message.term != consensus.term or message.reject_hint > BOOTSTRAP_INDEX or progress is None:
+        if message.term != consensus.term or message.reject_hint > BOOTSTRAP_INDEX:
             return False
-        if progress.match <= BOOTSTRAP_INDEX:
+        if self._acknowledged_by(message.sender) <= BOOTSTRAP_INDEX:
             return False
         self._lost, self._term = self.present() | {message.sender}, int(consensus.term)
         return True
+
+    def _acknowledged_by(self, follower: ReplicaId) -> int:
+        peers = self._consensus.status().peers
+        return next((peer.match for peer in peers if peer.replica == follower), 0)
