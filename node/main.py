@@ -35,7 +35,7 @@ from wire.catalog import CATALOG_PARTITION, NodeId
 from wire.clock import Clock, SystemClock
 from wire.cluster import ClusterFileError, ClusterSpec, NodeEntry, RegionEntry, Settings, listen_address, load_cluster
 from wire.garbage import rarely_collected, settled
-from wire.metrics_server import MetricsAddressError, MetricsServer
+from wire.metrics_server import READY, MetricsAddressError, MetricsServer
 from wire.telemetry import EventLog, configure_logs
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from node.rpc.catalog_changes import CatalogProposer
     from node.rpc.exchange import ExchangeCounts
     from node.rpc.gateway_client import GrpcGateways
+    from node.rpc.readiness import Readiness
     from node.rpc.server import RpcServer
 
 HAND_OVER_SECONDS: Final = 2.0
@@ -212,6 +213,7 @@ class NodeProcess:
         self._peers = PeerConnections(NodeId(entry.id), self._address_of, self._randomness)
         self._metrics_address = settings.metrics
         self._sources: NodeSources | None = None
+        self._readiness: Readiness | None = None
         self._node = StorageNode(
             cluster=cluster,
             region=self._region,
@@ -236,7 +238,7 @@ class NodeProcess:
             tasks = self._background()
             stack.push_async_callback(_ended, tasks)
             settled()
-            self._state = "ready"
+            self._state = READY
             _log.info("node_ready", address=self._entry.address, pid=os.getpid())
             stopping = asyncio.ensure_future(self._stopping.wait())
             await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -254,13 +256,14 @@ class NodeProcess:
             self._metrics_address,
             metrics=METRICS,
             readings=lambda: () if self._sources is None else node_readings(self._sources),
-            state=lambda: self._state,
+            state=lambda: self._state if self._readiness is None or self._state != READY else self._readiness.state(),
         )
         stack.push_async_callback(server.stop)
         await server.start()
 
     async def _serve(self, stack: AsyncExitStack) -> "RpcServer":
         from node.rpc.admin import AdminParts, AdminService
+        from node.rpc.asking import NodeClient
         from node.rpc.catalog import CatalogService
         from node.rpc.catalog_changes import CatalogProposer
         from node.rpc.deliveries import PeerService
@@ -273,14 +276,15 @@ class NodeProcess:
         node, region = self._node, self._region
         addresses = {each.name: each.gateway for each in self._cluster.regions if each.name != region.name}
         identity = NodeId(self._entry.id)
-        proposer = CatalogProposer(identity, node.driver, node.feed, self._address_of, self._clock, self._randomness)
+        nodes = NodeClient(identity, node.driver, self._address_of, self._clock)
+        stack.push_async_callback(nodes.stop)
+        proposer = CatalogProposer(nodes, node.feed, self._clock, self._randomness)
         node.expire_items(proposer)
         node.settle_tables(proposer)
         self._replication = _replication(
             self._cluster, region, node, proposer, GrpcGateways(region.name, addresses), self._clock, self._randomness
         )
-        partitions = PartitionClient(identity, node.driver, node.feed, self._address_of, self._clock)
-        stack.push_async_callback(partitions.stop)
+        partitions = PartitionClient(nodes, node.feed, self._clock)
         admin = AdminParts(
             node_id=self._entry.id,
             region=region.name,
@@ -339,9 +343,14 @@ class NodeProcess:
         """Start what runs beside requests; none of it ends by itself."""
         from node.catalog.watcher import CatalogWatcher
         from node.rpc.catalog import GrpcCatalogClient
+        from node.rpc.readiness import Readiness
 
         loop = asyncio.get_running_loop()
         tasks = [loop.create_task(self._node.run()), loop.create_task(self._replication.run())]
+        if self._metrics_address is not None:
+            node = self._node
+            self._readiness = Readiness(NodeId(self._entry.id), node.driver.status, node.feed, self._address_of)
+            tasks.append(loop.create_task(self._readiness.run()))
         if not self._node.holds_catalog:
             others = [each.address for each in self._region.nodes if each.id != self._entry.id]
             watcher = CatalogWatcher(GrpcCatalogClient(), self._node.feed, others, self._randomness)
