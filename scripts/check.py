@@ -48,6 +48,11 @@ STEPS = (
         "the README's support table is the registry's",
         (sys.executable, "scripts/support_table.py", "--check"),
     ),
+    Step(
+        "metrics",
+        "the table of metrics and the dashboard are what is declared",
+        (sys.executable, "scripts/observability.py", "--check"),
+    ),
     Step("unit", "one room at a time", pytest("tests/unit")),
     Step("property", "against plain models", pytest("tests/property")),
     Step("simulation", "whole groups on one seed", pytest("tests/simulation")),
