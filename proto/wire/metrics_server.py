@@ -1,4 +1,4 @@
-"""The port on which a process tells how it is: GET /metrics for Prometheus, GET /health for whoever restarts it.
+"""The port on which a process tells how it is: GET /metrics for Prometheus, GET /health for whoever waits for it, /live for who restarts it.
 
 Knows just enough HTTP for a question without a body: one request per connection, within bounds. Refuses to know what is measured.
 """
@@ -58,12 +58,13 @@ class MetricsServer:
     async def start(self) -> None:
         """Listen; port 0 takes a free one. Raises MetricsAddressError."""
         host, _, port = self._address.rpartition(":")
+        # Without a host asyncio would listen everywhere, which has to be said.
+        if not host or not port.isdigit():
+            raise MetricsAddressError(f"--metrics {self._address}: expected HOST:PORT, as in 127.0.0.1:9100")
         try:
             self._server = await asyncio.start_server(self._serve, host.strip("[]"), int(port), limit=HEAD_BYTES_MAX)
-        except ValueError:
-            raise MetricsAddressError(f"--metrics {self._address}: expected HOST:PORT") from None
-        except OSError as error:
-            why = "the port is in use" if error.errno == errno.EADDRINUSE else (error.strerror or str(error))
+        except (OSError, OverflowError) as error:  # a port past 65535 is the latter
+            why = "the port is in use" if getattr(error, "errno", None) == errno.EADDRINUSE else str(error)
             raise MetricsAddressError(f"cannot listen on {self._address} for metrics: {why}") from None
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -109,9 +110,11 @@ class MetricsServer:
             state = self._state()
             status = HTTPStatus.OK if state == READY else HTTPStatus.SERVICE_UNAVAILABLE
             return _Answer(status, f"{state}\n".encode())
+        if path == "/live":
+            return _Answer(HTTPStatus.OK, b"live\n")  # whoever gets this far runs, whatever it waits for
         if path == "/metrics":
             return await self._scraped()
-        return _Answer(HTTPStatus.NOT_FOUND, b"there is /metrics and /health\n")
+        return _Answer(HTTPStatus.NOT_FOUND, b"there is /metrics, /health and /live\n")
 
     async def _scraped(self) -> _Answer:
         try:

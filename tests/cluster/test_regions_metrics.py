@@ -1,0 +1,192 @@
+"""What two regions of real processes tell about themselves, after some of everything has happened to them."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from botocore.exceptions import ClientError
+
+from deploy.health import main as ask_health
+from node.metrics.declared import METRICS as OF_NODES
+from router.metrics.declared import METRICS as OF_ROUTERS
+from tests.support.cluster import RunningCluster, add_replica, eventually, make_table, running_cluster
+from tests.support.observability import Scraped, mistakes
+from wire.metrics import MetricKind
+
+TABLE = "airports"
+HOUR_SECONDS = 3600
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
+    settings = {"ttl_sweep_seconds": 0.2, "request_timeout_ms": 2_000}
+    with running_cluster(tmp_path_factory.mktemp("metrics"), regions=2, partitions=2, **settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def scraped(cluster: RunningCluster) -> Scraped:
+    """Return what all processes tell after traffic of each kind."""
+    first, second = cluster.client(0), cluster.client(1)
+    make_table(first, TABLE)
+    first.update_table(
+        TableName=TABLE,
+        AttributeDefinitions=[{"AttributeName": "country", "AttributeType": "S"}],
+        GlobalSecondaryIndexUpdates=[
+            {
+                "Create": {
+                    "IndexName": "by-country",
+                    "KeySchema": [{"AttributeName": "country", "KeyType": "HASH"}],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            }
+        ],
+    )
+    first.update_time_to_live(TableName=TABLE, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"})
+    add_replica(cluster, TABLE, 0, 1)
+    write_and_read(first)
+    eventually(lambda: second.get_item(TableName=TABLE, Key=key(9)).get("Item"), "the last item in the other region")
+    conflict(cluster)
+    eventually(lambda: "Item" not in first.get_item(TableName=TABLE, Key=key("old"), ConsistentRead=True), "expired")
+    lose_quorum(cluster, 1)
+    return everything(cluster)
+
+
+def key(name: object) -> dict[str, dict[str, str]]:
+    return {"pk": {"S": str(name)}}
+
+
+def write_and_read(dynamodb: Any) -> None:
+    """Use items in all the ways that are counted apart."""
+    for number in range(10):
+        dynamodb.put_item(TableName=TABLE, Item={**key(number), "country": {"S": "IS"}})
+        dynamodb.get_item(TableName=TABLE, Key=key(number))
+    dynamodb.put_item(TableName=TABLE, Item={**key("old"), "expires": {"N": str(int(time.time()) - HOUR_SECONDS)}})
+    dynamodb.batch_get_item(RequestItems={TABLE: {"Keys": [key(number) for number in range(10)]}})
+    dynamodb.scan(TableName=TABLE)
+    with pytest.raises(dynamodb.exceptions.ConditionalCheckFailedException):
+        dynamodb.put_item(TableName=TABLE, Item=key(1), ConditionExpression="attribute_not_exists(pk)")
+    with pytest.raises(dynamodb.exceptions.ResourceNotFoundException):
+        dynamodb.scan(TableName="no-such-table")
+
+
+def conflict(cluster: RunningCluster) -> None:
+    """Write to one item in both regions, over and over, until one region has seen its write lose."""
+
+    def has_lost() -> bool:
+        for number in range(50):
+            for region in (0, 1):
+                cluster.client(region).put_item(TableName=TABLE, Item={**key("both"), "number": {"N": str(number)}})
+        return everything(cluster).values["globetable_superseded_writes_total"] > 0
+
+    eventually(has_lost, "a write superseded")
+
+
+def lose_quorum(cluster: RunningCluster, region: int) -> None:
+    """Have a request fail for want of a majority, then bring everybody back."""
+    nodes = [node.id for node in cluster.regions[region].nodes]
+    for node in nodes[:2]:
+        cluster.local.kill(node)
+    impatient = cluster.client(region, retries=False)
+    for number in range(3):
+        with pytest.raises(ClientError):
+            impatient.put_item(TableName=TABLE, Item=key(number))
+    for node in nodes[:2]:
+        cluster.local.start(node)
+    cluster.wait_ready()
+    cluster.client(region).put_item(TableName=TABLE, Item=key("after"))
+
+
+def everything(cluster: RunningCluster) -> Scraped:
+    scraped = Scraped()
+    for name in cluster.local.names():
+        scraped.scrape(name, cluster.local.processes.metrics(name))
+    return scraped
+
+
+# A panel that shows nothing looks like all is well: every query of the dashboard and of the alerts finds what it names.
+def test_dashboard_shows_what_processes_expose(scraped: Scraped) -> None:
+    assert mistakes(scraped.exposed) == []
+
+
+# What is declared is exposed, with the labels it was declared with and no others: the table in the documentation is true.
+def test_every_declared_metric_is_exposed_with_its_labels(scraped: Scraped) -> None:
+    added = {"instance", "job", "region"}
+    for metric in (*OF_NODES, *OF_ROUTERS):
+        name = f"{metric.name}_count" if metric.kind is MetricKind.HISTOGRAM else metric.name
+        labels = frozenset().union(*scraped.exposed[name])
+        assert labels - added == set(metric.labels) - added, metric.name
+
+
+# A number that stays at nothing whatever happens was wired to nothing.
+@pytest.mark.parametrize(
+    "name",
+    [
+        "globetable_apply_duration_seconds_count",
+        "globetable_catalog_version",
+        "globetable_commit_batches_count",
+        "globetable_commit_duration_seconds_sum",
+        "globetable_elections_total",
+        "globetable_expired_items_total",
+        "globetable_leaderships_won_total",
+        "globetable_leader_changes_total",
+        "globetable_node_breaks_total",
+        "globetable_node_commands_total",
+        "globetable_node_refused_total",
+        "globetable_node_routers",
+        "globetable_node_up",
+        "globetable_partition_leads",
+        "globetable_partition_log_entries",
+        "globetable_partition_term",
+        "globetable_peer_dropped_messages_total",
+        "globetable_peer_up",
+        "globetable_ready",
+        "globetable_replication_applied_changes_total",
+        "globetable_replication_link_up",
+        "globetable_replication_received_changes_total",
+        "globetable_request_causes_total",
+        "globetable_request_duration_seconds_sum",
+        "globetable_requests_total",
+        "globetable_storage_disk_free_bytes",
+        "globetable_storage_map_bytes",
+        "globetable_storage_used_bytes",
+        "globetable_storage_writable_bytes",
+        "globetable_superseded_writes_total",
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+    ],
+)
+def test_numbers_move(scraped: Scraped, name: str) -> None:
+    assert scraped.values[name] > 0
+
+
+# Each partition has one leader, and each process is told of.
+def test_levels_add_up(cluster: RunningCluster, scraped: Scraped) -> None:
+    assert scraped.values["globetable_partition_leads"] == 2 * 3  # two partitions and the catalog, in two regions
+    assert scraped.values["globetable_ready"] == len(cluster.local.names()) == 8
+    assert scraped.values["globetable_replication_pending_records"] >= 0
+
+
+# Health checks of containers ask just this.
+def test_health_says_whether_a_process_serves(cluster: RunningCluster) -> None:
+    addresses = [cluster.local.processes.metrics(name) for name in cluster.local.names()]
+    assert [ask_health([f"http://{address}/health"]) for address in addresses] == [0] * 8
+    with pytest.raises(HTTPError) as refused:
+        urlopen(f"http://{addresses[0]}/nothing")
+    assert refused.value.code == 404
+    refused.value.close()
+
+
+# Who scripts against a cluster finds the ports where it finds everything else.
+def test_status_tells_where_metrics_are(cluster: RunningCluster) -> None:
+    status = cluster.status()
+    for region in status.regions:
+        for process in (
+            *((node.id, node.metrics) for node in region.nodes),
+            (region.router.name, region.router.metrics),
+        ):
+            assert process[1] == cluster.local.processes.metrics(process[0])
+            assert process[1].startswith("127.0.0.1:")
