@@ -1,4 +1,4 @@
-"""The port on which a process tells how it is: GET /metrics for Prometheus, GET /health for whoever waits for it, /live for who restarts it.
+"""The port on which a process tells how it is: GET /metrics for Prometheus, /health for whoever waits for it, /live for who restarts it.
 
 Knows just enough HTTP for a question without a body: one request per connection, within bounds. Refuses to know what is measured.
 """
