@@ -115,7 +115,7 @@ async def _create_tables(url: str) -> None:
     """Make the tables that are not there."""
     connection = Connection(url)
     for name, attributes in _KEYS.items():
-        body = {
+        body: dict[str, Any] = {
             "TableName": name,
             "BillingMode": "PAY_PER_REQUEST",
             "AttributeDefinitions": [{"AttributeName": each, "AttributeType": kind} for each, kind in attributes],
@@ -125,9 +125,24 @@ async def _create_tables(url: str) -> None:
             ],
             "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
         }
+        if name == "hostile-range":
+            body["AttributeDefinitions"] += [
+                {"AttributeName": "a", "AttributeType": "S"},
+                {"AttributeName": "n", "AttributeType": "N"},
+            ]
+            body["LocalSecondaryIndexes"] = [_index("local", "pk", "a", "KEYS_ONLY")]
+            body["GlobalSecondaryIndexes"] = [_index("global", "a", "n", "ALL")]
         answer = await connection.exchange("CreateTable", json.dumps(body).encode())
         assert answer.status == 200 or b"ResourceInUse" in answer.answer, answer
     await connection.close()
+
+
+def _index(name: str, partition: str, sort: str, projection: str) -> dict[str, Any]:
+    return {
+        "IndexName": name,
+        "KeySchema": [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}],
+        "Projection": {"ProjectionType": projection},
+    }
 
 
 async def _sole(url: str, operation: str, body: bytes) -> Exchange:

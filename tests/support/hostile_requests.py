@@ -120,6 +120,11 @@ class RequestGenerator:
                 body |= {"Item": self._tame_item(table), "ReturnValues": self._one_of("NONE", "ALL_OLD")}
             case "GetItem" | "DeleteItem" | "UpdateItem":
                 body["Key"] = self._tame_key(table)
+            case "Query" if table == "hostile-range" and self._random.random() < 0.5:
+                body["IndexName"] = self._one_of("local", "global")
+                body["KeyConditionExpression"] = (
+                    "pk = :pk AND a >= :text" if body["IndexName"] == "local" else "a = :text AND n < :one"
+                )
             case "Query":
                 body["KeyConditionExpression"] = "pk = :pk" + self._one_of(
                     "", " AND sk > :sk", " AND sk BETWEEN :sk AND :sk"
