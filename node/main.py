@@ -256,7 +256,7 @@ class NodeProcess:
             self._metrics_address,
             metrics=METRICS,
             readings=lambda: () if self._sources is None else node_readings(self._sources),
-            state=lambda: self._state if self._readiness is None or self._state != READY else self._readiness.state(),
+            state=self._health,
         )
         stack.push_async_callback(server.stop)
         await server.start()
@@ -313,6 +313,10 @@ class NodeProcess:
         self._sources = self._measured(storage.counts)
         return server
 
+    def _health(self) -> str:
+        """Return what /health says."""
+        return self._state if self._readiness is None or self._state != READY else self._readiness.state()
+
     def _measured(self, exchange: "ExchangeCounts") -> "NodeSources":
         from node.metrics.collector import NodeSources
 
@@ -323,7 +327,7 @@ class NodeProcess:
             region=self._region.name,
             node=self._entry.id,
             zone=self._entry.zone,
-            state=lambda: self._state,
+            state=self._health,
             catalog_version=lambda: node.feed.view.version,
             replicas=node.driver.status,
             counts=node.driver.counts,

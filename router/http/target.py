@@ -22,3 +22,9 @@ def operation_of(target: str | None) -> str:
     if not dot or prefix != expected:
         raise StoreError(ErrorCode.UNKNOWN_OPERATION, "")
     return operation
+
+
+def target_of(operation: str) -> str:
+    """Return the X-Amz-Target field that names an operation."""
+    prefix = STREAMS_PREFIX if operation in STREAMS_OPERATIONS else DYNAMODB_PREFIX
+    return f"{prefix}.{operation}"

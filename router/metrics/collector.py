@@ -37,12 +37,12 @@ def router_readings(sources: RouterSources) -> Iterator[Reading]:
 
 
 def _traffic(traffic: Traffic) -> Iterator[Reading]:
-    for (operation, code), number in traffic.answers.items():
-        yield Reading(m.REQUESTS, number, (operation, code))
-    for (operation, cause), number in traffic.causes.items():
-        yield Reading(m.CAUSES, number, (operation, cause.value))
-    for operation, seconds in traffic.seconds.items():
-        yield Reading(m.REQUEST_SECONDS, seconds.read(), (operation,))
+    for each in traffic.seen():
+        for code, number in each.answers.items():
+            yield Reading(m.REQUESTS, number, (each.operation, code))
+        for cause, number in each.causes.items():
+            yield Reading(m.CAUSES, number, (each.operation, cause.value))
+        yield Reading(m.REQUEST_SECONDS, each.seconds.read(), (each.operation,))
 
 
 def _nodes(nodes: Iterable[NodeClient]) -> Iterator[Reading]:
