@@ -1,42 +1,26 @@
-"""Asking the region's catalog for a change, from whichever node: in this process if the leader is here, else over the network."""
+"""Asking the region's catalog for a change, from whichever node, wherever the catalog is led."""
 
 import asyncio
 import random
-from collections.abc import Callable
-from typing import Any, Final
-
-import grpc
+from typing import Final
 
 from node.catalog.feed import CatalogFeed
-from node.rpc.exchange import RequestTaker
-from node.rpc.options import CHANNEL_OPTIONS
+from node.rpc.asking import NodeClient
 from wire.catalog import CATALOG_PARTITION, CatalogChange, Decided, NodeId, encode_change
 from wire.clock import Clock
-from wire.commands import CatalogDecided, ChangeCatalog, Failed, NotLeader, Outcome, Request
-from wire.convert import request_to_proto, response_from_proto
+from wire.commands import CatalogDecided, ChangeCatalog, Failed, NotLeader, Outcome
 from wire.errors import NOT_APPLIED, ErrorCode, StoreError
-from wire.v1 import storage_pb2, storage_pb2_grpc
 
 CHANGE_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 0.1
 
 
 class CatalogProposer:
-    """Have the catalog leader decide changes; rare, so a connection is opened for each."""
+    """Have the catalog leader decide changes."""
 
-    def __init__(
-        self,
-        node: NodeId,
-        taker: RequestTaker,
-        feed: CatalogFeed,
-        address_of: Callable[[NodeId], str | None],
-        clock: Clock,
-        randomness: random.Random,
-    ) -> None:
-        self._node = node
-        self._taker = taker
+    def __init__(self, nodes: NodeClient, feed: CatalogFeed, clock: Clock, randomness: random.Random) -> None:
+        self._nodes = nodes
         self._feed = feed
-        self._address_of = address_of
         self._clock = clock
         self._randomness = randomness
 
@@ -46,7 +30,8 @@ class CatalogProposer:
         command = ChangeCatalog(encode_change(change))
         asked = self._candidates()[0]
         while True:
-            outcome = await self._ask(asked, command, deadline)
+            placement = self._feed.view.placements[CATALOG_PARTITION]
+            outcome = await self._nodes.ask(asked, placement, command, deadline)
             if isinstance(outcome, CatalogDecided):
                 return Decided.decode(outcome.payload)
             asked = self._next(asked, outcome, deadline)
@@ -57,7 +42,7 @@ class CatalogProposer:
         if placement is None:
             raise StoreError(ErrorCode.NOT_READY, "it is not known yet where the catalog is")
         nodes = placement.nodes()
-        return tuple(sorted(nodes, key=lambda node: node != self._node))
+        return tuple(sorted(nodes, key=lambda node: node != self._nodes.node))
 
     def _next(self, asked: NodeId, outcome: Outcome, deadline: float) -> NodeId:
         """Return whom to ask after a failure, or raise it."""
@@ -73,43 +58,3 @@ class CatalogProposer:
             return NodeId(outcome.leader)
         place = candidates.index(asked) if asked in candidates else -1
         return candidates[(place + 1) % len(candidates)]
-
-    async def _ask(self, node: NodeId, command: ChangeCatalog, deadline: float) -> Outcome:
-        timeout_seconds = max(0.001, deadline - self._clock.monotonic())
-        placement = self._feed.view.placements[CATALOG_PARTITION]
-        request = Request(1, CATALOG_PARTITION, placement.epoch, int(timeout_seconds * 1000) + 1, command)
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                return await (self._ask_here(request) if node == self._node else self._ask_there(node, request))
-        except TimeoutError:
-            return Failed(ErrorCode.UNKNOWN_OUTCOME, f"node {node} did not answer in time")
-
-    async def _ask_here(self, request: Request) -> Outcome:
-        answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-        def done(_: int, outcome: Outcome) -> None:
-            if not answered.done():
-                answered.set_result(outcome)
-
-        self._taker.submit(request, done)
-        return await answered
-
-    async def _ask_there(self, node: NodeId, request: Request) -> Outcome:
-        address = self._address_of(node)
-        if address is None:
-            return Failed(ErrorCode.NOT_READY, f"the address of node {node} is not known")
-        batch = storage_pb2.RequestBatch()
-        request_to_proto(batch, request)
-        async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
-            stub: Any = storage_pb2_grpc.StorageServiceStub(channel)
-            call = stub.Exchange()
-            try:
-                await call.write(batch)
-                answer = await call.read()
-            except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
-                return Failed(ErrorCode.UNKNOWN_OUTCOME, f"node {node} at {address}: {error}")
-            finally:
-                call.cancel()
-        if answer is grpc.aio.EOF:
-            return Failed(ErrorCode.UNKNOWN_OUTCOME, f"node {node} at {address} ended the stream")
-        return response_from_proto(answer.responses[0]).outcome

@@ -1,45 +1,29 @@
-"""Commands to the partitions of this region, from whichever node: in this process if the leader is here, else over the network.
+"""Commands to the partitions of this region, from whichever node, wherever they are led.
 
-Knows who seems to lead, and how one asks. Refuses to know what is asked; a failure is the asker's to think about, who may ask again.
+Knows who seems to lead. Refuses to know what is asked and how a node is reached; a failure is the asker's to think about, who may ask
+again.
 """
 
-import asyncio
-from collections.abc import Callable
-from typing import Any, Final
-
-import grpc
+from typing import Final
 
 from node.catalog.feed import CatalogFeed
-from node.rpc.exchange import RequestTaker
-from node.rpc.options import CHANNEL_OPTIONS
+from node.rpc.asking import NodeClient
 from wire.catalog import NodeId, PartitionId, Placement
 from wire.clock import Clock
-from wire.commands import Command, Failed, NotLeader, Outcome, Request
-from wire.convert import request_to_proto, response_from_proto
+from wire.commands import Command, Failed, NotLeader, Outcome
 from wire.errors import ErrorCode
-from wire.v1 import storage_pb2, storage_pb2_grpc
 
 REDIRECTS_MAX: Final = 4  # in one call; then the asker backs off, as an election may be going on
 
 
 class PartitionClient:
-    """Ask leaders, over one connection per node that is opened when it is first needed."""
+    """Ask leaders."""
 
-    def __init__(
-        self,
-        node: NodeId,
-        taker: RequestTaker,
-        feed: CatalogFeed,
-        address_of: Callable[[NodeId], str | None],
-        clock: Clock,
-    ) -> None:
-        self._node = node
-        self._taker = taker
+    def __init__(self, nodes: NodeClient, feed: CatalogFeed, clock: Clock) -> None:
+        self._nodes = nodes
         self._feed = feed
-        self._address_of = address_of
         self._clock = clock
         self._leaders: dict[PartitionId, NodeId] = {}
-        self._channels: dict[str, grpc.aio.Channel] = {}
 
     async def execute(self, partition: PartitionId, command: Command, *, timeout_seconds: float) -> Outcome:
         """Have a partition's leader carry a command out; return its outcome, or why there is none."""
@@ -50,7 +34,7 @@ class PartitionClient:
             if placement is None:
                 return outcome
             asked = self._leader(placement)
-            outcome = await self._ask(asked, placement, command, deadline)
+            outcome = await self._nodes.ask(asked, placement, command, deadline)
             if not isinstance(outcome, NotLeader):
                 break
             self._leaders[partition] = _next(placement, asked, outcome)
@@ -58,12 +42,6 @@ class PartitionClient:
         if isinstance(outcome, Failed):
             self._note_failure(partition, outcome)
         return outcome
-
-    async def stop(self) -> None:
-        """Close every connection; twice is once."""
-        channels, self._channels = self._channels, {}
-        for channel in channels.values():
-            await channel.close()
 
     def _leader(self, placement: Placement) -> NodeId:
         known = self._leaders.get(placement.partition)
@@ -74,46 +52,6 @@ class PartitionClient:
         placement = self._feed.view.placements.get(partition)
         if failure.code is ErrorCode.UNKNOWN_OUTCOME and placement is not None:
             self._leaders[partition] = _next(placement, self._leader(placement), NotLeader(""))
-
-    async def _ask(self, node: NodeId, placement: Placement, command: Command, deadline: float) -> Outcome:
-        timeout_seconds = max(0.001, deadline - self._clock.monotonic())
-        request = Request(1, placement.partition, placement.epoch, int(timeout_seconds * 1000) + 1, command)
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                return await (self._ask_here(request) if node == self._node else self._ask_there(node, request))
-        except TimeoutError:
-            return Failed(ErrorCode.UNKNOWN_OUTCOME, f"node {node} did not answer in time")
-
-    async def _ask_here(self, request: Request) -> Outcome:
-        answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-        def done(_: int, outcome: Outcome) -> None:
-            if not answered.done():
-                answered.set_result(outcome)
-
-        self._taker.submit(request, done)
-        return await answered
-
-    async def _ask_there(self, node: NodeId, request: Request) -> Outcome:
-        address = self._address_of(node)
-        if address is None:
-            return Failed(ErrorCode.NOT_READY, f"the address of node {node} is not known")
-        batch = storage_pb2.RequestBatch()
-        request_to_proto(batch, request)
-        stub: Any = storage_pb2_grpc.StorageServiceStub(self._channel(address))
-        try:
-            answer = await stub.Execute(batch)
-        except grpc.aio.AioRpcError as error:
-            return Failed(
-                ErrorCode.UNKNOWN_OUTCOME, f"node {node} at {address}: {error.code().name}: {error.details()}"
-            )
-        return response_from_proto(answer.responses[0]).outcome
-
-    def _channel(self, address: str) -> grpc.aio.Channel:
-        channel = self._channels.get(address)
-        if channel is None:
-            channel = self._channels[address] = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
-        return channel
 
 
 def _next(placement: Placement, asked: NodeId, answer: NotLeader) -> NodeId:

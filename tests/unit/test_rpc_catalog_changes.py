@@ -8,6 +8,7 @@ import pytest
 
 from node.catalog.feed import CatalogFeed
 from node.catalog.placement import founding_delta
+from node.rpc.asking import NodeClient
 from node.rpc.catalog_changes import CatalogProposer
 from tests.support.rpc_catalog import create, region_entry
 from tests.support.rpc_nodes import FakeNode, served
@@ -35,8 +36,13 @@ def answering(*outcomes: Outcome) -> FakeNode:
     return node
 
 
-def proposer(node: FakeNode, address_of: Callable[[NodeId], str | None]) -> CatalogProposer:
-    return CatalogProposer(HERE, node, feed(), address_of, SystemClock(), random.Random(1))
+async def decided(node: FakeNode, address_of: Callable[[NodeId], str | None]) -> Decided:
+    """Have a change decided from a node that finds the others so."""
+    nodes = NodeClient(HERE, node, address_of, SystemClock())
+    try:
+        return await CatalogProposer(nodes, feed(), SystemClock(), random.Random(1)).change(CHANGE)
+    finally:
+        await nodes.stop()
 
 
 @asynccontextmanager
@@ -49,7 +55,7 @@ async def other(node: FakeNode) -> AsyncIterator[Callable[[NodeId], str | None]]
 # The usual case of a membership step: the catalog is led here.
 async def test_a_leader_here_is_asked_first() -> None:
     node = answering(DECIDED)
-    assert await proposer(node, lambda _: None).change(CHANGE) == Decided(7)
+    assert await decided(node, lambda _: None) == Decided(7)
     (request,) = node.requests
     assert request.partition == CATALOG_PARTITION
     assert isinstance(request.command, ChangeCatalog)
@@ -60,7 +66,7 @@ async def test_a_leader_here_is_asked_first() -> None:
 async def test_a_leader_elsewhere_is_found() -> None:
     here, there = answering(NotLeader(THERE)), answering(DECIDED)
     async with other(there) as address_of:
-        assert await proposer(here, address_of).change(CHANGE) == Decided(7)
+        assert await decided(here, address_of) == Decided(7)
     assert len(here.requests) == len(there.requests) == 1
 
 
@@ -68,7 +74,7 @@ async def test_a_leader_elsewhere_is_found() -> None:
 async def test_an_election_is_waited_for() -> None:
     here, there = answering(NotLeader(""), DECIDED), answering(Failed(ErrorCode.NOT_READY, "electing"))
     async with other(there) as address_of:
-        assert await proposer(here, address_of).change(CHANGE) == Decided(7)
+        assert await decided(here, address_of) == Decided(7)
     assert (len(here.requests), len(there.requests)) == (2, 1)
 
 
@@ -76,7 +82,7 @@ async def test_an_election_is_waited_for() -> None:
 async def test_a_refusal_is_raised() -> None:
     node = answering(Failed(ErrorCode.RESOURCE_IN_USE, "Table already exists: t"))
     with pytest.raises(StoreError, match="Table already exists: t") as caught:
-        await proposer(node, lambda _: None).change(CHANGE)
+        await decided(node, lambda _: None)
     assert caught.value.code is ErrorCode.RESOURCE_IN_USE
 
 
@@ -91,5 +97,5 @@ async def test_a_lost_answer_is_an_unknown_outcome() -> None:
 
         there.answer = stop_serving
         with pytest.raises(StoreError) as caught:
-            await proposer(here, lambda asked: address if asked == THERE else None).change(CHANGE)
+            await decided(here, lambda asked: address if asked == THERE else None)
     assert caught.value.code is ErrorCode.UNKNOWN_OUTCOME

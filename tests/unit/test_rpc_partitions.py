@@ -7,6 +7,7 @@ import pytest
 
 from node.catalog.feed import CatalogFeed
 from node.partition.access import OnDone
+from node.rpc.asking import NodeClient
 from node.rpc.exchange import StorageService
 from node.rpc.partitions import PartitionClient
 from node.rpc.server import RpcServer
@@ -47,7 +48,8 @@ class Nodes:
         self.nodes = {node: Node(NotLeader("")) for node in NODES}
         self.addresses: dict[NodeId, str] = {}
         clock = SystemClock()
-        self.client = PartitionClient(NODES[0], self.nodes[NODES[0]], self.feed, self.addresses.get, clock)
+        self.connections = NodeClient(NODES[0], self.nodes[NODES[0]], self.addresses.get, clock)
+        self.client = PartitionClient(self.connections, self.feed, clock)
 
     async def start(self, node: NodeId) -> None:
         server = RpcServer(f"{HOST}:0")
@@ -70,7 +72,7 @@ async def nodes() -> AsyncIterator[Nodes]:
         found = Nodes(stack)
         for node in NODES[1:]:
             await found.start(node)
-        stack.push_async_callback(found.client.stop)
+        stack.push_async_callback(found.connections.stop)
         yield found
 
 
