@@ -122,6 +122,13 @@ async def test_health_says_the_state(state: str, status: bytes, code: int, capsy
     assert capsys.readouterr().out == f"{state}\n"
 
 
+# A process that waits for others is not ready, and lives: to restart it would only make it wait again.
+async def test_a_process_that_is_not_ready_lives() -> None:
+    async with told(state="catching up: partitions 3") as server:
+        assert b" 200 " in await asked(server, b"GET /live HTTP/1.1\r\n\r\n")
+        assert b" 503 " in await asked(server, b"GET /health HTTP/1.1\r\n\r\n")
+
+
 # Nobody there is an answer, too, and a wrong address is told apart from it.
 def test_health_check_without_anybody_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert ask_health(["http://127.0.0.1:1/health"]) == 1
