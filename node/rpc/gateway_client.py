@@ -15,7 +15,7 @@ from node.replication.cursors import BatchId
 from node.replication.gateways import BatchAnswer, GatewayConnection, LinkBrokenError, OutgoingBatch
 from node.replication.reports import LinkReport
 from wire.catalog import CatalogChange, Decided, encode_change
-from wire.convert import change_to_proto
+from wire.convert_pieces import change_to_proto
 from wire.errors import ErrorCode, StoreError
 from wire.limits import GRPC_MESSAGE_BYTES_MAX
 from wire.v1 import admin_pb2, gateway_pb2, gateway_pb2_grpc

@@ -13,7 +13,7 @@ from msgspec import MsgspecError
 
 from router.gateway.receiver import Batch, Receiver
 from wire.catalog import decode_change
-from wire.convert import change_from_proto
+from wire.convert_pieces import change_from_proto
 from wire.errors import ErrorCode, StoreError
 from wire.limits import GRPC_MESSAGE_BYTES_MAX
 from wire.telemetry import EventLog

@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 from wire import commands as c
 from wire.convert import (
     UnreadableMessage,
-    change_from_proto,
-    change_to_proto,
     request_from_proto,
     request_to_proto,
     response_from_proto,
     response_to_proto,
 )
+from wire.convert_pieces import change_from_proto, change_to_proto
 from wire.errors import ErrorCode
 from wire.keys import ItemKey
 from wire.v1 import gateway_pb2, storage_pb2
