@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from node.catalog import capacity, quotas, refusals
 from node.catalog.index_capacity import require_fitting_capacity, under_mode
 from node.catalog.rules import CatalogRules, Decision, next_version
+from node.catalog.timing import is_moving
 from wire.capacity import larger, warm_throughput
 from wire.catalog import (
     CATALOG_PARTITION,
@@ -74,10 +75,11 @@ def moves_table(change: UpdateTable) -> bool:
     return change.creates_index is not None or change.deletes_index is not None
 
 
-def finished(table: TableSpec) -> TableSpec:
-    """Return the table with what needs nothing but time done: indexes that were DELETING are gone."""
+def finished(view: CatalogView, table: TableSpec) -> TableSpec:
+    """Return the table with what needs nothing but time done: DELETING indexes are gone, filled ones ACTIVE."""
     left = tuple(index for index in table.indexes if index.status is not IndexStatus.DELETING)
-    return table if len(left) == len(table.indexes) else replace(table, indexes=left)
+    table = table if len(left) == len(table.indexes) else replace(table, indexes=left)
+    return _mapped(table, lambda index: _once_filled(view, index))
 
 
 def require_steady_indexes(table: TableSpec) -> None:
@@ -87,18 +89,16 @@ def require_steady_indexes(table: TableSpec) -> None:
 
 
 def record_index_backfill(view: CatalogView, change: RecordIndexBackfill, rules: CatalogRules) -> Decision:
-    """Note that one partition's share is in an index; the last one makes it ACTIVE."""
+    """Note that one partition's share is in an index; the last one makes it ACTIVE, unless its table is not that far yet."""
     table = view.tables.get(change.name)
     index = _of_number(table, change.index)
     if table is None or index is None or index.generation != change.generation:
         return Decision(table=table)
     if index.status is not IndexStatus.CREATING or change.partition in index.backfilled:
         return Decision(table=table)
-    done = {*index.backfilled, change.partition}
-    if _data_partitions(view) <= done:
-        after = replace(index, status=IndexStatus.ACTIVE, backfilled=())
-    else:
-        after = replace(index, backfilled=tuple(sorted(done)))
+    after = replace(index, backfilled=tuple(sorted({*index.backfilled, change.partition})))
+    if not is_moving(table):
+        after = _once_filled(view, after)
     return _changed(view, _mapped(table, lambda each: after if each.number == index.number else each))
 
 
@@ -123,6 +123,12 @@ def rebuild_index(view: CatalogView, change: RebuildIndex, rules: CatalogRules) 
     )
     table = replace(table, next_index=table.next_index + 1)
     return _changed(view, _mapped(table, lambda each: after if each.number == index.number else each))
+
+
+def _once_filled(view: CatalogView, index: IndexSpec) -> IndexSpec:
+    if index.status is not IndexStatus.CREATING or not _data_partitions(view) <= set(index.backfilled):
+        return index
+    return replace(index, status=IndexStatus.ACTIVE, backfilled=())
 
 
 def _added(table: TableSpec, index: IndexSpec, status: IndexStatus, version: int) -> TableSpec:

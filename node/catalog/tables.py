@@ -65,7 +65,7 @@ def update_table(view: CatalogView, change: UpdateTable, rules: CatalogRules) ->
     indexed = indexes.with_index_changes(table, change, next_version(view))
     require_allowed(view, before, indexed, rules.region)
     after = timing.updating(before, indexed, change.now_ms, rules)
-    decision = changed(view, after if timing.is_moving(after) else indexes.finished(after))
+    decision = changed(view, after if timing.is_moving(after) else indexes.finished(view, after))
     return _answered(decision, indexes.shown(table, indexed, change), moves=indexes.moves_table(change))
 
 
@@ -110,7 +110,7 @@ def finish_table(view: CatalogView, change: FinishTable, rules: CatalogRules) ->
         return Decision(table=table)
     if table.status is TableStatus.DELETING:
         return dropped(view, table, change.now_ms, rules)
-    return changed(view, settled(indexes.finished(replace(table, status=TableStatus.ACTIVE, settles_ms=0))))
+    return changed(view, settled(indexes.finished(view, replace(table, status=TableStatus.ACTIVE, settles_ms=0))))
 
 
 # Shared with the decisions on global tables.

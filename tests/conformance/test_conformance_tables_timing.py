@@ -145,3 +145,22 @@ def test_settings_rest(slow: Any, standing: str) -> None:
         "LimitExceededException",
         f"Subscriber limit exceeded: Table tags are being updated: {standing}",
     )
+
+
+# An index comes with its table, and a later one is there no sooner than its table is ACTIVE again; a table that goes shows none.
+def test_indexes_keep_step_with_their_table(slow: Any, name: str) -> None:
+    index = {"IndexName": "one", "KeySchema": [HASH], "Projection": {"ProjectionType": "KEYS_ONLY"}}
+    made = slow.create_table(TableName=name, **PLAIN, GlobalSecondaryIndexes=[index])["TableDescription"]
+    assert index_statuses(made) == ["CREATING"]
+    wait(slow, name, "table_exists")
+    assert index_statuses(slow.describe_table(TableName=name)["Table"]) == ["ACTIVE"]
+    change = {"Create": {**index, "IndexName": "two"}}
+    slow.update_table(TableName=name, AttributeDefinitions=[STRING_KEY], GlobalSecondaryIndexUpdates=[change])
+    while "CREATING" in index_statuses(shown := slow.describe_table(TableName=name)["Table"]):
+        assert shown["TableStatus"] in ("UPDATING", "ACTIVE")
+    assert shown["TableStatus"] == "ACTIVE"
+    assert "GlobalSecondaryIndexes" not in slow.delete_table(TableName=name)["TableDescription"]
+
+
+def index_statuses(table: Any) -> list[str]:
+    return [index["IndexStatus"] for index in table["GlobalSecondaryIndexes"]]

@@ -1,5 +1,6 @@
 """Indexes in the catalog: numbers for all time, one online change at a time, and a backfill counted by partition."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from wire.catalog import (
     CreateTable,
     DeleteTable,
     Delta,
+    FinishTable,
     IndexSettings,
     RebuildIndex,
     RecordIndexBackfill,
@@ -37,6 +39,7 @@ class Catalog:
     """A view with two data partitions, and what decisions make of it."""
 
     def __init__(self, *indexes: IndexSpec) -> None:
+        self.rules = RULES
         self.view = CatalogView()
         rows = {f"placement/{each.partition}": encode_row(each) for each in placements(2)}
         self.view.apply(Delta(1, dict(rows), full=True))
@@ -57,7 +60,7 @@ class Catalog:
         return self.view.tables[NAME]
 
     def decide(self, change: CatalogChange) -> TableSpec | None:
-        decision = decide(self.view, change, RULES)
+        decision = decide(self.view, change, self.rules)
         if decision.rows:
             self.view.apply(Delta(self.view.version + 1, decision.rows))
         return decision.table
@@ -109,6 +112,30 @@ def test_index_is_active_when_all_partitions_have_copied() -> None:
     assert catalog.table.indexes[0].backfilled == (1,)
     catalog.backfill(2)
     assert (catalog.table.indexes[0].status, catalog.table.indexes[0].backfilled) == (IndexStatus.ACTIVE, ())
+
+
+# Who looks at the index alone must not find it there while its table, on AWS's timing, is still UPDATING for it.
+def test_index_is_not_active_before_its_table() -> None:
+    catalog = Catalog()
+    catalog.rules = replace(RULES, takes_time=True)
+    catalog.update(creates_index=index("one"))
+    catalog.backfill(1, 2)
+    assert (catalog.table.status, catalog.table.indexes[0].status) == (TableStatus.UPDATING, IndexStatus.CREATING)
+    catalog.decide(FinishTable(name=NAME, number=catalog.table.number, now_ms=1 << 40))
+    assert (catalog.table.status, catalog.table.indexes[0].status) == (TableStatus.ACTIVE, IndexStatus.ACTIVE)
+    assert catalog.table.indexes[0].backfilled == ()
+
+
+# ... and a copy that takes longer than that goes on beside the ACTIVE table.
+def test_table_does_not_wait_for_its_index() -> None:
+    catalog = Catalog()
+    catalog.rules = replace(RULES, takes_time=True)
+    catalog.update(creates_index=index("one"))
+    catalog.backfill(1)
+    catalog.decide(FinishTable(name=NAME, number=catalog.table.number, now_ms=1 << 40))
+    assert (catalog.table.status, catalog.table.indexes[0].status) == (TableStatus.ACTIVE, IndexStatus.CREATING)
+    catalog.backfill(2)
+    assert catalog.table.indexes[0].status is IndexStatus.ACTIVE
 
 
 # A report about an index that is gone, or was begun again, says nothing of the one of that name now.
