@@ -141,7 +141,9 @@ class Link:
                 tasks.create_task(self._watch())
                 tasks.create_task(self._carry())
         except* LinkBrokenError as broken:
-            self._outage.failed(self._clock.monotonic(), reason=_reason(broken))
+            # Given up on purpose, cut or without a shipper, it is no outage.
+            if self._is_wanted.is_set():
+                self._outage.failed(self._clock.monotonic(), reason=_reason(broken))
         finally:
             self._set_connected(False)
 
@@ -192,6 +194,7 @@ class Link:
             self._is_wanted.set()
         else:
             self._is_wanted.clear()
+            self._outage.forget()
         if not self._users:
             self._is_broken.set()
 

@@ -42,5 +42,9 @@ class Outage:
         """Note that the connection is there."""
         if self._since is not None:
             self._log.info(self._over, seconds=round(now - self._since, 1), **self._fields)
+        self.forget()
+
+    def forget(self) -> None:
+        """Note that nobody wants the connection any more: what fails when it is wanted again begins anew."""
         self._since = None
         self._is_told = False

@@ -43,6 +43,14 @@ def test_after_its_end_an_outage_begins_anew(outage: Outage, caplog: pytest.LogC
     assert lines(caplog) == [("info", "peer_lost"), ("warning", "peer_unreachable"), ("info", "peer_reachable")] * 2
 
 
+# A connection that nobody wanted for a while was not away all that time.
+def test_what_is_not_wanted_is_no_outage(outage: Outage, caplog: pytest.LogCaptureFixture) -> None:
+    outage.failed(100.0)
+    outage.forget()
+    outage.failed(100.0 + 2 * PATIENCE_SECONDS)
+    assert lines(caplog) == [("info", "peer_lost")] * 2
+
+
 # A connection that was never lost has nothing to tell.
 def test_nothing_ended_is_nothing_said(outage: Outage, caplog: pytest.LogCaptureFixture) -> None:
     outage.ended(100.0)
