@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from deploy.cli.console import fail, people
@@ -47,6 +48,14 @@ def cluster_file(
         ControlPlane,
         typer.Option(envvar="GLOBETABLE_CONTROL_PLANE", help="How long tables take to be made and dropped."),
     ] = "instant",
+    replica_source_hold_seconds: Annotated[
+        int,
+        typer.Option(
+            envvar="GLOBETABLE_REPLICA_SOURCE_HOLD_SECONDS",
+            min=0,
+            help="How long a replica that others were copied from may not be removed; 0 lets a lost region go at once.",
+        ),
+    ] = Settings().replica_source_hold_seconds,
     node_address: Annotated[str, typer.Option(help="Pattern of a node's host:port.")] = _PATTERNS.node,
     gateway_address: Annotated[str, typer.Option(help="Pattern of a gateway's host:port.")] = _PATTERNS.gateway,
     http_address: Annotated[str, typer.Option(help="Pattern of a router's host:port.")] = _PATTERNS.http,
@@ -71,7 +80,10 @@ def cluster_file(
     )
     patterns = AddressPatterns(node=node_address, gateway=gateway_address, http=http_address)
     try:
-        spec = named_cluster(str(uuid.uuid4()), asked.layout(asked.credential() or DEMO_CREDENTIAL), patterns)
+        layout = asked.layout(asked.credential() or DEMO_CREDENTIAL)
+        settings = msgspec.structs.replace(layout.settings, replica_source_hold_seconds=replica_source_hold_seconds)
+        layout = msgspec.structs.replace(layout, settings=settings)
+        spec = named_cluster(str(uuid.uuid4()), layout, patterns)
         if output is None:
             sys.stdout.write(dump_cluster(spec))
         else:

@@ -75,3 +75,14 @@ def test_the_command_writes_a_file_once_and_keeps_it_from_then_on(tmp_path: Path
     assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
     assert "this cluster was made with partitions 4, not 5" in refused.stderr
     assert load_cluster(path) == second
+
+
+# A region that is lost for good and was the source of a copy may have to be removed before a day has passed.
+def test_how_long_a_source_is_held_may_change(tmp_path: Path) -> None:
+    path = tmp_path / "cluster.toml"
+    arguments = ["cluster-file", "--output", str(path)]
+    held = []
+    for environment in ({}, {"GLOBETABLE_REPLICA_SOURCE_HOLD_SECONDS": "0"}):
+        assert CliRunner().invoke(app, arguments, env=environment).exit_code == 0
+        held.append(load_cluster(path).settings.replica_source_hold_seconds)
+    assert held == [24 * 3600, 0]
