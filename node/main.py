@@ -23,7 +23,9 @@ from node.indexes.feeder import CatalogChanges, Partitions
 from node.indexes.feeders import FeedersDriver
 from node.partition.expirer import Expirer
 from node.partition.expiry import ExpiryClock
-from node.partition.node_driver import RESERVE_BYTES, NodeDriver, NodeParts, NodeSettings
+from node.partition.node_driver import RESERVE_BYTES, NodeDriver
+from node.partition.parts import NodeParts
+from node.partition.settings import NodeSettings
 from node.partition.transport import PeerTransport, SnapshotTransport
 from node.replication.journal import ConflictJournal
 from node.settings import ProcessSettings, parse_arguments

@@ -30,6 +30,7 @@ from node.partition.lease import Lease
 from node.partition.lost_logs import LostFollowers, LostLog
 from node.partition.machine import StateMachine
 from node.partition.rows import Progress
+from node.partition.settings import PartitionConfig
 from node.partition.strong_reads import StrongReads
 from node.partition.turns import ApplyPlan, Turn, planned, rejection, withholds
 from node.partition.waiting import TOO_LATE, Done, Judged, Waiting
@@ -46,16 +47,6 @@ _FULL = Failed(ErrorCode.STORAGE_FULL, "the node's disk is full: writes are refu
 _INSTALLING = Failed(ErrorCode.NOT_READY, "this replica is receiving its data")
 _UNREADY = Failed(ErrorCode.NOT_READY, "the new leader has not caught up yet")
 _FOREIGN = Failed(ErrorCode.INTERNAL, "this partition does not take such commands")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartitionConfig:
-    """Bound one partition."""
-
-    waiting_requests_max: int = 8_192
-    """Requests not answered yet; when full, new ones are answered OVERLOADED at once."""
-    turn_requests_max: int = 512
-    """Writes evaluated in one turn; the rest waits for the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

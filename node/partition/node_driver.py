@@ -5,45 +5,37 @@ so that it shares one transaction of the writer and one batch per peer. Refuses 
 """
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from node.consensus.config import ConsensusConfig
 from node.consensus.core import ConsensusCore
 from node.consensus.types import Entry, Index, Message, ReplicaId
-from node.partition.access import CatalogSource, OnDone, ReplicaStatus
-from node.partition.core import PartitionConfig, PartitionCore, Surroundings
+from node.partition.access import OnDone, ReplicaStatus
+from node.partition.core import PartitionCore, Surroundings
 from node.partition.counts import ReplicaCounts
 from node.partition.driver import PartitionDriver
 from node.partition.equipment import Equipment
 from node.partition.items import ItemMachine
 from node.partition.log_trim import LogTrim
 from node.partition.machine import StateMachine
-from node.partition.merges import MergeRules, Superseded, forget_superseded
+from node.partition.merges import MergeRules
+from node.partition.parts import NodeParts
 from node.partition.rows import read_progress
+from node.partition.settings import NodeSettings
 from node.partition.shared_view import SharedView
 from node.partition.stored_log import StoredLog, bootstrap_log, open_log
-from node.partition.transport import PeerTransport, SnapshotRefusedError, SnapshotTransport
-from node.partition.writing import Writer
-from node.storage.engine import Engine
+from node.partition.transport import SnapshotRefusedError
 from node.storage.log import LogStore
 from node.storage.snapshots import interrupted_install
-from wire.catalog import CATALOG_PARTITION, NodeId, PartitionId, Placement
-from wire.clock import Clock
+from wire.catalog import CATALOG_PARTITION, PartitionId, Placement
 from wire.commands import Failed, NotLeader, Outcome, Request
 from wire.errors import ErrorCode
-from wire.limits import ITEM_COLLECTION_BYTES_MAX
 from wire.telemetry import EventLog
 from wire.versions import HybridClock
 
-LEASE_DRIFT = 0.9
-"""The share of the lease that is used: clocks of two nodes may run apart by the rest."""
 CATCH_UP_TICKS_MAX = 3
 """Ticks made up for after a stall; the rest is forgotten, or every stall would end in an election."""
-TRIM_SECONDS_MIN = 1.0
-TRIM_SECONDS_MAX = 60.0
 RESERVE_BYTES = 16 << 20
 """Disk space that writes leave alone: elections, acknowledgements and deletions of old data need a little."""
 RESERVE_FOLLOWED_BYTES = RESERVE_BYTES // 2
@@ -55,54 +47,6 @@ HAND_OVERS_MAX = 2
 _STOPPING = Failed(ErrorCode.NOT_READY, "the node is stopping")
 
 _log = EventLog(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeSettings:
-    """What may be tuned; the names are those of `cluster.toml`, which says what they mean."""
-
-    tick_ms: int = 100
-    heartbeat_ticks: int = 1
-    election_ticks: int = 10
-    lease_reads: bool = True
-    max_clock_skew_ms: int = 60_000
-    log_entries_kept: int = 10_000
-    log_bytes_kept: int = 32 << 20
-    stream_retention_seconds: int = 24 * 3600
-    item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX
-    ttl_grace_seconds: int = 60
-    partition: PartitionConfig = field(default_factory=PartitionConfig)
-
-    @property
-    def lease_seconds(self) -> float:
-        """Return how long a lease holds; 0 when there is none."""
-        return (self.election_ticks - 1) * self.tick_ms / 1_000 * LEASE_DRIFT if self.lease_reads else 0.0
-
-    @property
-    def trim_seconds(self) -> float:
-        """Return how often change records are trimmed: records never live much longer than they should."""
-        return max(TRIM_SECONDS_MIN, min(TRIM_SECONDS_MAX, self.stream_retention_seconds / 4))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeParts:
-    """What the composition root hands to a node's driver."""
-
-    node: NodeId
-    region_number: int
-    engine: Engine
-    writer: Writer
-    catalog: CatalogSource
-    catalog_machine: StateMachine | None
-    """The state machine of partition 0; None on a node that holds no replica of it."""
-    transport: PeerTransport
-    snapshots: SnapshotTransport
-    clock: Clock
-    random: random.Random
-    on_fatal: Callable[[BaseException], None]
-    """Called once when the node cannot go on; it must stop the process."""
-    superseded: Superseded = forget_superseded
-    """Told of writes that lost to another region's."""
 
 
 class NodeDriver:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from node.consensus.config import ConsensusConfig
 from node.consensus.core import ConsensusCore
 from node.consensus.types import Index, Message, MessageKind, ReplicaId, Term
-from node.partition.core import PartitionConfig, PartitionCore, Surroundings
+from node.partition.core import PartitionCore, Surroundings
 from node.partition.items import ItemMachine
 from node.partition.merges import MergeRules
 from node.partition.rows import Progress, write_cursor, write_progress
+from node.partition.settings import PartitionConfig
 from node.partition.turns import ApplyPlan, Turn
 from node.storage.memory_engine import MemoryEngine
 from tests.support.clock import ManualClock

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from node.consensus.types import Message
 from node.partition.access import ReplicaAccess
-from node.partition.node_driver import NodeDriver, NodeParts, NodeSettings
+from node.partition.node_driver import NodeDriver
+from node.partition.parts import NodeParts
+from node.partition.settings import NodeSettings
 from node.partition.transport import SnapshotRefusedError
 from node.storage.engine import Engine
 from node.storage.memory_engine import MemoryEngine

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from node.consensus.types import Message
-from node.partition.core import PartitionConfig
-from node.partition.node_driver import NodeDriver, NodeParts, NodeSettings
+from node.partition.node_driver import NodeDriver
+from node.partition.parts import NodeParts
+from node.partition.settings import NodeSettings, PartitionConfig
 from node.partition.transport import SnapshotRefusedError
 from node.storage.batch import WriteBatch
 from node.storage.engine import EngineUsage, Snapshot, Space

@@ -1,9 +1,9 @@
 """One core by hand: what is answered when, and what becomes of it when leadership goes."""
 
 from node.consensus.types import Entry, EntryKind, Index, Message, MessageKind, ReplicaId, Term
-from node.partition.core import PartitionConfig
 from node.partition.entries import Cursor, effect_piece, encode_entry
 from node.partition.rows import Progress, read_cursor
+from node.partition.settings import PartitionConfig
 from tests.support.partition_core import LEASE_SECONDS, PARTITION, CoreBench
 from tests.support.partition_items import body, get, put, query, table, update
 from tests.support.partition_machine import MachineBench

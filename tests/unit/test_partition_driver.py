@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import replace
 
-from node.partition.core import PartitionConfig
-from node.partition.node_driver import RESERVE_BYTES, NodeSettings
+from node.partition.node_driver import RESERVE_BYTES
+from node.partition.settings import NodeSettings, PartitionConfig
 from node.storage.memory_engine import MemoryEngine
 from node.streams.retention import TRIM_ROWS_MAX
 from tests.support.partition_items import body, delete, get, key, put, query, table

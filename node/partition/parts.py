@@ -1,0 +1,35 @@
+"""What the composition root hands to a node's driver."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from node.partition.access import CatalogSource
+from node.partition.machine import StateMachine
+from node.partition.merges import Superseded, forget_superseded
+from node.partition.transport import PeerTransport, SnapshotTransport
+from node.partition.writing import Writer
+from node.storage.engine import Engine
+from wire.catalog import NodeId
+from wire.clock import Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeParts:
+    """The node, its disk, its ways to others, and whom it tells."""
+
+    node: NodeId
+    region_number: int
+    engine: Engine
+    writer: Writer
+    catalog: CatalogSource
+    catalog_machine: StateMachine | None
+    """The state machine of partition 0; None on a node that holds no replica of it."""
+    transport: PeerTransport
+    snapshots: SnapshotTransport
+    clock: Clock
+    random: random.Random
+    on_fatal: Callable[[BaseException], None]
+    """Called once when the node cannot go on; it must stop the process."""
+    superseded: Superseded = forget_superseded
+    """Told of writes that lost to another region's."""
