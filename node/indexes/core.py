@@ -21,6 +21,7 @@ from node.indexes import events as e
 from node.indexes.feeding import IndexFeeding, Stage
 from node.indexes.lanes import Lane, pending_bytes
 from node.indexes.rows import FedIndex
+from node.replication.schedule import Alarm, Schedule
 from wire.tables import IndexStatus
 
 WINDOW_ROWS_MAX: Final = 4_096  # read and not acknowledged; when full nothing is read until an acknowledgement comes
@@ -43,9 +44,9 @@ class FeederCore:
         self._is_reading = False
         self._has_to_look = False
         self._has_read_records = False
-        self._cursors_due: dict[int, float] = {}
-        self._tellings_due: dict[int, float] = {}
-        self._wake: float | None = None
+        self._cursors_due = Schedule()
+        self._tellings_due = Schedule()
+        self._alarm = Alarm()
         self._effects: list[e.Effect] = []
 
     def step(self, event: e.Event, now: float) -> list[e.Effect]:
@@ -94,9 +95,10 @@ class FeederCore:
             case e.CatalogTold():
                 self._note_told(event, now)
             case e.Leaving():
-                self._cursors_due = dict.fromkeys(self._indexes, now)
+                for number in self._indexes:
+                    self._cursors_due.set(number, now)
             case e.Ticked():
-                self._wake = None
+                self._alarm.rang()
             case _:
                 assert_never(event)
 
@@ -116,8 +118,8 @@ class FeederCore:
     def _remove(self, number: int) -> None:
         gone = self._indexes.pop(number)
         self._forget_batches(gone)
-        self._cursors_due.pop(number, None)
-        self._tellings_due.pop(number, None)
+        self._cursors_due.drop(number)
+        self._tellings_due.drop(number)
 
     def _forget_batches(self, gone: IndexFeeding) -> None:
         self._sent = {batch: sent for batch, sent in self._sent.items() if sent[0] is not gone}
@@ -201,7 +203,7 @@ class FeederCore:
     def _lose(self, feeding: IndexFeeding, now: float) -> None:
         self._forget_batches(feeding)
         feeding.end(Stage.LOST)
-        self._tellings_due[feeding.index.number] = now
+        self._tellings_due.set(feeding.index.number, now)
 
     def _take_items(self, event: e.ItemsRead, now: float) -> None:
         self._is_reading = False
@@ -258,24 +260,23 @@ class FeederCore:
         if event.is_final:
             self._forget_batches(feeding)
             feeding.end(Stage.STOPPED)
-            self._cursors_due.pop(feeding.index.number, None)
+            self._cursors_due.drop(feeding.index.number)
 
     # Cursors and the catalog
 
     def _cursor_moved(self, feeding: IndexFeeding, due: float) -> None:
-        number = feeding.index.number
-        self._cursors_due[number] = min(self._cursors_due.get(number, due), due)
+        self._cursors_due.hasten(feeding.index.number, due)
 
     def _store_cursors(self, now: float) -> None:
-        for number in [number for number, due in self._cursors_due.items() if due <= now]:
+        for number in self._cursors_due.take(now, self._is_storing):
             feeding = self._indexes[number]
-            if feeding.is_storing:
-                continue
-            del self._cursors_due[number]
             cursor = feeding.cursor()
             if feeding.stage in (Stage.PLANNED, Stage.COPYING, Stage.FEEDING) and cursor != feeding.stored:
                 feeding.is_storing = True
                 self._effects.append(e.StoreCursor(index=number, cursor=cursor))
+
+    def _is_storing(self, number: int) -> bool:
+        return self._indexes[number].is_storing
 
     def _note_stored(self, event: e.CursorStored, now: float) -> None:
         feeding = self._indexes.get(event.index)
@@ -292,11 +293,10 @@ class FeederCore:
 
     def _want_report(self, feeding: IndexFeeding, now: float) -> None:
         if not feeding.is_telling and feeding.awaits_report(self._partition):
-            self._tellings_due.setdefault(feeding.index.number, now)
+            self._tellings_due.begin(feeding.index.number, now)
 
     def _tell_catalog(self, now: float) -> None:
-        for number in [number for number, due in self._tellings_due.items() if due <= now]:
-            del self._tellings_due[number]
+        for number in self._tellings_due.take(now):
             feeding = self._indexes[number]
             feeding.is_telling = True
             if feeding.stage is Stage.LOST:
@@ -310,19 +310,18 @@ class FeederCore:
             return
         if not event.is_recorded:
             feeding.is_telling = False
-            self._tellings_due[event.index] = now + AGAIN_SECONDS
+            self._tellings_due.set(event.index, now + AGAIN_SECONDS)
 
     # Time
 
     def _ask_to_wake(self, now: float) -> None:
-        time = min(self._times_ahead(now), default=None)
-        if time is not None and time != self._wake:
-            self._wake = time
+        time = self._alarm.moved(self._times_ahead(now))
+        if time is not None:
             self._effects.append(e.WakeAt(time=time))
 
     def _times_ahead(self, now: float) -> Iterator[float]:
-        yield from (due for number, due in self._cursors_due.items() if not self._indexes[number].is_storing)
-        yield from self._tellings_due.values()
+        yield from self._cursors_due.times(self._is_storing)
+        yield from self._tellings_due.times()
         for feeding in self._indexes.values():
             yield from (lane.blocked_until for lane in feeding.lanes.values() if lane.is_waiting)
             if feeding.stage is Stage.COPYING and not feeding.has_page and feeding.reads_items_from > now:

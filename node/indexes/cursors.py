@@ -7,8 +7,8 @@ from typing import Self
 
 import msgspec
 
+from node.replication.places import Place, position_at
 from wire.commands import Position
-from wire.keys import ItemKey
 
 
 class FeedCursor(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,15 +20,12 @@ class FeedCursor(msgspec.Struct, frozen=True, kw_only=True):
 
     sequence: int
     is_copying: bool = False
-    copied: tuple[bytes, bytes, bytes] | None = None  # hash, partition key, sort key
+    copied: Place | None = None
 
     @property
     def position(self) -> Position | None:
         """Return the place the copy has reached."""
-        if self.copied is None:
-            return None
-        hashed, partition, sort = self.copied
-        return Position(hashed, ItemKey(partition, sort))
+        return position_at(self.copied)
 
     def encode(self) -> bytes:
         """Return the stored form."""
@@ -38,8 +35,3 @@ class FeedCursor(msgspec.Struct, frozen=True, kw_only=True):
     def decode(cls, stored: bytes) -> Self:
         """Read what `encode` wrote."""
         return msgspec.msgpack.decode(stored, type=cls)
-
-
-def copied_place(position: Position | None) -> tuple[bytes, bytes, bytes] | None:
-    """Return a position as cursors keep it."""
-    return None if position is None else (position.hash, position.key.partition, position.key.sort)

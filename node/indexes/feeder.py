@@ -12,6 +12,7 @@ from node.indexes.core import FeederCore
 from node.indexes.cursors import FeedCursor
 from node.indexes.rows import Ring, rows_of_changes, rows_of_items
 from node.partition.access import StoredItem
+from node.replication.timer import Timer
 from node.storage.layout import feed_cursor_name
 from wire.catalog import CatalogChange, Decided, PartitionId, RebuildIndex, RecordIndexBackfill
 from wire.clock import Clock
@@ -98,7 +99,7 @@ class Feeder:
         self._catalog = catalog
         self._clock = clock
         self._effects: asyncio.Queue[e.Effect] = asyncio.Queue()  # bounded by the core: a few per index and partition
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = Timer(clock, lambda: self.step(e.Ticked()))
         self._moved = asyncio.Event()
         self._is_over = False
         self._storing: set[asyncio.Task[None]] = set()
@@ -117,7 +118,7 @@ class Feeder:
         """Let the core take an event; what it asks for is queued."""
         for effect in self._core.step(event, self._clock.monotonic()):
             if isinstance(effect, e.WakeAt):
-                self._set_timer(effect.time)
+                self._timer.set(effect.time)
             else:
                 self._effects.put_nowait(effect)
         self._moved.set()
@@ -161,7 +162,7 @@ class Feeder:
         finally:
             self._is_over = True
             self._moved.set()
-            self._set_timer(None)
+            self._timer.cancel()
 
     def _carry_out(self, effect: e.Effect, tasks: asyncio.TaskGroup) -> None:
         match effect:
@@ -260,18 +261,6 @@ class Feeder:
             is_recorded = False
         self.step(e.CatalogTold(index=index.number, is_recorded=is_recorded))
         return is_recorded
-
-    def _set_timer(self, time: float | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if time is not None:
-            delay = max(0.0, time - self._clock.monotonic())
-            self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
-
-    def _wake(self) -> None:
-        self._timer = None
-        self.step(e.Ticked())
 
 
 def fed_indexes(table: TableSpec) -> tuple[IndexSpec, ...]:

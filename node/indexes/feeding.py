@@ -6,9 +6,10 @@ Knows stages and places. Refuses to know other indexes, reads and times of day.
 from collections.abc import Iterable
 from enum import Enum, auto
 
-from node.indexes.cursors import FeedCursor, copied_place
+from node.indexes.cursors import FeedCursor
 from node.indexes.lanes import Lane
 from node.indexes.rows import RoutedRow
+from node.replication.places import place_of
 from wire.commands import Position
 from wire.tables import IndexSpec, IndexStatus
 
@@ -129,5 +130,5 @@ class IndexFeeding:
         return FeedCursor(
             sequence=self.read if self.is_copying else self.fed,
             is_copying=self.is_copying,
-            copied=copied_place(self.copied) if self.is_copying else None,
+            copied=place_of(self.copied) if self.is_copying else None,
         )

@@ -16,6 +16,7 @@ from node.replication import events as e
 from node.replication.cursors import BatchId
 from node.replication.lanes import Flight, Lane
 from node.replication.reports import ShipperReport
+from node.replication.schedule import Alarm, Schedule
 from node.replication.shipping import TableShipping
 from node.replication.tally import Tally
 from node.replication.window import Kind, Sent, Window, Work
@@ -48,10 +49,10 @@ class ShipperCore:
         self._is_reading = False
         self._link = e.LinkChanged(is_connected=False)
         self._latest = 0
-        self._cursors_due: dict[int, float] = {}
-        self._reports_due: dict[int, float] = {}
+        self._cursors_due = Schedule()
+        self._reports_due = Schedule()
         self._refresh_due = 0.0
-        self._wake: float | None = None
+        self._alarm = Alarm()
         self._tally = Tally()
         self._effects: list[e.Effect] = []
 
@@ -140,8 +141,8 @@ class ShipperCore:
         self._window.remove(*shipping.reset())
         for kind in Kind:
             self._work.pop(Work(number, kind), None)
-        self._cursors_due.pop(number, None)
-        self._reports_due.pop(number, None)
+        self._cursors_due.drop(number)
+        self._reports_due.drop(number)
         del self._tables[number]
         if shipping.stored is not None or shipping.is_storing:
             self._effects.append(e.StoreCursor(table=number, cursor=None))
@@ -343,19 +344,18 @@ class ShipperCore:
             self._want_report(shipping, now)
 
     def _cursor_moved(self, shipping: TableShipping, due: float) -> None:
-        number = shipping.membership.table
-        self._cursors_due[number] = min(self._cursors_due.get(number, due), due)
+        self._cursors_due.hasten(shipping.membership.table, due)
 
     def _store_cursors(self, now: float) -> None:
-        for number in [number for number, due in self._cursors_due.items() if due <= now]:
+        for number in self._cursors_due.take(now, self._is_storing):
             shipping = self._tables[number]
-            if shipping.is_storing:
-                continue
-            del self._cursors_due[number]
             cursor = shipping.cursor()
             if cursor != shipping.stored:
                 shipping.is_storing = True
                 self._effects.append(e.StoreCursor(table=number, cursor=cursor))
+
+    def _is_storing(self, number: int) -> bool:
+        return self._tables[number].is_storing
 
     def _note_stored(self, event: e.CursorStored, now: float) -> None:
         shipping = self._tables.get(event.table)
@@ -369,11 +369,10 @@ class ShipperCore:
 
     def _want_report(self, shipping: TableShipping, now: float) -> None:
         if shipping.membership.awaits_backfill and shipping.scan is None and not shipping.is_reporting:
-            self._reports_due.setdefault(shipping.membership.table, now)
+            self._reports_due.begin(shipping.membership.table, now)
 
     def _report_backfills(self, now: float) -> None:
-        for number in [number for number, due in self._reports_due.items() if due <= now]:
-            del self._reports_due[number]
+        for number in self._reports_due.take(now):
             shipping = self._tables[number]
             shipping.is_reporting = True
             self._effects.append(e.ReportBackfill(membership=shipping.membership))
@@ -384,12 +383,12 @@ class ShipperCore:
             return
         shipping.is_reporting = False
         if shipping.membership.awaits_backfill:
-            self._reports_due[event.table] = now + AGAIN_SECONDS
+            self._reports_due.set(event.table, now + AGAIN_SECONDS)
 
     # Time
 
     def _tick(self, now: float) -> None:
-        self._wake = None
+        self._alarm.rang()
         deadline = self._window.deadline
         if deadline is not None and deadline <= now:
             reason = f"no acknowledgement within {ACKNOWLEDGED_WITHIN_SECONDS:.0f} s"
@@ -402,15 +401,14 @@ class ShipperCore:
             self._work.update((Work(number, Kind.STREAM), None) for number in running)
 
     def _ask_to_wake(self, now: float) -> None:
-        time = min(self._times_ahead(now), default=None)
-        if time is not None and time != self._wake:
-            self._wake = time
+        time = self._alarm.moved(self._times_ahead(now))
+        if time is not None:
             self._effects.append(e.WakeAt(time=time))
 
     def _times_ahead(self, now: float) -> Iterator[float]:
         yield self._refresh_due
-        yield from (due for number, due in self._cursors_due.items() if not self._tables[number].is_storing)
-        yield from self._reports_due.values()
+        yield from self._cursors_due.times(self._is_storing)
+        yield from self._reports_due.times()
         blocked = (self._tables[work.table].blocked_until for work in self._work)
         yield from (until for until in blocked if until > now)
         lingering = self._window.lingers_until(now) if self._work else None

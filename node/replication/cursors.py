@@ -7,8 +7,8 @@ from typing import NewType, Self
 
 import msgspec
 
+from node.replication.places import Place, position_at
 from wire.commands import Position
-from wire.keys import ItemKey
 
 BatchId = NewType("BatchId", int)
 
@@ -24,13 +24,13 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
     sequence: int
     is_scanning: bool
-    scanned: tuple[bytes, bytes, bytes] | None = None  # hash, partition key, sort key
+    scanned: Place | None = None
     members: tuple[int, ...] = ()
 
     @property
     def position(self) -> Position | None:
         """Return the place the scan has reached."""
-        return None if self.scanned is None else _position(self.scanned)
+        return position_at(self.scanned)
 
     def encode(self) -> bytes:
         """Return the stored form."""
@@ -45,13 +45,3 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
 def cursor_name(destination: str, table: int) -> str:
     """Return the name under which a partition keeps the cursor of a table for a region."""
     return f"ship/{destination}/{table}"
-
-
-def scanned_place(position: Position | None) -> tuple[bytes, bytes, bytes] | None:
-    """Return a position as cursors keep it."""
-    return None if position is None else (position.hash, position.key.partition, position.key.sort)
-
-
-def _position(scanned: tuple[bytes, bytes, bytes]) -> Position:
-    hashed, partition, sort = scanned
-    return Position(hashed, ItemKey(partition, sort))

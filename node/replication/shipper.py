@@ -14,6 +14,7 @@ from node.replication.cursors import Cursor, cursor_name
 from node.replication.link import Link
 from node.replication.reports import ShipperReport
 from node.replication.selection import changes_to_ship, items_to_ship
+from node.replication.timer import Timer
 from wire.catalog import CatalogChange, Decided, PartitionId, RecordBackfill
 from wire.clock import Clock
 from wire.commands import Changes, Position, ReadChanges
@@ -80,7 +81,7 @@ class Shipper:
         self._clock = clock
         self._catalog = catalog
         self._effects: asyncio.Queue[e.Effect | None] = asyncio.Queue()  # bounded by the core: a few per table
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = Timer(clock, lambda: self.step(e.Ticked()))
 
     @property
     def partition(self) -> int:
@@ -99,7 +100,7 @@ class Shipper:
                 case e.Send():
                     self._link.send(self, effect)
                 case e.WakeAt():
-                    self._set_timer(effect.time)
+                    self._timer.set(effect.time)
                 case e.ResetLink():
                     self._link.reset(effect.reason)
                 case _:
@@ -127,7 +128,7 @@ class Shipper:
                     await asyncio.sleep(0)  # one read per turn of the loop: requests come first
         finally:
             self._link.detach(self)
-            self._set_timer(None)
+            self._timer.cancel()
 
     def _carry_out(self, effect: e.Effect, tasks: asyncio.TaskGroup) -> None:
         match effect:
@@ -206,15 +207,3 @@ class Shipper:
         except StoreError:
             is_recorded = False
         self.step(e.BackfillRecorded(table=membership.table, generation=membership.generation, is_recorded=is_recorded))
-
-    def _set_timer(self, time: float | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if time is not None:
-            delay = max(0.0, time - self._clock.monotonic())
-            self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
-
-    def _wake(self) -> None:
-        self._timer = None
-        self.step(e.Ticked())

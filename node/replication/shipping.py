@@ -4,9 +4,10 @@ Knows how far each has come. Refuses to know windows, links and other tables.
 """
 
 from node.replication.backoff import Backoff
-from node.replication.cursors import BatchId, Cursor, scanned_place
+from node.replication.cursors import BatchId, Cursor
 from node.replication.events import Membership
 from node.replication.lanes import Lane
+from node.replication.places import place_of
 from wire.commands import Position
 
 
@@ -92,6 +93,6 @@ class TableShipping:
             generation=self.membership.generation,
             sequence=self.stream.acknowledged,
             is_scanning=self.scan is not None,
-            scanned=scanned_place(self.scan.acknowledged) if self.scan is not None else None,
+            scanned=place_of(self.scan.acknowledged) if self.scan is not None else None,
             members=self._scan_members,
         )
