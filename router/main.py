@@ -178,12 +178,12 @@ async def serve(settings: RouterSettings, arguments: Sequence[str]) -> None:
             received=receiver.counts,
         ),
     )
+    if metrics is not None:
+        await metrics.start()
     duties = [_start(router, gateway, settings, region), _wait_end(stopping, settings)]
     if settings.worker == 0 and settings.workers > 1:
         duties.append(WorkerProcesses(arguments, settings.workers - 1).run())
     try:
-        if metrics is not None:
-            await metrics.start()
         await _until_first(duties)
     finally:
         _log.info("router_stopping")

@@ -120,6 +120,17 @@ def test_a_routers_port_in_use(cluster_file: Path, name: str) -> None:
         assert f"cannot listen on {address}: the port is in use" in refused(router_arguments(cluster_file))
 
 
+# Nor may the port for metrics be another's: who scrapes it would watch the wrong process.
+@pytest.mark.parametrize("arguments", [node_arguments, router_arguments])
+def test_a_metrics_port_in_use(cluster_file: Path, arguments: Callable[[Path], list[str]]) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    with taken_port(address):
+        line = refused([*arguments(cluster_file), "--metrics", address])
+    assert f"cannot listen on {address} for metrics: the port is in use" in line
+
+
 # The same for a node; its data directory is let go again.
 def test_a_nodes_port_in_use(cluster_file: Path) -> None:
     address = address_in(cluster_file, "address")

@@ -43,3 +43,10 @@ def test_an_unknown_log_format_is_refused(
     with pytest.raises(SystemExit):
         parse([*arguments, "--log-format", "xml"])
     assert "invalid choice: 'xml'" in capsys.readouterr().err
+
+
+# Who starts a process by hand opens no port that was not asked for.
+@both
+def test_metrics_are_told_where_asked(parse: Parse, arguments: list[str]) -> None:
+    assert parse(arguments).metrics is None
+    assert parse([*arguments, "--metrics", "0.0.0.0:9100"]).metrics == "0.0.0.0:9100"
