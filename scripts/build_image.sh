@@ -23,7 +23,7 @@ context="$root/build/image"
 
 choose_base() {
     if [ -n "${BASE:-}" ]; then
-        has_image "$BASE" || docker pull --quiet "$BASE" >/dev/null || fail "the base image $BASE is not here and cannot be pulled"
+        has_image "$BASE" || docker pull --quiet "$BASE" >/dev/null 2>&1 || fail "the base image $BASE is not here and cannot be pulled"
         base="$BASE"
     elif has_image "$official" || timeout "$pull_seconds" docker pull --quiet "$official" >/dev/null 2>&1; then
         base="$official"
