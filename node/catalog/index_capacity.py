@@ -8,13 +8,12 @@ from typing import Final
 from msgspec.structs import replace
 
 from node.catalog import quotas
-from wire.capacity import ACCOUNT_UNITS_MAX, TABLE_UNITS_MAX, warm_throughput
+from wire.capacity import warm_throughput
 from wire.catalog import CatalogView, UpdateTable
-from wire.errors import ErrorCode, StoreError, validation_error
+from wire.errors import StoreError, validation_error
 from wire.tables import BillingMode, IndexSpec, OnDemandMaxima, TableSpec, Throughput
 
 _INVALID: Final = "One or more parameter values were invalid: "
-_GUIDE: Final = "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
 
 
 def under_mode(index: IndexSpec, mode: BillingMode) -> IndexSpec:
@@ -31,7 +30,8 @@ def require_allowed(view: CatalogView, before: TableSpec | None, after: TableSpe
     for index in after.global_indexes:
         present = None if before is None else before.index(index.name)
         if index.throughput != (Throughput() if present is None else present.throughput):
-            _require_units(view, after, index, region)
+            others = _reserved_beside(view, after, index)
+            quotas.require_units(index.throughput, others, "index", region, f" for index {index.name}")
         if present is None or index.on_demand != present.on_demand:
             quotas.require_maxima(index.on_demand, f"index : {index.name}", region)
         if present is None or index.warm != present.warm:
@@ -44,26 +44,6 @@ def require_fitting_capacity(table: TableSpec, change: UpdateTable) -> None:
         _require_provisioned(change)
     else:
         _require_on_demand(change)
-
-
-def _require_units(view: CatalogView, table: TableSpec, index: IndexSpec, region: str) -> None:
-    others = _reserved_beside(view, table, index)
-    for name, asked, reserved in (
-        ("ReadCapacityUnits", index.throughput.read_units, others.read_units),
-        ("WriteCapacityUnits", index.throughput.write_units, others.write_units),
-    ):
-        if asked > TABLE_UNITS_MAX:
-            raise StoreError(
-                ErrorCode.LIMIT_EXCEEDED,
-                f"The requested {name} for index {index.name}, {asked}, is above the per index maximum for the account in "
-                f"{region}. Per table maximum: {TABLE_UNITS_MAX}. {_GUIDE}",
-            )
-        if reserved + asked > ACCOUNT_UNITS_MAX:
-            raise StoreError(
-                ErrorCode.LIMIT_EXCEEDED,
-                f"This request would have caused the {name} limit to be exceeded for the account in {region}. Current "
-                f"{name} reserved by the account: {reserved}. Limit: {ACCOUNT_UNITS_MAX}. Requested: {asked}. {_GUIDE}",
-            )
 
 
 def _reserved_beside(view: CatalogView, table: TableSpec, index: IndexSpec) -> Throughput:

@@ -77,7 +77,14 @@ def with_encryption_change(earlier: tuple[int, ...], now_ms: int) -> tuple[int, 
 
 def require_provisioned(view: CatalogView, table: TableSpec, throughput: Throughput, region: str) -> None:
     """Refuse more provisioned capacity than a table, or all tables and indexes of the region together, may have."""
-    others = _reserved(view, table)
+    require_units(throughput, _reserved(view, table), "table", region)
+
+
+def require_units(throughput: Throughput, others: Throughput, kind: str, region: str, owner: str = "") -> None:
+    """Refuse more than one owner, or it and all `others` together, may have provisioned.
+
+    `kind` is "table" or "index"; `owner` is how AWS names an index there, " for index NAME".
+    """
     for name, asked, reserved in (
         ("ReadCapacityUnits", throughput.read_units, others.read_units),
         ("WriteCapacityUnits", throughput.write_units, others.write_units),
@@ -85,7 +92,7 @@ def require_provisioned(view: CatalogView, table: TableSpec, throughput: Through
         if asked > TABLE_UNITS_MAX:
             raise StoreError(
                 ErrorCode.LIMIT_EXCEEDED,
-                f"The requested {name}, {asked}, is above the per table maximum for the account in {region}. "
+                f"The requested {name}{owner}, {asked}, is above the per {kind} maximum for the account in {region}. "
                 f"Per table maximum: {TABLE_UNITS_MAX}. {_GUIDE}",
             )
         if reserved + asked > ACCOUNT_UNITS_MAX:
