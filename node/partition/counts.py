@@ -3,7 +3,7 @@
 Plain numbers, brought forward by the drivers and read when somebody asks. Refuses to know who asks.
 """
 
-from node.consensus.types import HardState, ReplicaId, Term
+from node.consensus.types import NO_REPLICA, HardState, ReplicaId, Term
 from wire.metrics import Histogram
 
 
@@ -36,12 +36,13 @@ class ReplicaCounts:
 
 
 class Elections:
-    """Notice, from what one replica persists, that it campaigns for a new term."""
+    """Notice that one replica campaigns for a new term, from what it persists, and that it knows another leader."""
 
-    __slots__ = ("_counts", "_term")
+    __slots__ = ("_counts", "_leader", "_term")
 
     def __init__(self, counts: ReplicaCounts) -> None:
         self._counts = counts
+        self._leader = NO_REPLICA
         self._term = Term(0)
 
     def persisted(self, state: HardState, replica: ReplicaId) -> None:
@@ -50,3 +51,9 @@ class Elections:
             self._term = state.term
             if state.vote == replica:
                 self._counts.elections += 1
+
+    def led_by(self, leader: ReplicaId) -> None:
+        """Look at who leads, 0 while that is not known; the first leader is no change."""
+        if leader not in (self._leader, NO_REPLICA):
+            self._counts.leader_changes += self._leader != NO_REPLICA
+            self._leader = leader

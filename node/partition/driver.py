@@ -5,11 +5,12 @@ decide anything about data; it owns no task, the node's driver does.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
 from node.consensus.types import NO_REPLICA, Entry, Index, Message, MessageKind, ReplicaId, Role
 from node.partition.access import ReplicaStatus, StoredItem
+from node.partition.barriers import Barriers
+from node.partition.change_trim import ChangeTrim
 from node.partition.core import PartitionCore
 from node.partition.counts import Elections
 from node.partition.effects import logged_tables
@@ -21,18 +22,18 @@ from node.partition.leadership import CHECK_TICKS, PROMPT_TICKS, PreferredLeader
 from node.partition.log_trim import LogTrim
 from node.partition.machine import StateMachine
 from node.partition.records import find_stored, scan_stored
-from node.partition.rows import Progress, read_cursor, read_progress, write_cursor, write_progress
+from node.partition.rows import read_cursor, read_progress
 from node.partition.snapshot_source import send_snapshot
+from node.partition.status import status_of
 from node.partition.transport import SnapshotRefusedError
+from node.partition.turn_rows import TurnRows
 from node.partition.turns import ApplyPlan, Turn
 from node.partition.writing import OrderedWriting
 from node.storage.batch import WriteBatch
-from node.storage.engine import Transaction
 from node.storage.errors import StorageError
 from node.storage.expiry import ExpiryIndex, due_rows
 from node.storage.log import LogStore
 from node.streams.pages import read_page
-from node.streams.retention import TrimStep, trim_step
 from wire.catalog import CATALOG_PARTITION, NodeId, PartitionId, Placement
 from wire.commands import Changes, Outcome, Position, ReadChanges, Request, Written
 from wire.keys import ItemKey, TokenRange
@@ -59,19 +60,18 @@ class PartitionDriver:
     ) -> None:
         self.core = core
         self.is_marked = False
-        self._machine = machine
         self._log_store = log
-        self._trim = trim
+        self._rows = TurnRows(self.partition, machine, log, trim)
         self._equipment = equipment
         self._writing = OrderedWriting(equipment.writer, equipment.loop, self._storage_full)
         self._preferred = PreferredLeader()
         self._elections = Elections(equipment.counts)
-        self._leader_known = NO_REPLICA
         self._ticks = self._leaderless_ticks = 0
-        self._ready_term = self._trimmed_to = 0
-        self._barriers: deque[tuple[int, int, asyncio.Future[bool]]] = deque()
+        self._ready_term = 0
+        self._barriers = Barriers(equipment.loop)
+        self._change_trim = ChangeTrim(self.partition, self._writing, equipment, lambda: core.is_installing)
         self._installation: Installation | None = None
-        self._is_flushing = self._is_refusing = self._is_trimming = False
+        self._is_flushing = self._is_refusing = False
 
     # What the rooms above see.
 
@@ -95,10 +95,9 @@ class PartitionDriver:
         index, term = self.proposed_index, self.core.term_led
         if not term or self.core.applied_index >= index:
             return term != 0
-        future: asyncio.Future[bool] = self._equipment.loop.create_future()
-        self._barriers.append((index, term, future))
+        barrier = self._barriers.raised(index, term)
         self.flush()
-        return await future
+        return await barrier
 
     def read_changes(self, request: ReadChanges) -> Changes:
         """Return a page of change records of the applied state. Raises StorageError."""
@@ -150,24 +149,7 @@ class PartitionDriver:
 
     def status(self) -> ReplicaStatus:
         """Describe this replica."""
-        core = self.core
-        consensus = core.consensus.status()
-        is_learner = consensus.id not in consensus.membership.voters
-        return ReplicaStatus(
-            partition=self.partition,
-            replica=consensus.id,
-            term=consensus.term,
-            role="learner" if is_learner else consensus.role.value,
-            leader=core.leader_node or None,
-            commit=consensus.commit,
-            applied=core.applied_index,
-            first_index=consensus.first_index,
-            last_index=consensus.last_index,
-            is_ready=core.is_ready,
-            is_installing=core.is_installing,
-            is_storage_full=core.is_storage_full,
-            waiting_requests=core.waiting_count,
-        )
+        return status_of(self.core)
 
     # Events.
 
@@ -190,7 +172,7 @@ class PartitionDriver:
         core = self.core
         core.tick()
         self._ticks += 1
-        self._note_leader(core.consensus.leader)
+        self._elections.led_by(core.consensus.leader)
         if core.is_leader:
             self._leaderless_ticks = 0
             if lost := core.lost_followers.present():
@@ -203,11 +185,6 @@ class PartitionDriver:
         else:
             self._leaderless_ticks = 0
         self._after()
-
-    def _note_leader(self, leader: ReplicaId) -> None:
-        if leader not in (self._leader_known, NO_REPLICA):
-            self._equipment.counts.leader_changes += self._leader_known != NO_REPLICA
-            self._leader_known = leader
 
     def catalog_changed(self, placement: Placement) -> None:
         """Take the present placement and look whether the view is new enough to serve."""
@@ -229,28 +206,8 @@ class PartitionDriver:
             self._after()
 
     def trim_changes(self) -> None:
-        """Delete change records past their retention on the writer's thread, step by step until none is left that old."""
-        if self._is_trimming or self.core.is_installing or self._writing.is_full:
-            return
-        self._is_trimming = True
-        partition, cutoff_ms = self.partition, self._equipment.wall_ms() - self._equipment.retention_ms
-        steps: list[TrimStep] = []
-
-        def trim(transaction: Transaction) -> None:
-            # Perhaps once more than is committed: then the last run is the one that counts.
-            steps[:] = [trim_step(transaction, partition, cutoff_ms)]
-
-        batch = WriteBatch()
-        batch.call(trim)
-        batch.after_commit(lambda: self._trimmed(steps[0]))
-        self._writing.submit(batch, lazy=True)
-
-    def _trimmed(self, step: TrimStep) -> None:
-        self._is_trimming = False
-        self._equipment.counts.trimmed_records += step.rows
-        self._equipment.counts.trimmed_bytes += step.bytes
-        if step.may_leave_more:
-            self.trim_changes()
+        """Delete change records past their retention, until none is left that old."""
+        self._change_trim.begin()
 
     def flush(self) -> None:
         """Have what is committed applied without further delay."""
@@ -300,48 +257,21 @@ class PartitionDriver:
         self._after()
 
     def _carry_out(self, turn: Turn) -> None:
-        ready, plan = turn.ready, turn.plan
+        ready = turn.ready
         self._send(turn.early)
         batch = WriteBatch()
-        log = self._log_store
+        self._rows.write(batch, turn)
         if ready.snapshot is not None:
-            snapshot = ready.snapshot
-            log.reset_to(batch, snapshot.index, snapshot.term, snapshot.membership.encode())
             assert self._installation is not None, "a snapshot is only restored while one is installed"
             self._installation.finish_to(batch)
-        if ready.entries:
-            log.append_to(batch, ready.entries)
-            for entry in ready.entries:
-                self._trim.appended(entry.index, len(entry.payload))
         if ready.hard_state is not None:
-            hard_state = ready.hard_state
-            log.set_hard_state_to(batch, hard_state.term, hard_state.vote, hard_state.commit)
-            self._elections.persisted(hard_state, self.core.consensus.id)
-        if plan is not None:
-            self._apply_to(batch, plan)
+            self._elections.persisted(ready.hard_state, self.core.consensus.id)
         if not ready.must_sync:
             self._send(turn.late)
         began = self._equipment.monotonic()
         batch.after_commit(lambda: self._durable(turn, began))
         if batch.operations:
             self._writing.submit(batch, lazy=not ready.must_sync and not self.core.wants_apply)
-
-    def _apply_to(self, batch: WriteBatch, plan: ApplyPlan) -> None:
-        if plan.has_rows:
-            machine, partition = self._machine, self.partition
-
-            def apply(transaction: Transaction) -> None:
-                before = read_progress(transaction, partition)
-                sequence = machine.apply(plan.effects, before.sequence, transaction)
-                for cursor in plan.cursors:
-                    write_cursor(transaction, partition, cursor.name, cursor.value)
-                after = Progress(sequence, max(before.catalog_version, plan.catalog_version))
-                if after != before:
-                    write_progress(transaction, partition, after)
-
-            batch.call(apply)
-            batch.bytes += sum(map(len, plan.effects))
-        self._log_store.set_applied_to(batch, plan.through, plan.membership)
 
     def _durable(self, turn: Turn, began: float) -> None:
         try:
@@ -387,15 +317,9 @@ class PartitionDriver:
             self._equipment.changed(self.partition, tables, latest)
 
     def _trim_log(self) -> None:
-        store = self._log_store
-        # What is on its way to the disk counts as gone: it cannot be asked for a second time.
-        start = max(store.start.index, self._trimmed_to)
-        target = self._trim.target(start, store.applied_index)
-        if target > start:
-            self._trimmed_to = target
+        batch = WriteBatch()
+        if target := self._rows.trim(batch):
             self.core.consensus.compacted(Index(target + 1))
-            batch = WriteBatch()
-            store.compact_to(batch, target)
             self._writing.submit(batch, lazy=True)
 
     def _flushed(self) -> None:
@@ -448,12 +372,7 @@ class PartitionDriver:
             self._equipment.ready(self.partition)
 
     def _release_barriers(self, *, lost: bool = False) -> None:
-        barriers = self._barriers
-        while barriers and (lost or barriers[0][1] != self.core.term_led or barriers[0][0] <= self.core.applied_index):
-            index, term, future = barriers.popleft()
-            if not future.done():
-                is_reached = index <= self.core.applied_index and term == self.core.term_led
-                future.set_result(is_reached)
+        self._barriers.release(self.core.applied_index, self.core.term_led, lost=lost)
 
     def _prefer(self) -> None:
         heir = self._preferred.checked(self.core.placement, self.core.consensus.status())

@@ -1,0 +1,25 @@
+"""A description of one replica, for people and metrics."""
+
+from node.partition.access import ReplicaStatus
+from node.partition.core import PartitionCore
+
+
+def status_of(core: PartitionCore) -> ReplicaStatus:
+    """Describe a replica."""
+    consensus = core.consensus.status()
+    is_learner = consensus.id not in consensus.membership.voters
+    return ReplicaStatus(
+        partition=core.placement.partition,
+        replica=consensus.id,
+        term=consensus.term,
+        role="learner" if is_learner else consensus.role.value,
+        leader=core.leader_node or None,
+        commit=consensus.commit,
+        applied=core.applied_index,
+        first_index=consensus.first_index,
+        last_index=consensus.last_index,
+        is_ready=core.is_ready,
+        is_installing=core.is_installing,
+        is_storage_full=core.is_storage_full,
+        waiting_requests=core.waiting_count,
+    )
