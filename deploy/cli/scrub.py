@@ -10,7 +10,7 @@ mixed up, not a mistake in that rule.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -27,6 +27,7 @@ from wire.tables import IndexSpec, IndexStatus, KeySchema, TableSpec
 
 JUDGED_TIMES_MAX: Final = 20  # an item that is written every time it is looked at stays without a verdict
 EXAMPLES_MAX: Final = 10
+NAMES_SHOWN_MAX: Final = 10
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -65,7 +66,7 @@ class NothingToScrub(Exception):
 async def scrubbed(reader: RegionReader, table_name: str, index_name: str) -> ScrubReport:
     """Compare an index with its table. Raises NothingToScrub or RegionUnreadable."""
     view = await reader.catalog()
-    table, index = _found(view, table_name, index_name)
+    table, index = _found(reader.region.name, view, table_name, index_name)
     return await _Scrub(reader, view, table, index).run()
 
 
@@ -226,10 +227,11 @@ def item_key(schema: KeySchema, item: Item) -> ItemKey:
     return ItemKey(*encoded)
 
 
-def _found(view: CatalogView, table_name: str, index_name: str) -> tuple[TableSpec, IndexSpec]:
+def _found(region: str, view: CatalogView, table_name: str, index_name: str) -> tuple[TableSpec, IndexSpec]:
     table = view.tables.get(table_name)
     if table is None:
-        raise NothingToScrub(f"no table {table_name!r}; there are {', '.join(sorted(view.tables)) or 'none'}")
+        # Which region was asked matters: a table need not be in the one that is asked when none is named.
+        raise NothingToScrub(f"no table {table_name!r} in {region}; there are {_some(view.tables)}")
     index = table.index(index_name)
     if index is None or index.is_local:
         names = ", ".join(each.name for each in table.global_indexes)
@@ -237,6 +239,11 @@ def _found(view: CatalogView, table_name: str, index_name: str) -> tuple[TableSp
     if index.status in (IndexStatus.CREATING, IndexStatus.DELETING):
         raise NothingToScrub(f"index {index_name} of {table_name} is {index.status.value}")
     return table, index
+
+
+def _some(names: Collection[str]) -> str:
+    shown = ", ".join(sorted(names)[:NAMES_SHOWN_MAX])
+    return f"{shown} and {len(names) - NAMES_SHOWN_MAX} more" if len(names) > NAMES_SHOWN_MAX else shown or "none"
 
 
 def _holds(placement: Placement, key: ItemKey) -> bool:

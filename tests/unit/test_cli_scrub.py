@@ -207,5 +207,5 @@ async def test_scrub_goes_on_while_items_are_written(served: Served) -> None:
 async def test_scrub_of_nothing_is_refused(served: Served) -> None:
     with pytest.raises(NothingToScrub, match="has no global index 'none'; it has by-owner"):
         await scrubbed(served.reader, "orders", "none")
-    with pytest.raises(NothingToScrub, match="no table 'none'; there are orders"):
+    with pytest.raises(NothingToScrub, match=r"no table 'none' in .+; there are orders"):
         await scrubbed(served.reader, "none", "by-owner")
