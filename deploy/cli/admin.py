@@ -9,7 +9,8 @@ from typing import cast
 
 import grpc
 
-from wire.catalog import LinkSpec, SetLink, encode_change
+from wire.catalog import LinkSpec
+from wire.catalog_changes import SetLink, encode_change
 from wire.cluster import ClusterSpec, NodeEntry, RegionEntry
 from wire.limits import GRPC_MESSAGE_BYTES_MAX
 from wire.v1 import admin_pb2, admin_pb2_grpc, gateway_pb2, gateway_pb2_grpc

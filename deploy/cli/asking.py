@@ -11,7 +11,8 @@ import msgspec
 
 from deploy.cli.admin import ControlRefused, node_statuses, set_link
 from deploy.targets.target import Inside, NobodyAwake, Target, TargetError
-from wire.catalog import LinkSpec, SetLink, encode_change
+from wire.catalog import LinkSpec
+from wire.catalog_changes import SetLink, encode_change
 from wire.cluster import NodeEntry
 from wire.v1 import admin_pb2
 

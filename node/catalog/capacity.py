@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from node.catalog import quotas, refusals
 from node.catalog.rules import CatalogRules
 from wire.capacity import larger, warm_throughput
-from wire.catalog import CatalogView, UpdateTable
+from wire.catalog import CatalogView
+from wire.catalog_changes import UpdateTable
 from wire.errors import StoreError, validation_error
 from wire.tables import BillingMode, OnDemandMaxima, TableSpec, Throughput
 

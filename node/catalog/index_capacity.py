@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from node.catalog import quotas
 from wire.capacity import warm_throughput
-from wire.catalog import CatalogView, UpdateTable
+from wire.catalog import CatalogView
+from wire.catalog_changes import UpdateTable
 from wire.errors import StoreError, validation_error
 from wire.tables import BillingMode, IndexSpec, OnDemandMaxima, TableSpec, Throughput
 

@@ -17,15 +17,8 @@ from node.catalog.index_capacity import require_fitting_capacity, under_mode
 from node.catalog.rules import CatalogRules, Decision, next_version
 from node.catalog.timing import is_moving
 from wire.capacity import larger, warm_throughput
-from wire.catalog import (
-    CATALOG_PARTITION,
-    CatalogView,
-    IndexSettings,
-    RebuildIndex,
-    RecordIndexBackfill,
-    UpdateTable,
-    encode_row,
-)
+from wire.catalog import CATALOG_PARTITION, CatalogView, encode_row
+from wire.catalog_changes import IndexSettings, RebuildIndex, RecordIndexBackfill, UpdateTable
 from wire.tables import IndexSpec, IndexStatus, TableSpec, Throughput
 
 # AWS's quota of global secondary indexes per table.

@@ -16,15 +16,8 @@ from node.storage.engine import Space, Transaction, View
 from node.storage.errors import DamagedRecord
 from node.storage.layout import state_key, successor
 from node.storage.sealed import sealed, unsealed
-from wire.catalog import (
-    CATALOG_PARTITION,
-    CatalogView,
-    Decided,
-    Delta,
-    decode_change,
-    decode_delta,
-    encode_delta,
-)
+from wire.catalog import CATALOG_PARTITION, CatalogView, Delta, decode_delta, encode_delta
+from wire.catalog_changes import Decided, decode_change
 from wire.commands import CatalogDecided, ChangeCatalog, Failed
 from wire.errors import ErrorCode, StoreError
 

@@ -21,18 +21,16 @@ from node.catalog.tables import (
     settled,
     with_stream,
 )
-from wire.catalog import (
+from wire.catalog import CatalogView, LinkSpec, encode_row
+from wire.catalog_changes import (
     AddReplica,
-    CatalogView,
     ForgetReplica,
     JoinGlobalTable,
     LeaveGlobalTable,
-    LinkSpec,
     RecordBackfill,
     RemoveReplica,
     SetLink,
     SetReplicaStatus,
-    encode_row,
 )
 from wire.tables import (
     BillingMode,

@@ -20,7 +20,8 @@ from node.catalog.rules import CatalogRules, Decision, next_version
 from node.catalog.tables import changed
 from node.catalog.time_to_live import with_time_to_live
 from wire.capacity import larger
-from wire.catalog import CatalogView, SetTimeToLive, SyncSettings
+from wire.catalog import CatalogView
+from wire.catalog_changes import SetTimeToLive, SyncSettings
 from wire.synced import ExpirySetting, SyncedSettings
 from wire.tables import (
     BillingMode,

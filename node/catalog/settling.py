@@ -8,7 +8,8 @@ import contextlib
 from typing import Final, Protocol
 
 from node.partition.access import CatalogSource
-from wire.catalog import CATALOG_PARTITION, CatalogChange, Decided, FinishTable, PartitionId
+from wire.catalog import CATALOG_PARTITION, PartitionId
+from wire.catalog_changes import CatalogChange, Decided, FinishTable
 from wire.clock import Clock
 from wire.errors import StoreError
 from wire.tables import TableSpec

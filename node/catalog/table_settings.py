@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from node.catalog import quotas, refusals
 from node.catalog.rules import CatalogRules
-from wire.catalog import UpdateTable
+from wire.catalog_changes import UpdateTable
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.tables import Encryption, TableSpec
 

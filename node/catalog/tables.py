@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from node.catalog import capacity, indexes, refusals, streams, table_settings, timing
 from node.catalog.index_capacity import require_allowed
 from node.catalog.rules import CatalogRules, Decision, next_version
-from wire.catalog import CatalogView, CreateTable, DeleteTable, FinishTable, UpdateTable, encode_row
+from wire.catalog import CatalogView, encode_row
+from wire.catalog_changes import CreateTable, DeleteTable, FinishTable, UpdateTable
 from wire.tables import (
     BillingMode,
     ReplicaStatus,

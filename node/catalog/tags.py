@@ -12,7 +12,8 @@ from node.catalog.rules import CatalogRules, Decision
 from node.catalog.table_settings import require_rested
 from node.catalog.tables import changed
 from node.catalog.timing import TAGGING_MS
-from wire.catalog import CatalogView, SetResourcePolicy, SetTags
+from wire.catalog import CatalogView
+from wire.catalog_changes import SetResourcePolicy, SetTags
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.tables import ResourcePolicy, TableSpec, TableStatus
 

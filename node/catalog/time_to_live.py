@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from node.catalog import refusals
 from node.catalog.rules import CatalogRules, Decision, next_version
 from node.catalog.tables import changed
-from wire.catalog import CATALOG_PARTITION, CatalogView, RecordTimeToLive, SetTimeToLive
+from wire.catalog import CATALOG_PARTITION, CatalogView
+from wire.catalog_changes import RecordTimeToLive, SetTimeToLive
 from wire.errors import StoreError, validation_error
 from wire.tables import TableSpec, TableStatus, TimeToLive
 

@@ -14,7 +14,8 @@ from node.indexes.rows import Ring, rows_of_changes, rows_of_items
 from node.partition.access import StoredItem
 from node.replication.timer import Timer
 from node.storage.layout import feed_cursor_name
-from wire.catalog import CatalogChange, Decided, PartitionId, RebuildIndex, RecordIndexBackfill
+from wire.catalog import PartitionId
+from wire.catalog_changes import CatalogChange, Decided, RebuildIndex, RecordIndexBackfill
 from wire.clock import Clock
 from wire.commands import Changes, Command, Failed, FeedIndex, Merged, Outcome, Position, ReadChanges
 from wire.errors import ErrorCode, StoreError

@@ -7,7 +7,8 @@ import asyncio
 from typing import Final, Protocol
 
 from node.partition.access import CatalogSource, OnDone
-from wire.catalog import CATALOG_PARTITION, CatalogChange, Decided, PartitionId, encode_change
+from wire.catalog import CATALOG_PARTITION, PartitionId
+from wire.catalog_changes import CatalogChange, Decided, encode_change
 from wire.commands import CatalogDecided, ChangeCatalog, Command, Failed, Outcome, Request
 from wire.errors import ErrorCode, StoreError
 

@@ -15,7 +15,8 @@ from node.partition.access import CatalogSource, StoredItem
 from node.partition.expiry import Expire, ExpiryClock, ExpiryCommand, IndexExpiries, second_of_body
 from node.storage.errors import StorageError
 from node.storage.expiry import filling_name
-from wire.catalog import CATALOG_PARTITION, CatalogChange, Decided, PartitionId, RecordTimeToLive
+from wire.catalog import CATALOG_PARTITION, PartitionId
+from wire.catalog_changes import CatalogChange, Decided, RecordTimeToLive
 from wire.commands import Position
 from wire.errors import StoreError
 from wire.keys import ItemKey

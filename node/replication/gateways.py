@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
 from node.replication.cursors import BatchId
-from wire.catalog import CatalogChange, Decided
+from wire.catalog_changes import CatalogChange, Decided
 from wire.commands import Change
 
 

@@ -14,10 +14,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from wire.catalog import (
-    CATALOG_PARTITION,
+from wire.catalog import CATALOG_PARTITION, CatalogView
+from wire.catalog_changes import (
     CatalogChange,
-    CatalogView,
     FinishTable,
     ForgetReplica,
     JoinGlobalTable,

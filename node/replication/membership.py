@@ -14,7 +14,8 @@ from node.replication.backoff import Backoff
 from node.replication.gateways import Gateways, LinkBrokenError
 from node.replication.growth import Growth, Step, StepId
 from node.replication.shipper import CatalogChanges
-from wire.catalog import CATALOG_PARTITION, CatalogChange, LinkState, PartitionId
+from wire.catalog import CATALOG_PARTITION, LinkState, PartitionId
+from wire.catalog_changes import CatalogChange
 from wire.clock import Clock
 from wire.errors import ErrorCode, StoreError
 from wire.telemetry import EventLog

@@ -15,7 +15,8 @@ from node.replication.link import Link
 from node.replication.reports import ShipperReport
 from node.replication.selection import changes_to_ship, items_to_ship
 from node.replication.timer import Timer
-from wire.catalog import CatalogChange, Decided, PartitionId, RecordBackfill
+from wire.catalog import PartitionId
+from wire.catalog_changes import CatalogChange, Decided, RecordBackfill
 from wire.clock import Clock
 from wire.commands import Changes, Position, ReadChanges
 from wire.errors import StoreError

@@ -6,7 +6,8 @@ from typing import Final
 
 from node.catalog.feed import CatalogFeed
 from node.rpc.asking import NodeClient
-from wire.catalog import CATALOG_PARTITION, CatalogChange, Decided, NodeId, encode_change
+from wire.catalog import CATALOG_PARTITION, NodeId
+from wire.catalog_changes import CatalogChange, Decided, encode_change
 from wire.clock import Clock
 from wire.commands import CatalogDecided, ChangeCatalog, Failed, NotLeader, Outcome
 from wire.errors import NOT_APPLIED, ErrorCode, StoreError

@@ -14,7 +14,7 @@ import grpc.aio
 from node.replication.cursors import BatchId
 from node.replication.gateways import BatchAnswer, GatewayConnection, LinkBrokenError, OutgoingBatch
 from node.replication.reports import LinkReport
-from wire.catalog import CatalogChange, Decided, encode_change
+from wire.catalog_changes import CatalogChange, Decided, encode_change
 from wire.convert_pieces import change_to_proto
 from wire.errors import ErrorCode, StoreError
 from wire.limits import GRPC_MESSAGE_BYTES_MAX

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from router.gateway.fanout import member_table, merges
 from router.operations.store import Store
-from wire.catalog import CatalogChange, Decided, SetLink
+from wire.catalog_changes import CatalogChange, Decided, SetLink
 from wire.clock import Clock
 from wire.commands import Change, Merged
 from wire.errors import ErrorCode, StoreError

@@ -12,7 +12,7 @@ import grpc.aio
 from msgspec import MsgspecError
 
 from router.gateway.receiver import Batch, Receiver
-from wire.catalog import decode_change
+from wire.catalog_changes import decode_change
 from wire.convert_pieces import change_from_proto
 from wire.errors import ErrorCode, StoreError
 from wire.limits import GRPC_MESSAGE_BYTES_MAX

@@ -23,7 +23,7 @@ from router.operations.table_settings import (
     view_type_of,
 )
 from router.operations.tags import parsed_tags
-from wire import catalog
+from wire import catalog_changes
 from wire.clock import Clock
 from wire.errors import validation_error
 from wire.tables import BillingMode, ResourcePolicy, StreamViewType, Throughput
@@ -52,7 +52,7 @@ class CreateTable:
         return encoded({"TableDescription": _as_created(description, body)})
 
 
-def parse(body: dict[str, Any], *, region: str, now_ms: int, table_id: str) -> catalog.CreateTable:
+def parse(body: dict[str, Any], *, region: str, now_ms: int, table_id: str) -> catalog_changes.CreateTable:
     """Return the change that a request asks for; the order of the checks is AWS's."""
     # A copy of another account's table takes its schema from there.
     refuse_unsupported(body, ("GlobalTableSourceArn",))
@@ -61,7 +61,7 @@ def parse(body: dict[str, Any], *, region: str, now_ms: int, table_id: str) -> c
     key_schema = parsed_key_schema(body)
     indexes = parsed_indexes(body, key_schema, billing_mode)
     refuse_unsupported(body, _UNSUPPORTED)
-    return catalog.CreateTable(
+    return catalog_changes.CreateTable(
         name=table_name(body["TableName"], region),
         key_schema=key_schema,
         billing_mode=billing_mode,

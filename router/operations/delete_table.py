@@ -8,7 +8,7 @@ from router.operations.context import RequestContext
 from router.operations.store import Store
 from router.operations.table_description import table_description
 from router.operations.table_sizes import TableSizes
-from wire import catalog
+from wire import catalog_changes
 from wire.clock import Clock
 
 
@@ -23,7 +23,7 @@ class DeleteTable:
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
         name = table_name(body["TableName"], self._store.region)
-        change = catalog.DeleteTable(name=name, now_ms=self._clock.wall_ms())
+        change = catalog_changes.DeleteTable(name=name, now_ms=self._clock.wall_ms())
         decided = await self._store.change(change, deadline=context.deadline)
         assert decided.table is not None, f"the catalog dropped table {name!r} and does not show it"
         sizes = self._sizes.known(decided.table.number)

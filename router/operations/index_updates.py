@@ -16,7 +16,7 @@ from router.operations.index_schemas import (
     require_projectable,
 )
 from router.operations.table_settings import INVALID, throughput_of
-from wire.catalog import IndexSettings
+from wire.catalog_changes import IndexSettings
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.keys import AttributeType
 from wire.tables import BillingMode, IndexSpec, KeyAttribute, TableSpec

@@ -12,7 +12,7 @@ from router.operations.policy_documents import canonical_policy
 from router.operations.resource_arns import Resource, governed_resource
 from router.operations.store import Store
 from router.operations.tables import table_not_found
-from wire.catalog import SetResourcePolicy
+from wire.catalog_changes import SetResourcePolicy
 from wire.clock import Clock
 from wire.errors import ErrorCode, StoreError
 from wire.tables import ResourcePolicy, TableSpec

@@ -6,7 +6,7 @@ Knows how a request asks for it; whether the table and the regions allow it, the
 from typing import Any, Final
 
 from router.operations.table_settings import refuse_unsupported, unsupported
-from wire import catalog
+from wire import catalog_changes
 from wire.errors import validation_error
 
 _ACTIONS: Final = ("Create", "Update", "Delete", "Disassociate")
@@ -21,13 +21,13 @@ _OVERRIDES: Final = (
 
 def parsed_replica_update(
     table: str, updates: list[dict[str, Any]], *, now_ms: int, global_table_id: str
-) -> catalog.AddReplica | catalog.RemoveReplica:
+) -> catalog_changes.AddReplica | catalog_changes.RemoveReplica:
     """Return the one change of a table's replicas that a request asks for."""
     action, member = _only_action(updates)
     region = member["RegionName"]
     if action == "Create":
-        return catalog.AddReplica(name=table, region=region, now_ms=now_ms, global_table_id=global_table_id)
-    return catalog.RemoveReplica(name=table, region=region, now_ms=now_ms)
+        return catalog_changes.AddReplica(name=table, region=region, now_ms=now_ms, global_table_id=global_table_id)
+    return catalog_changes.RemoveReplica(name=table, region=region, now_ms=now_ms)
 
 
 def _only_action(updates: list[dict[str, Any]]) -> tuple[str, dict[str, Any]]:

@@ -6,7 +6,8 @@ retries; whoever implements `Store` refuses to know the API.
 
 from typing import Protocol
 
-from wire.catalog import CatalogChange, CatalogView, Decided, PartitionId, Placement
+from wire.catalog import CatalogView, PartitionId, Placement
+from wire.catalog_changes import CatalogChange, Decided
 from wire.commands import Command, Outcome
 
 

@@ -11,7 +11,7 @@ from router.operations.answers import EMPTY
 from router.operations.context import RequestContext
 from router.operations.resource_arns import tagged_table
 from router.operations.store import Store
-from wire.catalog import SetTags
+from wire.catalog_changes import SetTags
 from wire.clock import Clock
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.tables import TableSpec, TableStatus

@@ -7,7 +7,7 @@ from router.operations.arns import table_name
 from router.operations.context import RequestContext
 from router.operations.store import Store
 from router.operations.tables import described_table
-from wire.catalog import SetTimeToLive
+from wire.catalog_changes import SetTimeToLive
 from wire.clock import Clock
 from wire.tables import TimeToLive
 

@@ -21,7 +21,7 @@ from router.operations.table_settings import (
 )
 from router.operations.table_sizes import TableSizes
 from router.operations.update_combinations import require_one_change
-from wire import catalog
+from wire import catalog_changes
 from wire.clock import Clock
 from wire.errors import validation_error
 from wire.tables import BillingMode, StreamViewType, TableSpec, Throughput
@@ -56,7 +56,7 @@ class UpdateTable:
 
 def parse(
     name: str, body: dict[str, Any], *, region: str, now_ms: int, random_bits: int, table: TableSpec | None
-) -> catalog.CatalogChange:
+) -> catalog_changes.CatalogChange:
     """Return the change that a request asks for; what depends on the table as it is, the catalog decides."""
     require_one_change(body)
     replica_updates = body.get("ReplicaUpdates")
@@ -65,7 +65,7 @@ def parse(
     indexes = parsed_index_updates(body, table)
     stream, encryption = body.get("StreamSpecification"), body.get("SSESpecification")
     encrypts = parsed_encryption(encryption, region)
-    return catalog.UpdateTable(
+    return catalog_changes.UpdateTable(
         name=name,
         billing_mode=BillingMode(body["BillingMode"]) if body.get("BillingMode") else None,
         throughput=_throughput(body),

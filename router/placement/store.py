@@ -15,17 +15,8 @@ from router.nodes.channel import NodeChannel
 from router.placement.cache import CatalogCache
 from router.placement.ring import Ring
 from router.placement.routes import Routes
-from wire.catalog import (
-    CATALOG_PARTITION,
-    CatalogChange,
-    CatalogView,
-    Decided,
-    NodeId,
-    NodeSpec,
-    PartitionId,
-    Placement,
-    encode_change,
-)
+from wire.catalog import CATALOG_PARTITION, CatalogView, NodeId, NodeSpec, PartitionId, Placement
+from wire.catalog_changes import CatalogChange, Decided, encode_change
 from wire.clock import Clock
 from wire.commands import (
     CatalogDecided,

@@ -10,7 +10,8 @@ from node.catalog.decisions import decide
 from router.operations.shapes import Kind, ListShape, MapShape, Scalar, Shape, Structure
 from tests.support.rpc_catalog import RULES, Catalog
 from tests.support.store_fake import MODEL, Api, FakeStore
-from wire.catalog import CatalogChange, Decided, Delta, decode_change, encode_change
+from wire.catalog import Delta
+from wire.catalog_changes import CatalogChange, Decided, decode_change, encode_change
 from wire.errors import ErrorCode, StoreError
 
 OPERATIONS = (

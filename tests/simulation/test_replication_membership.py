@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.replication_catalogs import NOW_MS, ModelCatalogs
-from wire.catalog import AddReplica, DeleteTable, RemoveReplica
+from wire.catalog_changes import AddReplica, DeleteTable, RemoveReplica
 from wire.tables import ReplicaStatus, TableStatus
 
 SEEDS = range(100)

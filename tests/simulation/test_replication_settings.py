@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from tests.support.replication_catalogs import NOW_MS, ModelCatalogs
-from wire.catalog import AddReplica, CatalogChange, IndexSettings, SetTimeToLive, UpdateTable
+from wire.catalog_changes import AddReplica, CatalogChange, IndexSettings, SetTimeToLive, UpdateTable
 from wire.tables import Encryption, IndexSpec, KeyAttribute, OnDemandMaxima, Throughput
 
 SEEDS = range(150)

@@ -13,7 +13,8 @@ from node.partition.node_driver import NodeDriver
 from tests.support.partition_items import delete, get, put
 from tests.support.partition_simulation import Catalog, SimulatedRegion
 from tests.support.virtual_loop import VirtualLoop
-from wire.catalog import CatalogChange, CatalogView, Decided, Delta, NodeId, SetTimeToLive, encode_row
+from wire.catalog import CatalogView, Delta, NodeId, encode_row
+from wire.catalog_changes import CatalogChange, Decided, SetTimeToLive
 from wire.commands import Command, Got, Outcome, Written
 from wire.errors import ErrorCode, StoreError
 from wire.tables import TableSpec

@@ -33,16 +33,8 @@ from node.streams.retention import trim_step
 from tests.support.clock import ManualClock
 from tests.support.indexes_region import RULES, SCHEMA, TABLE, delete, indexed_table, put
 from tests.support.replication_store import placements
-from wire.catalog import (
-    CatalogChange,
-    CatalogView,
-    Delta,
-    PartitionId,
-    Placement,
-    RebuildIndex,
-    RecordIndexBackfill,
-    encode_row,
-)
+from wire.catalog import CatalogView, Delta, PartitionId, Placement, encode_row
+from wire.catalog_changes import CatalogChange, RebuildIndex, RecordIndexBackfill
 from wire.commands import Command, Failed, FeedIndex, Merged, Outcome, ReadChanges
 from wire.errors import ErrorCode, StoreError
 from wire.indexes import row_of

@@ -10,7 +10,8 @@ from node.catalog.decisions import decide
 from node.catalog.rules import CatalogRules
 from node.indexes.feeders import FeedersDriver
 from tests.support.partition_region import Region
-from wire.catalog import CatalogChange, Decided, Delta, NodeId, PartitionId
+from wire.catalog import Delta, NodeId, PartitionId
+from wire.catalog_changes import CatalogChange, Decided
 from wire.clock import SystemClock
 from wire.commands import Command, Failed, Outcome, Page, Range, Write, WriteKind, Written
 from wire.errors import ErrorCode

@@ -2,7 +2,7 @@
 
 from tests.support.indexes_model import ModelRegion
 from tests.support.indexes_region import by
-from wire.catalog import UpdateTable
+from wire.catalog_changes import UpdateTable
 
 
 def storm(region: ModelRegion, seconds: float, *, trims: bool) -> None:

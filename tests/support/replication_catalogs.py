@@ -7,7 +7,8 @@ from node.catalog.decisions import decide
 from node.catalog.rules import CatalogRules
 from node.replication.growth import Growth, Step, StepId
 from tests.support.replication_store import placements
-from wire.catalog import CatalogChange, CatalogView, CreateTable, Delta, RecordBackfill, encode_row
+from wire.catalog import CatalogView, Delta, encode_row
+from wire.catalog_changes import CatalogChange, CreateTable, RecordBackfill
 from wire.errors import ErrorCode, StoreError
 from wire.synced import synced_settings
 from wire.tables import BillingMode, KeyAttribute, KeySchema, ReplicaStatus, TableSpec, TableStatus, Throughput

@@ -9,7 +9,8 @@ from node.replication.gateways import BatchAnswer, GatewayConnection, LinkBroken
 from router.gateway.receiver import Batch, Receiver
 from tests.support.replication_model import ModelPartition
 from tests.support.replication_store import FakeStore
-from wire.catalog import CatalogChange, CatalogView, Decided, Delta, PartitionId
+from wire.catalog import CatalogView, Delta, PartitionId
+from wire.catalog_changes import CatalogChange, Decided
 from wire.commands import Changes, Merge, Merged, Position, ReadChanges, Request
 from wire.errors import ErrorCode, StoreError
 from wire.keys import ItemKey

@@ -3,17 +3,8 @@
 from collections import deque
 
 from node.items.merging import wins
-from wire.catalog import (
-    CatalogChange,
-    CatalogView,
-    Decided,
-    Delta,
-    NodeId,
-    PartitionId,
-    Placement,
-    ReplicaPlacement,
-    encode_row,
-)
+from wire.catalog import CatalogView, Delta, NodeId, PartitionId, Placement, ReplicaPlacement, encode_row
+from wire.catalog_changes import CatalogChange, Decided
 from wire.commands import Change, Command, Merge, Merged, Outcome
 from wire.errors import StoreError
 from wire.keys import ItemKey, key_hash, split_ring, token_of

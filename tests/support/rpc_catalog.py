@@ -3,7 +3,8 @@
 from node.catalog.decisions import decide
 from node.catalog.placement import founding_delta
 from node.catalog.rules import CatalogRules, Decision
-from wire.catalog import CatalogChange, CatalogView, CreateTable, Delta
+from wire.catalog import CatalogView, Delta
+from wire.catalog_changes import CatalogChange, CreateTable
 from wire.cluster import NodeEntry, RegionEntry, Settings
 from wire.tables import BillingMode, KeyAttribute, KeySchema, Throughput
 

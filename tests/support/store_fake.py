@@ -15,8 +15,9 @@ from router.operations.context import RequestContext
 from router.operations.model import ServiceModel
 from router.operations.registry import Surroundings, build_operations
 from tests.support.clock import ManualClock
-from wire import catalog
-from wire.catalog import CatalogView, Decided, PartitionId, Placement
+from wire import catalog_changes
+from wire.catalog import CatalogView, PartitionId, Placement
+from wire.catalog_changes import Decided
 from wire.commands import (
     Changes,
     Command,
@@ -67,7 +68,7 @@ class FakeStore:
             self._keep(table)
         self.region = region
         self.commands: list[Command] = []
-        self.changes: list[catalog.CatalogChange] = []
+        self.changes: list[catalog_changes.CatalogChange] = []
         self.decisions: deque[TableSpec | StoreError] = deque()
         self._ranges = split_ring(partitions)
         self._items: dict[tuple[int, ItemKey], tuple[bytes, int]] = {}
@@ -100,7 +101,7 @@ class FakeStore:
             if held.lower < upper and lower < held.upper
         )
 
-    async def change(self, change: catalog.CatalogChange, *, deadline: float) -> Decided:
+    async def change(self, change: catalog_changes.CatalogChange, *, deadline: float) -> Decided:
         """Answer with the next of `decisions`."""
         self.changes.append(change)
         decision = self.decisions.popleft()

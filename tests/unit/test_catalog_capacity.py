@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.rpc_catalog import HERE, HOUR_MS, RULES, Catalog, create
 from wire.capacity import warm_throughput
-from wire.catalog import CatalogChange, FinishTable, UpdateTable
+from wire.catalog_changes import CatalogChange, FinishTable, UpdateTable
 from wire.errors import ErrorCode, StoreError
 from wire.tables import BillingMode, CapacityHistory, Encryption, OnDemandMaxima, TableSpec, Throughput
 

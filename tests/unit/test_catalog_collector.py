@@ -11,7 +11,7 @@ from node.storage.layout import change_key, item_key
 from node.storage.memory_engine import MemoryEngine
 from node.streams.retention import trim_marks, trim_step
 from tests.support.rpc_catalog import RULES, Catalog, create
-from wire.catalog import DeleteTable, SetTimeToLive
+from wire.catalog_changes import DeleteTable, SetTimeToLive
 from wire.keys import ItemKey, key_hash
 from wire.tables import StreamViewType
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from node.catalog.index_capacity import require_allowed, require_fitting_capacity, under_mode
-from wire.catalog import CatalogView, IndexSettings, UpdateTable
+from wire.catalog import CatalogView
+from wire.catalog_changes import IndexSettings, UpdateTable
 from wire.errors import ErrorCode, StoreError
 from wire.tables import (
     BillingMode,

@@ -8,18 +8,16 @@ import pytest
 from node.catalog.decisions import decide
 from node.catalog.rules import CatalogRules
 from tests.support.replication_store import placements
-from wire.catalog import (
+from wire.catalog import CatalogView, Delta, encode_row
+from wire.catalog_changes import (
     CatalogChange,
-    CatalogView,
     CreateTable,
     DeleteTable,
-    Delta,
     FinishTable,
     IndexSettings,
     RebuildIndex,
     RecordIndexBackfill,
     UpdateTable,
-    encode_row,
 )
 from wire.errors import ErrorCode, StoreError
 from wire.tables import BillingMode, IndexSpec, IndexStatus, KeyAttribute, KeySchema, TableSpec, TableStatus, Throughput

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from tests.support.rpc_catalog import ELSEWHERE, HERE, RULES, SCHEMA, THERE, Catalog, create
 from wire import catalog as w
+from wire import catalog_changes as c
 from wire.errors import StoreError
 from wire.synced import ExpirySetting, SyncedSettings
 from wire.tables import (
@@ -37,7 +38,7 @@ INDEX = IndexSpec(number=0, name="g", is_local=False, partition=(KeyAttribute("b
 changes = st.one_of(
     st.builds(create, NAMES),
     st.builds(
-        w.UpdateTable,
+        c.UpdateTable,
         name=NAMES,
         stream_enabled=st.none() | st.booleans(),
         stream_view=st.none() | st.sampled_from(StreamViewType),
@@ -53,10 +54,10 @@ changes = st.one_of(
         deletes_index=st.none() | INDEXES,
         now_ms=TIMES,
     ),
-    st.builds(w.RecordIndexBackfill, name=NAMES, index=NUMBERS, generation=GENERATIONS, partition=NUMBERS),
-    st.builds(w.RebuildIndex, name=NAMES, index=NUMBERS, generation=GENERATIONS),
+    st.builds(c.RecordIndexBackfill, name=NAMES, index=NUMBERS, generation=GENERATIONS, partition=NUMBERS),
+    st.builds(c.RebuildIndex, name=NAMES, index=NUMBERS, generation=GENERATIONS),
     st.builds(
-        w.SyncSettings,
+        c.SyncSettings,
         name=NAMES,
         global_table_id=GLOBALS,
         settings=st.builds(
@@ -72,21 +73,21 @@ changes = st.one_of(
         ),
         now_ms=TIMES,
     ),
-    st.builds(w.SetTags, name=NAMES, tags=st.just((("k", "v"),)), removes=st.just(()) | st.just(("k",)), now_ms=TIMES),
+    st.builds(c.SetTags, name=NAMES, tags=st.just((("k", "v"),)), removes=st.just(()) | st.just(("k",)), now_ms=TIMES),
     st.builds(
-        w.SetResourcePolicy,
+        c.SetResourcePolicy,
         name=NAMES,
         is_for_stream=st.booleans(),
         policy=st.none() | st.builds(ResourcePolicy, document=NAMES, revision_id=st.just("")),
         expected=st.sampled_from(["", "NO_POLICY", "1"]),
         now_ms=TIMES,
     ),
-    st.builds(w.DeleteTable, name=NAMES, now_ms=TIMES),
-    st.builds(w.FinishTable, name=NAMES, number=NUMBERS),
-    st.builds(w.AddReplica, name=NAMES, region=REGIONS, now_ms=TIMES, global_table_id=GLOBALS),
-    st.builds(w.RemoveReplica, name=NAMES, region=REGIONS, now_ms=TIMES),
+    st.builds(c.DeleteTable, name=NAMES, now_ms=TIMES),
+    st.builds(c.FinishTable, name=NAMES, number=NUMBERS),
+    st.builds(c.AddReplica, name=NAMES, region=REGIONS, now_ms=TIMES, global_table_id=GLOBALS),
+    st.builds(c.RemoveReplica, name=NAMES, region=REGIONS, now_ms=TIMES),
     st.builds(
-        w.JoinGlobalTable,
+        c.JoinGlobalTable,
         name=NAMES,
         global_table_id=GLOBALS,
         key_schema=st.just(SCHEMA),
@@ -101,10 +102,10 @@ changes = st.one_of(
         table_id=st.just("id"),
     ),
     st.builds(
-        w.LeaveGlobalTable, name=NAMES, global_table_id=GLOBALS, region=REGIONS, drops=st.booleans(), now_ms=TIMES
+        c.LeaveGlobalTable, name=NAMES, global_table_id=GLOBALS, region=REGIONS, drops=st.booleans(), now_ms=TIMES
     ),
     st.builds(
-        w.SetReplicaStatus,
+        c.SetReplicaStatus,
         name=NAMES,
         global_table_id=GLOBALS,
         region=REGIONS,
@@ -112,10 +113,10 @@ changes = st.one_of(
             [ReplicaStatus.ACTIVE, ReplicaStatus.CREATION_FAILED, ReplicaStatus.DELETING, ReplicaStatus.UPDATING]
         ),
     ),
-    st.builds(w.ForgetReplica, name=NAMES, global_table_id=GLOBALS, region=REGIONS),
-    st.builds(w.RecordBackfill, name=NAMES, region=REGIONS, generation=NUMBERS, partition=NUMBERS),
-    st.builds(w.SetTimeToLive, name=NAMES, attribute=NAMES, is_enabled=st.booleans(), now_ms=TIMES),
-    st.builds(w.RecordTimeToLive, name=NAMES, generation=NUMBERS, partition=NUMBERS),
+    st.builds(c.ForgetReplica, name=NAMES, global_table_id=GLOBALS, region=REGIONS),
+    st.builds(c.RecordBackfill, name=NAMES, region=REGIONS, generation=NUMBERS, partition=NUMBERS),
+    st.builds(c.SetTimeToLive, name=NAMES, attribute=NAMES, is_enabled=st.booleans(), now_ms=TIMES),
+    st.builds(c.RecordTimeToLive, name=NAMES, generation=NUMBERS, partition=NUMBERS),
 )
 
 
@@ -153,7 +154,7 @@ def check_streams(view: w.CatalogView) -> None:
 
 # Other regions, drivers and clients interleave freely; no order of their steps may leave rows that contradict each other.
 @given(st.lists(changes, max_size=25))
-def test_rows_keep_their_promises(asked: list[w.CatalogChange]) -> None:
+def test_rows_keep_their_promises(asked: list[c.CatalogChange]) -> None:
     catalog = Catalog(RULES)
     for change in asked:
         before = catalog.view.version
@@ -169,8 +170,8 @@ def test_rows_keep_their_promises(asked: list[w.CatalogChange]) -> None:
 
 
 # What this region itself begins is one at a time: the second request is refused while the first goes on.
-@given(st.lists(changes.filter(lambda change: not isinstance(change, w.JoinGlobalTable)), max_size=25))
-def test_a_region_adds_one_replica_at_a_time(asked: list[w.CatalogChange]) -> None:
+@given(st.lists(changes.filter(lambda change: not isinstance(change, c.JoinGlobalTable)), max_size=25))
+def test_a_region_adds_one_replica_at_a_time(asked: list[c.CatalogChange]) -> None:
     catalog = Catalog(RULES)
     for change in asked:
         try:
@@ -183,10 +184,10 @@ def test_a_region_adds_one_replica_at_a_time(asked: list[w.CatalogChange]) -> No
 
 # A delta travels and is stored as bytes; a change too.
 @given(changes)
-def test_changes_and_decisions_survive_the_wire(change: w.CatalogChange) -> None:
-    assert w.decode_change(w.encode_change(change)) == change
+def test_changes_and_decisions_survive_the_wire(change: c.CatalogChange) -> None:
+    assert c.decode_change(c.encode_change(change)) == change
     catalog = Catalog(RULES)
     decision = catalog.change(create("a"))
-    assert w.Decided.decode(w.Decided(2, decision.table).encode()) == w.Decided(2, decision.table)
+    assert c.Decided.decode(c.Decided(2, decision.table).encode()) == c.Decided(2, decision.table)
     delta = w.Delta(2, decision.rows)
     assert w.decode_delta(w.encode_delta(delta)) == delta

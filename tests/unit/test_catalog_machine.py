@@ -10,7 +10,8 @@ from node.storage.errors import DamagedRecord
 from node.storage.layout import state_key
 from node.storage.memory_engine import MemoryEngine
 from tests.support.rpc_catalog import RULES, create, region_entry
-from wire.catalog import CATALOG_PARTITION, CatalogChange, Decided, DeleteTable, Delta, FinishTable, encode_change
+from wire.catalog import CATALOG_PARTITION, Delta
+from wire.catalog_changes import CatalogChange, Decided, DeleteTable, FinishTable, encode_change
 from wire.cluster import Settings
 from wire.commands import CatalogDecided, ChangeCatalog, Failed, Get
 from wire.errors import ErrorCode

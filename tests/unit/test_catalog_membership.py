@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.rpc_catalog import ELSEWHERE, HERE, HOUR_MS, RULES, SCHEMA, THERE, Catalog, create
-from wire.catalog import (
+from wire.catalog_changes import (
     AddReplica,
     CatalogChange,
     DeleteTable,

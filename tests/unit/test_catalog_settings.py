@@ -6,7 +6,7 @@ import pytest
 
 from node.catalog.settings import DELETED_INDEXES_MAX
 from tests.support.rpc_catalog import ELSEWHERE, HERE, HOUR_MS, RULES, SCHEMA, THERE, Catalog, create
-from wire.catalog import (
+from wire.catalog_changes import (
     AddReplica,
     CatalogChange,
     IndexSettings,

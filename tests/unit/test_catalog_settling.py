@@ -7,7 +7,8 @@ from dataclasses import replace
 from node.catalog.settling import TableSettler
 from tests.support.rpc_catalog import RULES, Catalog, create
 from tests.support.virtual_loop import VirtualLoop, run_virtually
-from wire.catalog import CATALOG_PARTITION, CatalogChange, CatalogView, Decided, DeleteTable, PartitionId
+from wire.catalog import CATALOG_PARTITION, CatalogView, PartitionId
+from wire.catalog_changes import CatalogChange, Decided, DeleteTable
 from wire.errors import ErrorCode, StoreError
 from wire.tables import TableStatus
 

@@ -7,7 +7,7 @@ import pytest
 
 from node.catalog.streams import DROPPED_TABLES_MAX
 from tests.support.rpc_catalog import RULES, THERE, Catalog, create
-from wire.catalog import AddReplica, DeleteTable, FinishTable, SetReplicaStatus, UpdateTable
+from wire.catalog_changes import AddReplica, DeleteTable, FinishTable, SetReplicaStatus, UpdateTable
 from wire.tables import ReplicaStatus, StreamViewType, TableStatus
 
 NOW_MS = 1_700_000_000_000

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support.rpc_catalog import HERE, RULES, Catalog, create
-from wire.catalog import CatalogChange, DeleteTable, FinishTable, LinkSpec, LinkState, SetLink, UpdateTable
+from wire.catalog import LinkSpec, LinkState
+from wire.catalog_changes import CatalogChange, DeleteTable, FinishTable, SetLink, UpdateTable
 from wire.errors import ErrorCode, StoreError
 from wire.tables import BillingMode, StreamViewType, TableStatus, Throughput
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.rpc_catalog import RULES, Catalog, create
-from wire.catalog import CatalogChange, DeleteTable, FinishTable, SetResourcePolicy, SetTags, UpdateTable
+from wire.catalog_changes import CatalogChange, DeleteTable, FinishTable, SetResourcePolicy, SetTags, UpdateTable
 from wire.errors import ErrorCode, StoreError
 from wire.tables import ResourcePolicy, StreamViewType
 

@@ -7,7 +7,8 @@ import pytest
 
 from node.catalog.rules import CatalogRules
 from tests.support.rpc_catalog import HERE, HOUR_MS, RULES, Catalog, create, region_entry
-from wire.catalog import CATALOG_PARTITION, RecordTimeToLive, SetTimeToLive
+from wire.catalog import CATALOG_PARTITION
+from wire.catalog_changes import RecordTimeToLive, SetTimeToLive
 from wire.cluster import ClusterSpec, Settings
 from wire.errors import ErrorCode, StoreError
 from wire.tables import TimeToLive, TimeToLiveStatus

@@ -15,7 +15,8 @@ from deploy.compose.project import ComposeCluster
 from deploy.targets.target import TargetError
 from node.rpc.server import RpcServer
 from tests.support.docker_fake import FakeDocker
-from wire.catalog import LinkSpec, LinkState, SetLink, decode_change
+from wire.catalog import LinkSpec, LinkState
+from wire.catalog_changes import SetLink, decode_change
 from wire.cluster import dump_cluster
 from wire.v1 import admin_pb2, admin_pb2_grpc, gateway_pb2, gateway_pb2_grpc
 

@@ -23,7 +23,8 @@ from node.storage.engine import Transaction
 from node.storage.items import remove, store
 from node.storage.records import encode_record
 from tests.support.indexes_region import by, key_of, put
-from wire.catalog import CreateTable, PartitionId
+from wire.catalog import PartitionId
+from wire.catalog_changes import CreateTable
 from wire.clock import SystemClock
 from wire.commands import Write, Written
 from wire.indexes import row_of

@@ -13,7 +13,7 @@ from router.gateway.receiver import Receiver
 from router.gateway.server import GatewayServer
 from tests.support.clock import ManualClock
 from tests.support.replication_store import FakeStore, change_of, table_spec
-from wire.catalog import ForgetReplica
+from wire.catalog_changes import ForgetReplica
 from wire.commands import Change
 from wire.errors import ErrorCode, StoreError
 

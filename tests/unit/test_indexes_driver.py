@@ -4,7 +4,8 @@ from node.indexes.cursors import FeedCursor
 from node.storage.layout import feed_cursor_name
 from node.streams.retention import trim_step
 from tests.support.indexes_region import IndexedRegion, by, delete, indexed_region, put
-from wire.catalog import PartitionId, UpdateTable
+from wire.catalog import PartitionId
+from wire.catalog_changes import UpdateTable
 from wire.commands import ReadChanges
 from wire.tables import IndexStatus
 

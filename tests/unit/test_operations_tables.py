@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.store_fake import HASH_SCHEMA, RANGE_SCHEMA, Api, FakeStore, table_spec
-from wire import catalog
+from wire import catalog_changes
 from wire.errors import ErrorCode, StoreError
 from wire.tables import (
     BillingMode,
@@ -37,7 +37,7 @@ async def _refused_create(**changes: Any) -> str:
     return (await Api(FakeStore()).refused("CreateTable", **_create(**changes))).message
 
 
-async def _changed(**body: Any) -> catalog.CatalogChange:
+async def _changed(**body: Any) -> catalog_changes.CatalogChange:
     """Return the change that an UpdateTable asks the catalog for."""
     api = Api(FakeStore(table_spec()))
     api.store.decisions.append(table_spec())
@@ -62,9 +62,9 @@ async def test_a_table_is_asked_for() -> None:
         ),
     )
     change = api.store.changes[-1]
-    assert isinstance(change, catalog.CreateTable)
+    assert isinstance(change, catalog_changes.CreateTable)
     assert len(change.table_id) == 36
-    assert change == catalog.CreateTable(
+    assert change == catalog_changes.CreateTable(
         name="things",
         key_schema=RANGE_SCHEMA,
         billing_mode=BillingMode.PROVISIONED,
@@ -179,7 +179,7 @@ async def test_empty_lists() -> None:
 # Settings that are left out stay as they are.
 async def test_an_update_names_only_what_changes() -> None:
     change = await _changed(BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
-    assert isinstance(change, catalog.UpdateTable)
+    assert isinstance(change, catalog_changes.UpdateTable)
     assert (change.billing_mode, change.throughput) == (BillingMode.PROVISIONED, Throughput(5, 6))
     assert (change.stream_enabled, change.deletion_protection, change.table_class) == (None, None, None)
 
@@ -187,22 +187,22 @@ async def test_an_update_names_only_what_changes() -> None:
 # Switching a stream on and off.
 async def test_a_stream_is_switched() -> None:
     change = await _changed(StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"})
-    assert isinstance(change, catalog.UpdateTable)
+    assert isinstance(change, catalog_changes.UpdateTable)
     assert (change.stream_enabled, change.stream_view) == (True, StreamViewType.NEW_IMAGE)
     change = await _changed(StreamSpecification={"StreamEnabled": False})
-    assert isinstance(change, catalog.UpdateTable)
+    assert isinstance(change, catalog_changes.UpdateTable)
     assert (change.stream_enabled, change.stream_view) == (False, None)
 
 
 # Replicas come and go one at a time.
 async def test_replicas_are_added_and_removed() -> None:
     change = await _changed(ReplicaUpdates=[{"Create": {"RegionName": "eu-west-1"}}])
-    assert isinstance(change, catalog.AddReplica)
+    assert isinstance(change, catalog_changes.AddReplica)
     assert (change.name, change.region, len(change.global_table_id)) == ("things", "eu-west-1", 32)
     change = await _changed(ReplicaUpdates=[_CREATE], MultiRegionConsistency="EVENTUAL")
-    assert isinstance(change, catalog.AddReplica)
+    assert isinstance(change, catalog_changes.AddReplica)
     change = await _changed(ReplicaUpdates=[{"Delete": {"RegionName": "eu-west-1"}}])
-    assert isinstance(change, catalog.RemoveReplica)
+    assert isinstance(change, catalog_changes.RemoveReplica)
 
 
 # AWS's words for updates that ask for nothing, or for too much at once.
@@ -272,7 +272,7 @@ async def test_a_table_is_dropped() -> None:
     api = Api(FakeStore(table_spec()))
     api.store.decisions.append(table_spec(status=TableStatus.DELETING))
     answer = await api("DeleteTable", TableName="things")
-    assert api.store.changes == [catalog.DeleteTable(name="things", now_ms=api.clock.wall_ms())]
+    assert api.store.changes == [catalog_changes.DeleteTable(name="things", now_ms=api.clock.wall_ms())]
     assert answer["TableDescription"]["TableStatus"] == "DELETING"
 
 

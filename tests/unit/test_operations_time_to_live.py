@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.support.store_fake import Api, FakeStore, table_spec
-from wire.catalog import SetTimeToLive
+from wire.catalog_changes import SetTimeToLive
 from wire.errors import ErrorCode
 from wire.tables import TimeToLive
 

@@ -13,7 +13,8 @@ from node.partition.expirer import BATCH_ITEMS_MAX, PAGE_ITEMS_MAX, Expirer
 from node.partition.expiry import Expire, ExpiryClock, ExpiryCommand
 from tests.support.partition_items import key, put, query, table
 from tests.support.partition_region import Region
-from wire.catalog import CatalogChange, Decided, Delta, PartitionId
+from wire.catalog import Delta, PartitionId
+from wire.catalog_changes import CatalogChange, Decided
 from wire.clock import SystemClock
 from wire.commands import Page, Written
 from wire.errors import ErrorCode, StoreError

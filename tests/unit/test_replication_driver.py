@@ -10,17 +10,8 @@ from node.replication.cursors import Cursor
 from node.replication.driver import ReplicationDriver
 from tests.support.replication_node import FakeCatalog, FakeNode, FakeReplica, MemoryGateways, receiver_of, until
 from tests.support.replication_store import FakeStore, placements, table_spec
-from wire.catalog import (
-    CATALOG_PARTITION,
-    ForgetReplica,
-    JoinGlobalTable,
-    LinkSpec,
-    LinkState,
-    PartitionId,
-    RecordBackfill,
-    SetReplicaStatus,
-    encode_row,
-)
+from wire.catalog import CATALOG_PARTITION, LinkSpec, LinkState, PartitionId, encode_row
+from wire.catalog_changes import ForgetReplica, JoinGlobalTable, RecordBackfill, SetReplicaStatus
 from wire.clock import SystemClock
 from wire.cluster import ClusterSpec, NodeEntry, RegionEntry
 from wire.errors import ErrorCode, StoreError

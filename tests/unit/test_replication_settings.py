@@ -11,7 +11,8 @@ from node.replication.membership import STEPS_MAX, STEPS_PER_REGION_MAX, Members
 from tests.support.clock import ManualClock
 from tests.support.replication_node import FakeCatalog, until
 from tests.support.replication_store import table_spec
-from wire.catalog import CATALOG_PARTITION, CatalogChange, Decided, SyncSettings, encode_row
+from wire.catalog import CATALOG_PARTITION, encode_row
+from wire.catalog_changes import CatalogChange, Decided, SyncSettings
 from wire.tables import RegionName, ReplicaSpec, ReplicaStatus, SettingStamp, TableSpec
 
 B = ReplicaSpec(RegionName("region-b"), ReplicaStatus.ACTIVE, generation=1)

@@ -11,7 +11,8 @@ from router.placement.routes import READS_IN_A_ROW
 from router.placement.store import RegionStore
 from tests.support.rpc_catalog import HERE, create
 from tests.support.rpc_channels import FakeRegion
-from wire.catalog import CATALOG_PARTITION, Decided, Delta, PartitionId
+from wire.catalog import CATALOG_PARTITION, Delta, PartitionId
+from wire.catalog_changes import Decided
 from wire.clock import SystemClock
 from wire.commands import (
     CatalogDecided,

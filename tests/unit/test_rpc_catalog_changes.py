@@ -12,7 +12,8 @@ from node.rpc.asking import NodeClient
 from node.rpc.catalog_changes import CatalogProposer
 from tests.support.rpc_catalog import create, region_entry
 from tests.support.rpc_nodes import FakeNode, served
-from wire.catalog import CATALOG_PARTITION, Decided, NodeId, decode_change
+from wire.catalog import CATALOG_PARTITION, NodeId
+from wire.catalog_changes import Decided, decode_change
 from wire.clock import SystemClock
 from wire.cluster import Settings
 from wire.commands import CatalogDecided, ChangeCatalog, Failed, NotLeader, Outcome, Request
