@@ -70,4 +70,6 @@ DOCKER_BUILDKIT="${DOCKER_BUILDKIT:-0}" docker build --network none --quiet --bu
     --build-arg "REVISION=$revision" --tag "globetable:$version" --tag globetable:latest \
     --file deploy/docker/Dockerfile "$context" >"$context/build.log" 2>&1 ||
     fail "the build failed: $(tail -1 "$context/build.log") (all of it: $context/build.log)"
+# What an earlier build made and this one replaced; not what is minutes old, which another build may still be about to use.
+docker image prune --force --filter label=globetable.superseded=prune --filter until=10m >/dev/null
 finish "globetable:$version, $(image_megabytes "globetable:$version") MB: $(($(image_megabytes "globetable:$version") - $(image_megabytes "$base"))) MB over $base"
