@@ -66,7 +66,7 @@ ELECTIONS: Final = counter(
 )
 LEADER_CHANGES: Final = counter(
     "globetable_leader_changes_total",
-    "Times that a replica here came to know another leader than before, whether handed over or elected.",
+    "Times that a replica here came to know the leader of a further term, handed over or elected, be it the same node again.",
 )
 LEADERSHIPS_WON: Final = counter(
     "globetable_leaderships_won_total", "Times that a replica here began to lead and serve its partition."

@@ -27,7 +27,7 @@ class ReplicaCounts:
         self.elections = 0
         """Campaigns of replicas here for a new term; what a pre-vote ends before it is none."""
         self.leader_changes = 0
-        """Times that a replica here came to know another leader than before."""
+        """Times that a replica here came to know the leader of a further term; there is one leader to a term."""
         self.leaderships_won = self.leaderships_lost = 0
         self.snapshots_sent = self.snapshots_not_sent = self.snapshots_installed = 0
         self.trimmed_records = self.trimmed_bytes = 0
@@ -36,14 +36,13 @@ class ReplicaCounts:
 
 
 class Elections:
-    """Notice that one replica campaigns for a new term, from what it persists, and that it knows another leader."""
+    """Notice that one replica campaigns for a new term, from what it persists, and that it knows the leader of a further one."""
 
-    __slots__ = ("_counts", "_leader", "_term")
+    __slots__ = ("_counts", "_term", "_term_led")
 
     def __init__(self, counts: ReplicaCounts) -> None:
         self._counts = counts
-        self._leader = NO_REPLICA
-        self._term = Term(0)
+        self._term = self._term_led = Term(0)
 
     def persisted(self, state: HardState, replica: ReplicaId) -> None:
         """Look at a hard state: a vote for oneself begins a campaign, once per term."""
@@ -52,8 +51,8 @@ class Elections:
             if state.vote == replica:
                 self._counts.elections += 1
 
-    def led_by(self, leader: ReplicaId) -> None:
+    def led_by(self, leader: ReplicaId, term: Term) -> None:
         """Look at who leads, 0 while that is not known; the first leader is no change."""
-        if leader not in (self._leader, NO_REPLICA):
-            self._counts.leader_changes += self._leader != NO_REPLICA
-            self._leader = leader
+        if leader != NO_REPLICA and term != self._term_led:
+            self._counts.leader_changes += self._term_led != 0
+            self._term_led = term

@@ -172,7 +172,7 @@ class PartitionDriver:
         core = self.core
         core.tick()
         self._ticks += 1
-        self._elections.led_by(core.consensus.leader)
+        self._elections.led_by(core.consensus.leader, core.consensus.term)
         if core.is_leader:
             self._leaderless_ticks = 0
             if lost := core.lost_followers.present():

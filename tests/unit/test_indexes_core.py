@@ -278,3 +278,21 @@ def test_dropped_index_is_forgotten() -> None:
     bench.step(e.IndexesChanged(indexes=()))
     bench.step(e.Acknowledged(batch=send.batch), 100.0)
     assert (bench.asked, bench.core.fed(1)) == ([], None)
+
+
+# Operators see how far an index is behind: what is read and not acknowledged counts, and so does what is not read yet.
+def test_backlog_is_what_is_not_acknowledged() -> None:
+    bench = fed(INDEX)
+    bench.applied(3, row(1, 2), row(1, 3))
+    assert bench.core.backlogs() == {1: 2}
+    sent = bench.only(e.Send)
+    bench.step(e.ChangesApplied(latest=9))
+    assert bench.core.backlogs() == {1: 8}
+    bench.step(e.Acknowledged(batch=sent.batch))
+    assert bench.core.backlogs() == {1: 6}
+
+
+# An index that is being copied into has no distance yet, and is told apart from one that has caught up.
+def test_an_index_that_is_filled_has_no_backlog() -> None:
+    assert fed(INDEX).core.backlogs() == {1: 0}
+    assert planned().core.backlogs() == {1: -1}

@@ -145,6 +145,15 @@ def test_elections_are_votes_for_oneself() -> None:
     assert counts.elections == 2
 
 
+# A leader of a further term is a change, even the same one again: writes waited for it. Not knowing any is none.
+def test_leader_changes_are_further_terms_with_a_leader() -> None:
+    counts = ReplicaCounts()
+    elections = Elections(counts)
+    for leader, term in ((0, 0), (1, 1), (1, 1), (0, 2), (2, 2), (0, 3), (2, 4)):
+        elections.led_by(ReplicaId(leader), Term(term))
+    assert counts.leader_changes == 2
+
+
 # Each commit is one observation of how long and of how many.
 async def test_the_writer_measures_its_commits() -> None:
     writer = StorageWriter(MemoryEngine(), SystemClock(), lambda _: None)
