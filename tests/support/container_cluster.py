@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 import pytest
 from docker.models.containers import Container
 from testcontainers.compose import DockerCompose
@@ -345,7 +346,7 @@ def remove_leftovers() -> None:
     networks = DockerClient().client.networks.list(filters={"label": "com.docker.compose.project"})
     projects = {network.attrs["Labels"]["com.docker.compose.project"] for network in networks}
     for project in projects:
-        if project.startswith(PROJECT_PREFIX) and not Path(f"/proc/{project.removeprefix(PROJECT_PREFIX)}").exists():
+        if project.startswith(PROJECT_PREFIX) and not psutil.pid_exists(int(project.removeprefix(PROJECT_PREFIX))):
             remove_project(project)
 
 

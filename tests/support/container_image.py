@@ -4,8 +4,10 @@ import hashlib
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
+from docker.errors import APIError
 from testcontainers.core.docker_client import DockerClient
 
 from scripts.container_engine import missing_engine
@@ -41,7 +43,8 @@ def image_version() -> str:
         subprocess.run([ROOT / "scripts" / "build_image.sh"], check=True)
         for old in [name for image in images.list(name="globetable") for name in image.tags]:
             if old.startswith(f"globetable:{TAG_PREFIX}"):
-                images.remove(old, noprune=True)
+                with suppress(APIError):  # another run still uses it
+                    images.remove(old, noprune=True)
         images.get("globetable:latest").tag("globetable", tag)
     return tag
 
