@@ -9,7 +9,7 @@ import msgspec
 
 from deploy.targets.target import TargetError
 
-COMMAND_SECONDS_MAX: Final = 30.0
+COMMAND_SECONDS_MAX: Final = 60.0
 PROJECT_LABEL: Final = "com.docker.compose.project"
 SERVICE_LABEL: Final = "com.docker.compose.service"
 NETWORK_LABEL: Final = "com.docker.compose.network"
