@@ -52,13 +52,13 @@ class RegionReader:
             await channel.close()
 
     async def catalog(self) -> CatalogView:
-        """Return the catalog as some node knows it. Raises RegionUnreadable."""
+        """Return the newest catalog that a node knows: one that was away may be behind. Raises RegionUnreadable."""
         deadline = time.monotonic() + self._patience_seconds
         while True:
-            for node in self.region.nodes:
-                view = await self._catalog_of(node)
-                if view is not None:
-                    return view
+            views = await asyncio.gather(*(self._catalog_of(node) for node in self.region.nodes))
+            known = [view for view in views if view is not None]
+            if known:
+                return max(known, key=lambda view: view.version)
             await self._pause(deadline, "no node tells its catalog")
 
     async def read(self, placement: Placement, commands: Sequence[Command]) -> list[Outcome]:
