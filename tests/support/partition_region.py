@@ -16,7 +16,7 @@ from node.storage.memory_engine import MemoryEngine
 from node.storage.writer import StorageWriter, WriterSpec
 from wire.catalog import CatalogView, NodeId, PartitionId, Placement, ReplicaPlacement
 from wire.clock import SystemClock
-from wire.commands import Command, Outcome, Request
+from wire.commands import Command, NotLeader, Outcome, Request
 from wire.keys import split_ring
 from wire.tables import TableSpec
 
@@ -192,9 +192,16 @@ class Region:
         return future
 
     async def ask(self, command: Command, node: NodeId | None = None, partition: int = 1) -> Outcome:
-        """Send a command to the leader, or to `node`, and wait for its outcome."""
+        """Send a command to `node`, or as a router does to whoever leads, and wait for its outcome.
+
+        On a busy machine ticks come late and leadership may move at any time; NotLeader promises that nothing was done.
+        """
         async with asyncio.timeout(20):
-            return await self.submit(node or await self.leader(partition), command, partition)
+            if node is not None:
+                return await self.submit(node, command, partition)
+            while isinstance(outcome := await self.submit(await self.leader(partition), command, partition), NotLeader):
+                await asyncio.sleep(0)
+            return outcome
 
     async def eventually(self, command: Command, node: NodeId, outcome: Outcome) -> None:
         """Ask one node again and again until it gives this outcome."""
