@@ -199,7 +199,7 @@ class Region:
         async with asyncio.timeout(20):
             if node is not None:
                 return await self.submit(node, command, partition)
-            while isinstance(outcome := await self.submit(await self.leader(partition), command, partition), NotLeader):
+            while isinstance(outcome := await self.submit(await self.leader(partition), command, partition), NotLeader):  # noqa: ASYNC110  # the driver tells of the change
                 await asyncio.sleep(0)
             return outcome
 
