@@ -84,7 +84,8 @@ class Support(Enum):
     """How far an operation goes; the value is how the README says it."""
 
     SUPPORTED = "supported"
-    NOT_AVAILABLE = "answered truthfully, or refused as not available yet"
+    ANSWERED = "answered with what is true here; to enable what is missing is refused"
+    NOT_AVAILABLE = "checked, then refused as not available yet"
 
 
 class SupportRow(NamedTuple):
@@ -181,9 +182,12 @@ def support_table(model: ServiceModel) -> tuple[SupportRow, ...]:
 
 
 def _support(name: str) -> Support:
-    is_later = name in _LATER_ANSWERS or name in _LATER_CHECKS
-    assert is_later or name in _BUILDERS or name in _ANSWERS, f"nothing answers {name}"
-    return Support.NOT_AVAILABLE if is_later else Support.SUPPORTED
+    if name in _LATER_CHECKS:
+        return Support.NOT_AVAILABLE
+    if name in _LATER_ANSWERS:
+        return Support.ANSWERED
+    assert name in _BUILDERS or name in _ANSWERS, f"nothing answers {name}"
+    return Support.SUPPORTED
 
 
 class _Validated:
