@@ -35,3 +35,5 @@ GRPC_MESSAGE_BYTES_MAX: Final = 64 << 20
 ENTRY_BYTES_MAX: Final = 4 << 20
 SHIPMENT_CHANGES_MAX: Final = 256
 SHIPMENT_BYTES_MAX: Final = 1 << 20
+# A merge is one effect, and carries the image that each change replaces: as many of the largest items stay far below a message.
+MERGE_CHANGES_MAX: Final = 32

@@ -10,7 +10,7 @@ from wire.catalog import CatalogView, PartitionId, Placement
 from wire.commands import Change, Merge
 from wire.errors import ErrorCode, StoreError
 from wire.keys import key_hash, token_of
-from wire.limits import SHIPMENT_BYTES_MAX, SHIPMENT_CHANGES_MAX
+from wire.limits import MERGE_CHANGES_MAX, SHIPMENT_BYTES_MAX
 from wire.tables import TableSpec, TableStatus
 
 
@@ -35,7 +35,7 @@ def member_table(view: CatalogView, name: str, global_table_id: str, source: str
 def merges(
     changes: Sequence[Change], table: int, source: str, placements: Sequence[Placement], *, forgets: bool = False
 ) -> Iterator[tuple[PartitionId, Merge]]:
-    """Yield the merges that bring all changes to their partitions, each within the bounds of a shipment.
+    """Yield the merges that bring all changes to their partitions, each within the bounds of one effect.
 
     `placements` cover the ring in token order.
     """
@@ -54,7 +54,7 @@ def _bounded(changes: list[Change]) -> Iterator[list[Change]]:
     part: list[Change] = []
     size = 0
     for change in changes:
-        if part and (len(part) >= SHIPMENT_CHANGES_MAX or size + len(change.body) > SHIPMENT_BYTES_MAX):
+        if part and (len(part) >= MERGE_CHANGES_MAX or size + len(change.body) > SHIPMENT_BYTES_MAX):
             yield part
             part, size = [], 0
         part.append(change)
