@@ -298,14 +298,16 @@ class NodeProcess:
             state=lambda: self._state,
             wait_fed=node.feed_indexes(partitions, proposer).wait_fed,
         )
-        storage = StorageService(node.driver, node.feed)
         server = RpcServer(self._listen)
+        storage = StorageService(node.driver, node.feed, server.streams)
+        peers = PeerService(node.driver, server.streams)
+        catalog = CatalogService(node.feed, server.streams)
         stack.push_async_callback(server.stop)
         # The port first: a node that cannot be reached must not take part in elections.
         await server.start(
             lambda each: storage_pb2_grpc.add_StorageServiceServicer_to_server(storage, each),
-            lambda each: peer_pb2_grpc.add_PeerServiceServicer_to_server(PeerService(node.driver), each),
-            lambda each: catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(node.feed), each),
+            lambda each: peer_pb2_grpc.add_PeerServiceServicer_to_server(peers, each),
+            lambda each: catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, each),
             lambda each: admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(admin), each),
         )
         node.start()

@@ -10,6 +10,7 @@ from node.catalog.feed import CatalogFeed
 from node.rpc.options import CHANNEL_OPTIONS
 from wire.catalog import Delta, decode_delta, encode_delta
 from wire.errors import ErrorCode, StoreError
+from wire.open_streams import OpenStreams
 from wire.v1 import catalog_pb2, catalog_pb2_grpc
 
 HEARTBEAT_SECONDS: Final = 1.0
@@ -19,13 +20,17 @@ SILENCE_SECONDS_MAX: Final = 3.5
 class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     """Show the catalog to routers and other nodes."""
 
-    def __init__(self, feed: CatalogFeed) -> None:
+    def __init__(self, feed: CatalogFeed, streams: OpenStreams) -> None:
         self._feed = feed
+        self._streams = streams
 
     # The stubs know generators only; grpc.aio also takes a coroutine that writes.
     async def Watch(self, request: catalog_pb2.WatchRequest, context: Any) -> None:  # type: ignore[override]
         """Send what the follower lacks, then every change; something is sent at least every heartbeat."""
-        version = request.known_version
+        with self._streams.opened():
+            await self._tell(request.known_version, context)
+
+    async def _tell(self, version: int, context: Any) -> None:
         while True:
             for delta in self._feed.since(version):
                 await context.write(catalog_pb2.WatchDelta(delta=encode_delta(delta), version=delta.version))

@@ -10,6 +10,7 @@ from node.consensus.types import Message
 from node.partition.transport import SnapshotRefusedError
 from node.rpc.convert import message_from
 from wire.catalog import PartitionId
+from wire.open_streams import OpenStreams
 from wire.telemetry import EventLog
 from wire.v1 import peer_pb2, peer_pb2_grpc
 
@@ -34,11 +35,17 @@ class MessageTaker(Protocol):
 class PeerService(peer_pb2_grpc.PeerServiceServicer):
     """Receive other nodes' streams."""
 
-    def __init__(self, node: MessageTaker) -> None:
+    def __init__(self, node: MessageTaker, streams: OpenStreams) -> None:
         self._node = node
+        self._streams = streams
 
     async def Deliver(self, request_iterator: object, context: Any) -> peer_pb2.DeliverEnd:
         """Take messages as they come."""
+        with self._streams.opened():
+            await self._take(context)
+        return peer_pb2.DeliverEnd()
+
+    async def _take(self, context: Any) -> None:
         deliver = self._node.deliver
         while (batch := await context.read()) is not grpc.aio.EOF:
             for message in batch.messages:
@@ -46,10 +53,14 @@ class PeerService(peer_pb2_grpc.PeerServiceServicer):
                     deliver(PartitionId(message.partition), message_from(message))
                 except ValueError as error:
                     _log.warning("message_unreadable", peer=batch.sender, partition=message.partition, error=str(error))
-        return peer_pb2.DeliverEnd()
 
     async def SendSnapshot(self, request_iterator: object, context: Any) -> peer_pb2.SnapshotOutcome:
         """Take one snapshot and say what became of it."""
+        with self._streams.opened():
+            return await self._installed(context)
+        return peer_pb2.SnapshotOutcome(installed=False, reason="the node is stopping")
+
+    async def _installed(self, context: Any) -> peer_pb2.SnapshotOutcome:
         try:
             first = await _next_chunk(context)
             partition = PartitionId(first.partition)

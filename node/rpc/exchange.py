@@ -12,6 +12,7 @@ from wire.commands import Changes, Command, Failed, Got, NotLeader, Outcome, Pag
 from wire.convert import UnreadableMessage, request_from_proto, response_to_proto
 from wire.errors import ErrorCode
 from wire.limits import EXCHANGE_BATCH_REQUESTS_MAX, EXCHANGE_INFLIGHT_REQUESTS_MAX
+from wire.open_streams import OpenStreams
 from wire.telemetry import EventLog
 from wire.v1 import storage_pb2, storage_pb2_grpc
 
@@ -46,15 +47,17 @@ class ExchangeCounts:
 class StorageService(storage_pb2_grpc.StorageServiceServicer):
     """Receive routers' streams."""
 
-    def __init__(self, node: RequestTaker, feed: CatalogFeed) -> None:
+    def __init__(self, node: RequestTaker, feed: CatalogFeed, streams: OpenStreams) -> None:
         self._node = node
         self._feed = feed
+        self._streams = streams
         self.counts = ExchangeCounts()
 
     # The stubs know generators only; grpc.aio also takes a coroutine that writes.
     async def Exchange(self, request_iterator: object, context: Any) -> None:  # type: ignore[override]
         """Serve one router until it leaves."""
-        await ExchangeStream(self._node, self._feed, self.counts).serve(context)
+        with self._streams.opened():
+            await ExchangeStream(self._node, self._feed, self.counts).serve(context)
 
     async def Execute(self, request: storage_pb2.RequestBatch, context: Any) -> storage_pb2.ResponseBatch:
         """Carry out one batch and answer when all of it is done; what is not readable is answered so."""

@@ -7,6 +7,7 @@ import grpc
 import grpc.aio
 
 from node.rpc.options import SERVER_OPTIONS
+from wire.open_streams import OpenStreams
 
 STOP_GRACE_SECONDS: Final = 0.5
 
@@ -18,9 +19,10 @@ class ListenError(Exception):
 
 
 class RpcServer:
-    """Listen at one address until stopped."""
+    """Listen at one address until stopped. Its services open their streams among `streams`."""
 
     def __init__(self, address: str) -> None:
+        self.streams = OpenStreams()
         self._address = address
         self._server: grpc.aio.Server | None = None
         self.port = 0
@@ -43,4 +45,4 @@ class RpcServer:
         """Take no more calls, end those under way, close; twice is once."""
         server, self._server = self._server, None
         if server is not None:
-            await server.stop(STOP_GRACE_SECONDS)
+            await self.streams.stop_server(server.stop, STOP_GRACE_SECONDS)

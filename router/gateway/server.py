@@ -16,13 +16,14 @@ from wire.catalog_changes import decode_change
 from wire.convert_pieces import change_from_proto
 from wire.errors import ErrorCode, StoreError
 from wire.limits import GRPC_MESSAGE_BYTES_MAX
+from wire.open_streams import OpenStreams
 from wire.telemetry import EventLog
 from wire.v1 import gateway_pb2, gateway_pb2_grpc
 
 STREAM_BATCHES_MAX: Final = (
     64  # under way per stream; when full the stream is not read, and flow control holds the sender back
 )
-STOP_SECONDS: Final = 1.0
+STOP_GRACE_SECONDS: Final = 1.0
 
 _log = EventLog(__name__)
 
@@ -32,17 +33,19 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 class GatewayService(gateway_pb2_grpc.GatewayServiceServicer):
     """Receive other regions' RPCs."""
 
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, receiver: Receiver, streams: OpenStreams) -> None:
         self._receiver = receiver
+        self._streams = streams
 
     async def Replicate(  # type: ignore[override]
         self, request_iterator: AsyncIterator[gateway_pb2.ChangeBatch], context: _Context
     ) -> None:
         """Merge batches as they come, several at a time; acknowledge each when it is done, in any order."""
         acks: asyncio.Queue[gateway_pb2.Ack | None] = asyncio.Queue(STREAM_BATCHES_MAX)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_write(context, acks))
-            await self._merge_all(request_iterator, acks)
+        with self._streams.opened():
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_write(context, acks))
+                await self._merge_all(request_iterator, acks)
 
     async def Control(self, request: gateway_pb2.ControlRequest, context: _Context) -> gateway_pb2.ControlAnswer:
         """Take a step of a global table's life to the local catalog."""
@@ -87,22 +90,24 @@ class GatewayServer:
     def __init__(self, receiver: Receiver, address: str) -> None:
         self._receiver = receiver
         self.address = address
+        self._streams = OpenStreams()
         self._server: grpc.aio.Server | None = None
         self.port = 0
 
     async def start(self) -> None:
         """Listen; port 0 takes a free one, which `port` then tells."""
         self._server = grpc.aio.server(options=_OPTIONS)
-        gateway_pb2_grpc.add_GatewayServiceServicer_to_server(GatewayService(self._receiver), self._server)
+        service = GatewayService(self._receiver, self._streams)
+        gateway_pb2_grpc.add_GatewayServiceServicer_to_server(service, self._server)
         self.port = self._server.add_insecure_port(self.address)
         await self._server.start()
         _log.info("gateway_listening", address=self.address, port=self.port)
 
     async def stop(self) -> None:
         """Stop taking batches, give those under way a moment, and close."""
-        if self._server is not None:
-            await self._server.stop(STOP_SECONDS)
-            self._server = None
+        server, self._server = self._server, None
+        if server is not None:
+            await self._streams.stop_server(server.stop, STOP_GRACE_SECONDS)
 
 
 _OPTIONS = (

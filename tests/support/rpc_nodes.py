@@ -65,9 +65,11 @@ async def served(node: FakeNode, feed: CatalogFeed, address: str = "127.0.0.1:0"
     """Serve a node's storage, peer and catalog services."""
     server = RpcServer(address)
     await server.start(
-        lambda each: storage_pb2_grpc.add_StorageServiceServicer_to_server(StorageService(node, feed), each),
-        lambda each: peer_pb2_grpc.add_PeerServiceServicer_to_server(PeerService(node), each),
-        lambda each: catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(feed), each),
+        lambda each: storage_pb2_grpc.add_StorageServiceServicer_to_server(
+            StorageService(node, feed, server.streams), each
+        ),
+        lambda each: peer_pb2_grpc.add_PeerServiceServicer_to_server(PeerService(node, server.streams), each),
+        lambda each: catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(feed, server.streams), each),
     )
     try:
         yield server

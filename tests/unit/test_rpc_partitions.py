@@ -53,7 +53,7 @@ class Nodes:
 
     async def start(self, node: NodeId) -> None:
         server = RpcServer(f"{HOST}:0")
-        service = StorageService(self.nodes[node], self.feed)
+        service = StorageService(self.nodes[node], self.feed, server.streams)
         await server.start(lambda each: storage_pb2_grpc.add_StorageServiceServicer_to_server(service, each))
         self._stack.push_async_callback(server.stop)
         self.addresses[node] = f"{HOST}:{server.port}"
