@@ -6,9 +6,10 @@
 #   TAG       the image to make (default: globetable-base:bookworm)
 #   PACKAGE   Debian packages to put in as well
 #
-# Needs root, debootstrap and a Debian mirror (MIRROR=http://deb.debian.org/debian); SUITE names another release (bookworm).
+# Needs root, debootstrap (installed if it is missing) and a Debian mirror (MIRROR=http://deb.debian.org/debian); SUITE names another release (bookworm).
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/containers.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 
 suite="${SUITE:-bookworm}"
 mirror="${MIRROR:-http://deb.debian.org/debian}"
@@ -19,7 +20,7 @@ packages="${packages%,}"
 
 require_engine
 [ "$(id -u)" -eq 0 ] || fail "debootstrap must be run by root; run: sudo $0"
-command -v debootstrap >/dev/null || fail "debootstrap is not installed; on Debian and Ubuntu: apt-get install debootstrap"
+need_command debootstrap debootstrap "which makes a Debian from its packages"
 
 # Packages are kept between runs: a second image, or one that failed, is made without the network being asked again.
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/globetable/debootstrap"
