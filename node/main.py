@@ -37,6 +37,7 @@ from wire.catalog import CATALOG_PARTITION, NodeId
 from wire.clock import Clock, SystemClock
 from wire.cluster import ClusterFileError, ClusterSpec, NodeEntry, RegionEntry, Settings, listen_address, load_cluster
 from wire.garbage import rarely_collected, settled
+from wire.grpc_tuning import tune_grpc
 from wire.metrics_server import READY, MetricsAddressError, MetricsServer
 from wire.telemetry import EventLog, configure_logs
 
@@ -426,8 +427,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the process; return its exit status: 2 with one line on standard error when it cannot start."""
     settings = parse_arguments(arguments)
     rarely_collected()
-    # gRPC would print its own account of a port in use.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    tune_grpc()
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1)
     import uvloop

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import os
 import random
 import signal
 import socket
@@ -28,6 +27,7 @@ from wire.clock import Clock, SystemClock
 from wire.cluster import ClusterFileError, ClusterSpec, RegionEntry, listen_address, load_cluster
 from wire.errors import ErrorCode, StoreError
 from wire.garbage import rarely_collected, settled
+from wire.grpc_tuning import tune_grpc
 from wire.metrics_server import READY, MetricsAddressError, MetricsServer
 from wire.telemetry import EventLog, configure_logs
 
@@ -275,8 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     settings = parse_arguments(arguments)
     rarely_collected()
-    # gRPC would print its own account of a port in use.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    tune_grpc()
     import uvloop
 
     try:
