@@ -131,7 +131,9 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
         lambda each: storage_pb2_grpc.add_StorageServiceServicer_to_server(
             StorageService(node.driver, node.feed, server.streams), each
         ),
-        lambda each: catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(node.feed, server.streams), each),
+        lambda each: catalog_pb2_grpc.add_CatalogServiceServicer_to_server(
+            CatalogService(node.feed, server.streams), each
+        ),
         lambda each: admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(parts), each),
     )
     address = msgspec.structs.replace(region.nodes[0], address=f"{HOST}:{server.port}")

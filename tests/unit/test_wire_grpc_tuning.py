@@ -14,7 +14,9 @@ USES_GRPC = "import grpc; grpc.insecure_channel('127.0.0.1:1').close()"
 # A name that a newer gRPC has forgotten is passed over with a line that nobody sees, and messages cost more again.
 def test_grpc_knows_what_it_is_told() -> None:
     environment = {**os.environ, "GRPC_EXPERIMENTS": POLL_DIRECTLY, "GRPC_VERBOSITY": "info"}
-    done = subprocess.run([sys.executable, "-c", USES_GRPC], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", USES_GRPC], env=environment, capture_output=True, text=True, check=True
+    )
     assert "experiment" not in done.stderr.lower()
 
 
