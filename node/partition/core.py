@@ -29,6 +29,7 @@ from node.partition.items import ItemMachine
 from node.partition.lease import Lease
 from node.partition.lost_logs import LostFollowers, LostLog
 from node.partition.machine import StateMachine
+from node.partition.rounds import Rounds
 from node.partition.rows import Progress
 from node.partition.settings import PartitionConfig
 from node.partition.strong_reads import StrongReads
@@ -51,11 +52,12 @@ _FOREIGN = Failed(ErrorCode.INTERNAL, "this partition does not take such command
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a partition needs of its node: time, a view of applied state, the catalog's version."""
+    """What a partition needs of its node: time, a view of applied state, the catalog's version, and company."""
 
     monotonic: Callable[[], float]
     open_view: Callable[[], View]
     catalog_version: Callable[[], int]
+    rounds: Rounds
 
 
 class PartitionCore:
@@ -89,6 +91,7 @@ class PartitionCore:
         self._monotonic = surroundings.monotonic
         self._open_view = surroundings.open_view
         self._catalog_version = surroundings.catalog_version
+        self._rounds = surroundings.rounds
         self._catalog_needed = progress.catalog_version
         self._applied = int(consensus.applied)
         self._commit_seen = int(consensus.commit)
@@ -257,12 +260,13 @@ class PartitionCore:
     def _may_propose(self) -> bool:
         """Tell whether waiting writes may go into an entry now.
 
-        One entry is on its way at a time: what comes meanwhile shares the next. Entry after entry in flight would be quicker
-        for nobody, because every fsync and every message costs more than what it carries.
+        One entry is on its way at a time, and the node's partitions propose in rounds: what comes meanwhile shares the next.
+        Entry after entry in flight would be quicker for nobody, because every fsync and every message costs more than what it
+        carries.
         """
         if not self._writes or not self._is_ready or self._is_transferring:
             return False
-        return self._commit_seen >= self.consensus.last_index
+        return self._commit_seen >= self.consensus.last_index and self._rounds.may_join()
 
     # Turns.
 
@@ -343,6 +347,7 @@ class PartitionCore:
             return
         assert proposed == index, f"expected to propose at {index}, found {proposed}"
         self._writes.committing.add(index, [each for each, _ in judged])
+        self._rounds.joined(self.placement.partition, len(judged))
 
     def _rest(self, judged: list[tuple[Judged, int]]) -> None:
         """Let outcomes without an entry of this turn wait for the entries they rest on, and be confirmed then."""
@@ -442,6 +447,8 @@ class PartitionCore:
             self._commit_seen = int(consensus.commit)
             if self._leading_term:
                 self._answer_committed()
+                if self._commit_seen >= consensus.last_index:
+                    self._rounds.committed(self.placement.partition)
 
     def _answer_committed(self) -> None:
         for judged in self._writes.committing.committed(self._commit_seen):
@@ -452,6 +459,7 @@ class PartitionCore:
 
     def _lose(self) -> None:
         self._leading_term = 0
+        self._rounds.left(self.placement.partition)
         self._is_ready = self._is_transferring = False
         self._lease.reset()
         self._machine.discard(self._commit_seen + 1)

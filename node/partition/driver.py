@@ -186,6 +186,10 @@ class PartitionDriver:
             self._leaderless_ticks = 0
         self._after()
 
+    def look_again(self) -> None:
+        """Notice that what the core waited for may have come."""
+        self._after()
+
     def catalog_changed(self, placement: Placement) -> None:
         """Take the present placement and look whether the view is new enough to serve."""
         self.core.placement = placement

@@ -21,6 +21,7 @@ from node.partition.log_trim import LogTrim
 from node.partition.machine import StateMachine
 from node.partition.merges import MergeRules
 from node.partition.parts import NodeParts
+from node.partition.rounds import Rounds
 from node.partition.rows import read_progress
 from node.partition.settings import NodeSettings
 from node.partition.shared_view import SharedView
@@ -43,6 +44,7 @@ RESERVE_FOLLOWED_BYTES = RESERVE_BYTES // 2
 HAND_OVER_POLL_SECONDS = 0.02
 HAND_OVERS_MAX = 2
 """Times that one leadership is handed over by a node that stops."""
+TIMER_SECONDS_MIN = 0.0005
 
 _STOPPING = Failed(ErrorCode.NOT_READY, "the node is stopping")
 
@@ -56,6 +58,7 @@ class NodeDriver:
         self._parts = parts
         self._settings = settings
         self.counts = ReplicaCounts()
+        self._rounds = Rounds(parts.clock.monotonic, self._wake_later)
         self._hybrid = HybridClock(parts.clock, parts.region_number)
         self._drivers: dict[PartitionId, PartitionDriver] = {}
         self._marked: list[PartitionDriver] = []
@@ -65,6 +68,7 @@ class NodeDriver:
         self._lost_callbacks: list[Callable[[PartitionId], None]] = []
         self._change_callbacks: list[Callable[[PartitionId, Collection[int], int], None]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._round_timer: asyncio.TimerHandle | None = None
         self._ticks_from = 0.0
         self._ticks_done = 0
         self._ticks_total = 0
@@ -93,8 +97,9 @@ class NodeDriver:
     async def stop(self) -> None:
         """Stop ticking and answer everything that waits; the writer is stopped by its owner, afterwards."""
         self._is_stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._round_timer):
+            if timer is not None:
+                timer.cancel()
         for driver in self._drivers.values():
             driver.stop(_STOPPING)
         tasks = list(self._tasks)
@@ -256,6 +261,7 @@ class NodeDriver:
             open_view=self._view.open,
             # The catalog's own partition is what the version comes from.
             catalog_version=(lambda: 0) if is_catalog else (lambda: catalog.view.version),
+            rounds=self._rounds,
         )
         with self._parts.engine.snapshot() as view:
             core = PartitionCore(
@@ -304,8 +310,24 @@ class NodeDriver:
             for driver in marked:
                 driver.is_marked = False
                 driver.turn()
+            self._rounds.close()
         except Exception as error:  # noqa: BLE001  # the one loop of all partitions: a broken one must not go on
             self._fail(error)
+
+    def _wake_later(self, seconds: float) -> None:
+        if self._round_timer is not None:
+            self._round_timer.cancel()
+        # As with ticks, a timer may come a hair early.
+        self._round_timer = self._loop.call_later(max(seconds, TIMER_SECONDS_MIN), self._wake)
+
+    def _wake(self) -> None:
+        """Let the replicas that waited for the next round have it."""
+        wait_seconds = self._rounds.wait_seconds()
+        if wait_seconds > 0.0:
+            self._wake_later(wait_seconds)
+            return
+        for driver in self._drivers.values():
+            driver.look_again()
 
     def _schedule_tick(self) -> None:
         tick_seconds = self._settings.tick_ms / 1_000

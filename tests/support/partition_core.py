@@ -9,6 +9,7 @@ from node.consensus.types import Index, Message, MessageKind, ReplicaId, Term
 from node.partition.core import PartitionCore, Surroundings
 from node.partition.items import ItemMachine
 from node.partition.merges import MergeRules
+from node.partition.rounds import Rounds
 from node.partition.rows import Progress, write_cursor, write_progress
 from node.partition.settings import PartitionConfig
 from node.partition.turns import ApplyPlan, Turn
@@ -54,6 +55,7 @@ class CoreBench:
         self._held: list[ApplyPlan] = []
         self._sequence = 0
         self._request_id = 0
+        self.rounds = Rounds(self.clock.monotonic, lambda _: None)
         by_number = {table.number: table for table in tables}
         rules = MergeRules(HybridClock(self.clock, 1), 60_000, self.clock.wall_ms, 1)
         self.machine = ItemMachine(PARTITION, lambda: by_number, rules)
@@ -70,6 +72,7 @@ class CoreBench:
                 monotonic=self.clock.monotonic,
                 open_view=self.engine.snapshot,
                 catalog_version=lambda: self.catalog_version,
+                rounds=self.rounds,
             ),
         )
 
@@ -91,6 +94,7 @@ class CoreBench:
     def run(self) -> None:
         """Carry out turns until nothing is left to do."""
         while (turn := self.core.turn()) is not None:
+            self.rounds.close()
             self.carry_out(turn)
 
     def carry_out(self, turn: Turn) -> None:
