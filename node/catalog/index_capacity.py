@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from node.catalog import quotas
 from wire.capacity import warm_throughput
 from wire.catalog import CatalogView
-from wire.catalog_changes import UpdateTable
+from wire.catalog_changes import IndexSettings, UpdateTable
 from wire.errors import StoreError, validation_error
 from wire.tables import BillingMode, IndexSpec, OnDemandMaxima, TableSpec, Throughput
 
@@ -64,6 +64,11 @@ def _require_provisioned(change: UpdateTable) -> None:
                 f"{_INVALID}Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: {created.name}"
             )
     for settings in change.index_settings:
+        if not _says_something(settings):
+            raise validation_error(
+                f"{_INVALID}At least one of ProvisionedThroughput, OnDemandThroughput, WarmThroughput is required for index: "
+                f"{settings.name}"
+            )
         _refuse_maxima(settings.name, settings.on_demand)
 
 
@@ -72,11 +77,19 @@ def _require_on_demand(change: UpdateTable) -> None:
     if created is not None and created.throughput != Throughput():
         raise _units_on_demand(created.name)
     for settings in change.index_settings:
-        if settings.throughput is not None:
+        if settings.throughput is not None or not _says_something(settings):
             raise validation_error(
                 f"{_INVALID}The only Updates for index: {settings.name} when TableThroughputMode is PAY_PER_REQUEST can be "
                 "to OnDemandThroughput, WarmThroughput"
             )
+
+
+def _says_something(settings: IndexSettings) -> bool:
+    return (
+        settings.throughput is not None
+        or settings.on_demand not in (None, OnDemandMaxima())
+        or settings.warm is not None
+    )
 
 
 def _refuse_maxima(name: str, maxima: OnDemandMaxima | None) -> None:

@@ -72,6 +72,17 @@ def parsed_index_updates(body: dict[str, Any], table: TableSpec | None) -> Index
     )
 
 
+def refuse_empty_warm(body: dict[str, Any]) -> None:
+    """Refuse an update of an index's warm throughput that says nothing: on AWS that comes before anything else."""
+    for update in body.get(UPDATES) or ():
+        asked = update.get("Update") or {}
+        if asked.get("WarmThroughput") == {}:
+            raise validation_error(
+                f"{INVALID}WarmThroughput must have at least one of ReadUnitsPerSecond or WriteUnitsPerSecond specified for "
+                f"index: {asked['IndexName']}"
+            )
+
+
 def _only_action(update: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     asked = [(name, update[name]) for name in _ACTIONS if update.get(name) is not None]
     if not asked:
@@ -122,9 +133,6 @@ def _settings(asked: dict[str, Any], body: dict[str, Any]) -> IndexSettings:
             f"{INVALID}Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: {name} when "
             "BillingMode is PAY_PER_REQUEST"
         )
-    members = ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
-    if all(asked.get(member) is None for member in members):
-        raise validation_error(f"{INVALID}At least one of {', '.join(members)} is required for index: {name}")
     return IndexSettings(
         name=name,
         throughput=throughput,

@@ -8,7 +8,7 @@ from router.operations.arns import table_name
 from router.operations.capacity_settings import changed_maxima, changed_warm
 from router.operations.context import RequestContext
 from router.operations.encryption import parsed_encryption
-from router.operations.index_updates import parsed_index_updates
+from router.operations.index_updates import parsed_index_updates, refuse_empty_warm
 from router.operations.replica_updates import parsed_replica_update
 from router.operations.store import Store
 from router.operations.table_description import table_description
@@ -58,6 +58,7 @@ def parse(
     name: str, body: dict[str, Any], *, region: str, now_ms: int, random_bits: int, table: TableSpec | None
 ) -> catalog_changes.CatalogChange:
     """Return the change that a request asks for; what depends on the table as it is, the catalog decides."""
+    refuse_empty_warm(body)
     require_one_change(body)
     replica_updates = body.get("ReplicaUpdates")
     if replica_updates is not None:

@@ -42,6 +42,12 @@ def _update(table: Table, action: str, asked: dict[str, Any], **parameters: Any)
     return answer
 
 
+_ONLY_ON_DEMAND = (
+    f"{INVALID}The only Updates for index: gsi when TableThroughputMode is PAY_PER_REQUEST can be to OnDemandThroughput, "
+    "WarmThroughput"
+)
+
+
 def _update_refusals() -> dict[str, tuple[list[dict[str, Any]], dict[str, Any], str]]:
     create = {"Create": global_index("new", "a")}
     defined = {"AttributeDefinitions": definitions("a")}
@@ -112,8 +118,16 @@ def _update_refusals() -> dict[str, tuple[list[dict[str, Any]], dict[str, Any], 
         "capacity on demand": (
             [{"Update": {"IndexName": "gsi", "ProvisionedThroughput": UNITS}}],
             {},
-            f"{INVALID}The only Updates for index: gsi when TableThroughputMode is PAY_PER_REQUEST can be to "
-            "OnDemandThroughput, WarmThroughput",
+            _ONLY_ON_DEMAND,
+        ),
+        "nothing": ([{"Update": {"IndexName": "gsi"}}], {}, _ONLY_ON_DEMAND),
+        "no maxima": ([{"Update": {"IndexName": "gsi", "OnDemandThroughput": {}}}], {}, _ONLY_ON_DEMAND),
+        # Before anything else is looked at, be it the index, which is not there, or what does not go together.
+        "no warmth": (
+            [{"Update": {"IndexName": "ghost", "WarmThroughput": {}}}],
+            {"TableClass": "STANDARD"},
+            f"{INVALID}WarmThroughput must have at least one of ReadUnitsPerSecond or WriteUnitsPerSecond specified for "
+            "index: ghost",
         ),
     }
 
@@ -141,12 +155,12 @@ def test_limits_of_updates(indexed: Table, impatient: Any) -> None:
     code, text = refused(call, TableName=name, AttributeDefinitions=defined, GlobalSecondaryIndexUpdates=updates)
     assert code == "LimitExceededException"
     assert text == "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
-    updates = [{"Delete": {"IndexName": "ghost"}}]
-    code, text = refused(call, TableName=name, GlobalSecondaryIndexUpdates=updates)
-    assert (code, text) == (
-        "ResourceNotFoundException",
-        f"Requested resource not found: Index ghost for table {name}",
-    )
+    for ghost in ({"Delete": {"IndexName": "ghost"}}, {"Update": {"IndexName": "ghost", "OnDemandThroughput": {}}}):
+        code, text = refused(call, TableName=name, GlobalSecondaryIndexUpdates=[ghost])
+        assert (code, text) == (
+            "ResourceNotFoundException",
+            f"Requested resource not found: Index ghost for table {name}",
+        )
 
 
 # Settings of an index change by themselves, and the answer still shows what they were.
