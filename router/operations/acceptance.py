@@ -12,6 +12,7 @@ from typing import Any, Final
 from router.operations.constraints import compiled_pattern, is_batched_table
 from router.operations.shapes import (
     ATTRIBUTE_VALUE,
+    MANAGED_TABLE_NAME,
     TABLE_ARN,
     TABLE_ARN_CHARACTERS_MAX,
     TABLE_NAME_CHARACTERS_MAX,
@@ -153,6 +154,8 @@ def _string(shape: Scalar) -> Accepts:
     limits = shape.limits
     if shape.name == TABLE_ARN:
         return _table_name
+    if shape.name == MANAGED_TABLE_NAME:
+        return _managed_table_name
     if limits.enum:
         known = frozenset(limits.enum)
         return lambda value: type(value) is str and value in known
@@ -166,9 +169,16 @@ def _string(shape: Scalar) -> Accepts:
 
 
 _NAME: Final = re.compile(rf"[a-zA-Z0-9_.-]{{1,{TABLE_NAME_CHARACTERS_MAX}}}").fullmatch
+_MANAGED_NAME: Final = re.compile(rf"[a-zA-Z0-9_.-]{{3,{TABLE_NAME_CHARACTERS_MAX}}}").fullmatch
 
 
 def _table_name(value: Any) -> bool:
-    if type(value) is not str:
-        return False
-    return _NAME(value) is not None or (value.startswith("arn:") and len(value) <= TABLE_ARN_CHARACTERS_MAX)
+    return type(value) is str and (_NAME(value) is not None or _is_arn(value))
+
+
+def _managed_table_name(value: Any) -> bool:
+    return type(value) is str and (_MANAGED_NAME(value) is not None or _is_arn(value))
+
+
+def _is_arn(value: str) -> bool:
+    return value.startswith("arn:") and len(value) <= TABLE_ARN_CHARACTERS_MAX

@@ -12,6 +12,7 @@ from router.operations.derived_arns import derived_arn, require_own_account
 from router.operations.one_function import Answer, Check, not_available
 from router.operations.store import Store
 from router.operations.table_settings import INVALID
+from router.operations.tables import require_name
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.tables import BillingMode, TableSpec, TableStatus
 
@@ -100,6 +101,7 @@ def _create_backup(store: Store, body: dict[str, Any]) -> None:
 
 
 def _restore_from_backup(store: Store, body: dict[str, Any]) -> None:
+    require_name(body["TargetTableName"], "TableName")
     _require_billing_overrides(body)
     _absent_backup(store, body)
 
@@ -118,6 +120,7 @@ def _require_billing_overrides(body: dict[str, Any]) -> None:
 
 
 def _restore_to_point_in_time(store: Store, body: dict[str, Any]) -> None:
+    require_name(body["TargetTableName"], "TableName")
     given = _restored_table(body)
     _require_one_time(body)
     require_recovery(backed_up_table(store, given))

@@ -12,7 +12,7 @@ from typing import Any
 from router.operations.java_texts import enum_order, hash_map_order, lower_first, quoted
 from router.operations.shapes import (
     ATTRIBUTE_VALUE,
-    CREATED_TABLE_NAME,
+    MANAGED_TABLE_NAME,
     TABLE_ARN,
     TABLE_ARN_CHARACTERS_MAX,
     TABLE_NAME_CHARACTERS_MAX,
@@ -175,7 +175,7 @@ def is_batched_table(key: str) -> bool:
 
 def breached(value: Any, shape: Shape) -> list[str]:
     """Return the constraints of `shape` itself, not of its parts, that `value` does not satisfy."""
-    if isinstance(shape, Structure) or (shape.name == CREATED_TABLE_NAME and value.startswith("arn:")):
+    if isinstance(shape, Structure) or (shape.name == MANAGED_TABLE_NAME and value.startswith("arn:")):
         return []
     limits = shape.limits
     found = []

@@ -5,13 +5,14 @@ from typing import Any, Final
 
 from router.operations.one_function import Answer, not_available
 from router.operations.store import Store
-from router.operations.tables import described_table
+from router.operations.tables import described_table, require_name
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.tables import IndexStatus, TableSpec, TableStatus
 
 
 def _describe(store: Store, body: dict[str, Any]) -> dict[str, Any]:
-    return _disabled(described_table(store.view, body, store.region), body.get("IndexName"))
+    index = _named_index(body)
+    return _disabled(described_table(store.view, body, store.region), index)
 
 
 def _list(store: Store, body: dict[str, Any]) -> dict[str, Any]:
@@ -22,12 +23,20 @@ def _list(store: Store, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _update(store: Store, body: dict[str, Any]) -> dict[str, Any]:
-    spec, index = described_table(store.view, body, store.region), body.get("IndexName")
+    index = _named_index(body)
+    spec = described_table(store.view, body, store.region)
     answer = _disabled(spec, index)
     if body["ContributorInsightsAction"] == "ENABLE":
         _require_active(spec, index)
         raise not_available("UpdateContributorInsights with ContributorInsightsAction ENABLE")
     return answer
+
+
+def _named_index(body: dict[str, Any]) -> str | None:
+    index: str | None = body.get("IndexName")
+    if index is not None:
+        require_name(index, "IndexName")
+    return index
 
 
 def _disabled(spec: TableSpec, index: str | None) -> dict[str, Any]:

@@ -47,6 +47,8 @@ def _describe_export(store: Store, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _export(store: Store, body: dict[str, Any]) -> None:
+    if not body["TableArn"]:
+        raise validation_error("Invalid TableArn: Invalid Table ARN")
     name = exported_name(body["TableArn"])
     _require_kind(body)
     if body.get("S3SseKmsKeyId") is not None and body.get("S3SseAlgorithm") != "KMS":

@@ -9,6 +9,7 @@ from typing import Any, Final
 from router.operations.one_function import Answer
 from router.operations.store import Store
 from router.operations.table_settings import INVALID
+from router.operations.tables import require_name
 from wire.errors import ErrorCode, StoreError, validation_error
 
 # Where version 2017.11.29 ever was, in AWS's order.
@@ -25,6 +26,7 @@ _REGIONS: Final = (
     "us-west-1",
     "us-west-2",
 )
+_NAME: Final = "TableName"  # which is what AWS calls it then
 _RETIRED: Final = (
     f"{INVALID}DynamoDB global tables version 2017.11.29 is not supported. We recommend using DynamoDB global tables "
     "version 2019.11.21, instead of version 2017.11.29 (Legacy)."
@@ -32,6 +34,7 @@ _RETIRED: Final = (
 
 
 def _create(store: Store, body: dict[str, Any]) -> dict[str, Any]:
+    require_name(body["GlobalTableName"], _NAME)
     replicas = body["ReplicationGroup"]
     if not replicas:
         raise validation_error(f"{INVALID}Global table must have atleast one replica")
@@ -47,6 +50,7 @@ def _create(store: Store, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _update(store: Store, body: dict[str, Any]) -> dict[str, Any]:
+    require_name(body["GlobalTableName"], _NAME)
     updates = body["ReplicaUpdates"]
     for update in updates:
         if update.get("Create") is not None and update.get("Delete") is not None:
@@ -72,10 +76,12 @@ def _require_regions(regions: Iterable[str]) -> None:
 
 
 def _describe(store: Store, body: dict[str, Any]) -> dict[str, Any]:
+    require_name(body["GlobalTableName"], _NAME)
     raise _not_found(body["GlobalTableName"], before="Global table not found: ")
 
 
 def _settings(store: Store, body: dict[str, Any]) -> dict[str, Any]:
+    require_name(body["GlobalTableName"], _NAME)
     raise _not_found(body["GlobalTableName"])
 
 

@@ -26,6 +26,11 @@ def _disable(store: Store, body: dict[str, Any]) -> dict[str, Any]:
 
 def _update(store: Store, body: dict[str, Any]) -> dict[str, Any]:
     spec = described_table(store.view, body, store.region)
+    if not body.get("UpdateKinesisStreamingConfiguration"):
+        raise validation_error(
+            "Streaming destination cannot be updated with given parameters: UpdateKinesisStreamingConfiguration cannot be "
+            "null or contain only null values"
+        )
     raise _wrong_state(
         f"No streaming destination with streamArn: {body['StreamArn']} found for table with tableName: {spec.name}"
     )

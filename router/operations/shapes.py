@@ -11,7 +11,10 @@ from typing import Any, Final
 
 ATTRIBUTE_VALUE: Final = "AttributeValue"
 TABLE_ARN: Final = "TableArn"
-CREATED_TABLE_NAME: Final = "CreatedTableName"  # a TableName, in whose place an ARN will do
+MANAGED_TABLE_NAME: Final = (
+    "ManagedTableName"  # of the operations on tables: a TableName, in whose place an ARN will do
+)
+_UNCHECKED: Final = "UncheckedName"  # its operation looks at it itself, and says what is wrong in words of its own
 
 TABLE_NAME_PATTERN: Final = "[a-zA-Z0-9_.-]+"
 TABLE_NAME_CHARACTERS_MAX: Final = 255
@@ -79,15 +82,30 @@ class Structure:
 
 Shape = Scalar | ListShape | MapShape | Structure
 
-# What AWS enforces although its published model does not say so: (structure, member) -> the shape it really has.
+# What AWS enforces although its published model does not say so, or does not although it does: (structure, member) -> the
+# shape it really has.
 _STRICTER: Final = {
-    ("CreateTableInput", "TableName"): CREATED_TABLE_NAME,
+    ("CreateTableInput", "TableName"): MANAGED_TABLE_NAME,
+    ("DeleteTableInput", "TableName"): MANAGED_TABLE_NAME,
+    ("DescribeTableInput", "TableName"): MANAGED_TABLE_NAME,
+    ("UpdateTableInput", "TableName"): MANAGED_TABLE_NAME,
     ("CreateTableInput", "KeySchema"): "TableKeySchema",
     ("LocalSecondaryIndex", "KeySchema"): "TableKeySchema",
     ("TableCreationParameters", "KeySchema"): "TableKeySchema",
+    ("CreateGlobalTableInput", "GlobalTableName"): _UNCHECKED,
+    ("DescribeGlobalTableInput", "GlobalTableName"): _UNCHECKED,
+    ("DescribeGlobalTableSettingsInput", "GlobalTableName"): _UNCHECKED,
+    ("UpdateGlobalTableInput", "GlobalTableName"): _UNCHECKED,
+    ("UpdateGlobalTableSettingsInput", "GlobalTableName"): _UNCHECKED,
+    ("RestoreTableFromBackupInput", "TargetTableName"): _UNCHECKED,
+    ("RestoreTableToPointInTimeInput", "TargetTableName"): _UNCHECKED,
+    ("DescribeContributorInsightsInput", "IndexName"): _UNCHECKED,
+    ("UpdateContributorInsightsInput", "IndexName"): _UNCHECKED,
+    ("ExportTableToPointInTimeInput", "TableArn"): _UNCHECKED,
 }
 # Where AWS differs from its published model: what it checks by hand, later and in other words, and what it does check here.
 _CORRECTED: Final[dict[str, dict[str, object]]] = {
+    "BackupArn": {"min": None, "max": None},
     "KMSMasterKeyId": {"min": 1},
     "TableClass": {"enum": []},
     "Tag": {"required": []},
@@ -106,7 +124,8 @@ class ShapeReader:
         if "KeySchema" in self._raw:
             self._raw["TableKeySchema"] = {**self._raw["KeySchema"], "max": _TABLE_KEY_ATTRIBUTES_MAX}
         if "TableName" in self._raw:
-            self._raw[CREATED_TABLE_NAME] = self._raw["TableName"]
+            self._raw[MANAGED_TABLE_NAME] = self._raw["TableName"]
+        self._raw[_UNCHECKED] = {"type": "string"}
         self._shapes: dict[str, Shape] = {}
 
     def shape(self, name: str) -> Shape:

@@ -1,15 +1,17 @@
 """Finding the table that a request names.
 
-Knows the two ways in which AWS says that there is none; refuses to know what is done with a table.
+Knows the two ways in which AWS says that there is none, and what names have to be; refuses to know what is done with a table.
 """
 
 from typing import Any
 
 from router.operations.arns import table_name
+from router.operations.shapes import TABLE_NAME_CHARACTERS_MAX
 from wire.catalog import CatalogView
-from wire.errors import ErrorCode, StoreError
+from wire.errors import ErrorCode, StoreError, validation_error
 from wire.tables import TableSpec, TableStatus
 
+_NAME_CHARACTERS_MIN = 3
 _WITHOUT_ITEMS = frozenset({TableStatus.CREATING, TableStatus.DELETING})
 
 
@@ -28,6 +30,15 @@ def described_table(view: CatalogView, body: dict[str, Any], region: str) -> Tab
     if spec is None:
         raise table_not_found(name)
     return spec
+
+
+def require_name(name: str, member: str) -> None:
+    """Refuse a name that is too short or too long where AWS does not leave that to its model; `member` is its word for it."""
+    if not _NAME_CHARACTERS_MIN <= len(name) <= TABLE_NAME_CHARACTERS_MAX:
+        raise validation_error(
+            f"{member} must be at least {_NAME_CHARACTERS_MIN} characters long and at most {TABLE_NAME_CHARACTERS_MAX} "
+            "characters long"
+        )
 
 
 def table_not_found(name: str) -> StoreError:

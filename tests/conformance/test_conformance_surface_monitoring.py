@@ -10,6 +10,7 @@ from tests.support.conformance_table import Table, invalid, refused
 STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/changes"
 NO_TABLE = ("ResourceNotFoundException", f"Requested resource not found: Table: {MISSING} not found")
 STATE = "Table is not in a valid state to enable Kinesis Streaming Destination: "
+TOO_SHORT = "TableName must be at least 3 characters long and at most 255 characters long"
 RETIRED = (
     "One or more parameter values were invalid: DynamoDB global tables version 2017.11.29 is not supported. We recommend "
     "using DynamoDB global tables version 2019.11.21, instead of version 2017.11.29 (Legacy)."
@@ -23,12 +24,18 @@ def test_kinesis_destinations_are_none(things: Table, dynamodb: Any) -> None:
     assert answer["KinesisDataStreamDestinations"] == []
 
 
-# Nor can one that was never sent to be stopped or changed; AWS looks at the state, not at the stream.
+# Nor can one that was never sent to be stopped or changed; AWS looks at the state, not at the stream, and before that for a wish.
 def test_kinesis_destinations_that_are_not_there(things: Table, dynamodb: Any) -> None:
     stream = {"TableName": things.name, "StreamArn": STREAM}
     text = invalid(dynamodb.disable_kinesis_streaming_destination, **stream)
     assert text == f"{STATE}KinesisStreamingDestination must be ACTIVE to perform DISABLE operation."
     text = invalid(dynamodb.update_kinesis_streaming_destination, **stream)
+    assert text == (
+        "Streaming destination cannot be updated with given parameters: UpdateKinesisStreamingConfiguration cannot be null "
+        "or contain only null values"
+    )
+    precise = {"UpdateKinesisStreamingConfiguration": {"ApproximateCreationDateTimePrecision": "MICROSECOND"}}
+    text = invalid(dynamodb.update_kinesis_streaming_destination, **stream, **precise)
     assert text == (
         f"{STATE}No streaming destination with streamArn: {STREAM} found for table with tableName: {things.name}"
     )
@@ -66,6 +73,9 @@ def test_insights_check_their_input(things: Table, dynamodb: Any) -> None:
     )
     index = {"TableName": things.name, "IndexName": "nope"}
     assert refused(dynamodb.describe_contributor_insights, **index) == no_index
+    text = "IndexName must be at least 3 characters long and at most 255 characters long"
+    assert invalid(dynamodb.describe_contributor_insights, TableName=MISSING, IndexName="") == text
+    assert invalid(dynamodb.update_contributor_insights, TableName=MISSING, IndexName="ab", **enable) == text
     assert refused(dynamodb.update_contributor_insights, **index, **enable) == no_index
     text = invalid(dynamodb.update_contributor_insights, TableName=things.name, ContributorInsightsAction="MAYBE")
     assert "contributorInsightsAction" in text
@@ -113,7 +123,7 @@ def test_global_tables_of_2017_cannot_be_made(things: Table, dynamodb: Any) -> N
     assert text == "One or more parameter values were invalid: ReplicationGroup members must specify RegionName"
     text = invalid(create, GlobalTableName=MISSING, ReplicationGroup=[{"RegionName": "sa-east-1"}])
     assert text.endswith("DynamoDB global tables version 2017.11.29 is not supported in this Region: sa-east-1")
-    assert "globalTableName" in invalid(create, GlobalTableName="a", ReplicationGroup=[here])
+    assert invalid(create, GlobalTableName="a", ReplicationGroup=[here]) == TOO_SHORT
 
 
 # A regional table is none of them, nor is one with replicas.
@@ -127,6 +137,9 @@ def test_global_tables_of_2017_are_not_found(things: Table, dynamodb: Any) -> No
     assert refused(dynamodb.describe_global_table_settings, GlobalTableName=name) == settings
     update = {"GlobalTableName": name, "GlobalTableBillingMode": "PROVISIONED"}
     assert refused(dynamodb.update_global_table_settings, **update) == settings
+    assert invalid(dynamodb.describe_global_table, GlobalTableName="") == TOO_SHORT
+    assert invalid(dynamodb.describe_global_table_settings, GlobalTableName="a") == TOO_SHORT
+    assert invalid(dynamodb.update_global_table, GlobalTableName="a", ReplicaUpdates=delete) == TOO_SHORT
     assert dynamodb.list_global_tables()["GlobalTables"] == []
     assert dynamodb.list_global_tables(RegionName="us-east-1", Limit=1)["GlobalTables"] == []
 

@@ -85,6 +85,7 @@ def test_exports_need_recovery(things: Table, dynamodb: Any) -> None:
     assert text == "One or more parameter values were invalid: tableArn is not a valid ARN"
     text = invalid(export, TableArn=f"{arn}/index/other", S3Bucket="bucket")
     assert text == "Invalid Request: Table ARN is invalid."
+    assert invalid(export, TableArn="", S3Bucket="bucket") == "Invalid TableArn: Invalid Table ARN"
     assert "s3Bucket" in invalid(export, TableArn=arn, S3Bucket="-")
 
 
