@@ -118,7 +118,7 @@ def leave_global_table(view: CatalogView, change: LeaveGlobalTable, rules: Catal
     if not change.drops:
         return changed(view, settled(replace(table, replicas=(), global_table_id="")))
     if table.deletion_protection:
-        raise refusals.protected_against_deletion()
+        raise refusals.protected_against_deletion(table, rules.region)
     return dropped(view, table, change.now_ms, rules)
 
 
@@ -197,7 +197,7 @@ def _require_other_region(region: str, rules: CatalogRules) -> None:
     if region == rules.region:
         raise refusals.local_region()
     if region not in rules.regions:
-        raise refusals.region_unknown(region)
+        raise refusals.region_unknown(region, rules.regions)
 
 
 def _member_table(view: CatalogView, name: str, global_table_id: str) -> TableSpec | None:

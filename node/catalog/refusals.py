@@ -3,6 +3,8 @@
 Only texts live here; when each applies is decided elsewhere.
 """
 
+from collections.abc import Iterable
+
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.tables import IndexSpec, IndexStatus, TableSpec, TableStatus, Throughput
 
@@ -33,6 +35,11 @@ def table_in_use(table: TableSpec) -> StoreError:
     return _in_use(table, f"{_IN_USE[table.status]}: {table.name}")
 
 
+def table_not_there_yet(table: TableSpec) -> StoreError:
+    """Time to live is set of a table that is being created."""
+    return _in_use(table, f"Table {table.name} is being created")
+
+
 def table_not_droppable(table: TableSpec) -> StoreError:
     """A table is dropped while an earlier change of it goes on."""
     if table.status is TableStatus.UPDATING:
@@ -56,8 +63,13 @@ def too_many_tables(tables_max: int) -> StoreError:
     )
 
 
-def protected_against_deletion() -> StoreError:
-    """A table with deletion protection is dropped."""
+def protected_against_deletion(table: TableSpec, region: str) -> StoreError:
+    """A table with deletion protection is dropped, by a client here or, with replicas, through another region."""
+    if table.replicas:
+        return validation_error(
+            f"Cannot delete table {table.name} in region {region} because it has deletion protection enabled. Disable "
+            "deletion protection first."
+        )
     return validation_error(
         "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first."
     )
@@ -75,7 +87,9 @@ def no_stream_to_disable(name: str) -> StoreError:
 
 def stream_of_replica() -> StoreError:
     """The stream is disabled that feeds the other regions."""
-    return validation_error("Disabling Stream is not allowed for a Global Table replica.")
+    return validation_error(
+        "One or more parameter values were invalid: Disabling Stream is not allowed for a Global Table replica."
+    )
 
 
 def throughput_unchanged(present: Throughput) -> StoreError:
@@ -124,9 +138,12 @@ def local_region() -> StoreError:
     )
 
 
-def region_unknown(region: str) -> StoreError:
-    """A replica is wanted in a region that the cluster does not have."""
-    return validation_error(f"One or more parameter values were invalid: Unsupported region: {region}")
+def region_unknown(region: str, regions: Iterable[str]) -> StoreError:
+    """A replica is wanted in a region that the cluster, whose `regions` are named, does not have."""
+    return validation_error(
+        f"Region {region} is not supported. The latest version of global tables are only supported in the following "
+        f"regions: [{', '.join(sorted(regions))}]"
+    )
 
 
 def replica_exists(name: str) -> StoreError:
@@ -141,7 +158,7 @@ def replica_missing(region: str) -> StoreError:
     """A replica is removed that is not one."""
     return validation_error(
         "Update global table operation failed because one or more replicas were not part of the global table. "
-        f"Please retry the request without these replicas: [{region}]"
+        f"Please retry the request without these replicas: [{region}]."
     )
 
 

@@ -87,7 +87,7 @@ def delete_table(view: CatalogView, change: DeleteTable, rules: CatalogRules) ->
     if table.status is not TableStatus.ACTIVE:
         raise refusals.table_not_droppable(table)
     if table.deletion_protection:
-        raise refusals.protected_against_deletion()
+        raise refusals.protected_against_deletion(table, rules.region)
     timing.require_rested(table, change.now_ms, rules)
     indexes.require_steady_indexes(table)
     if not table.replicas and not rules.takes_time:
@@ -143,12 +143,12 @@ def idle_table(view: CatalogView, name: str) -> TableSpec:
 
 
 def _changeable_table(view: CatalogView, change: UpdateTable) -> TableSpec:
-    """Return the table to change: one that is idle, or for its protection alone one that is being updated."""
+    """Return the table to change: one that is idle, or for its protection alone one whose settings are being updated."""
     table = view.tables.get(change.name)
     only_protects = change == UpdateTable(
         name=change.name, deletion_protection=change.deletion_protection, now_ms=change.now_ms
     )
-    if table is not None and only_protects and table.status is TableStatus.UPDATING:
+    if table is not None and only_protects and table.status is TableStatus.UPDATING and not _moves_replicas(table):
         return table
     return idle_table(view, change.name)
 
@@ -157,8 +157,11 @@ def settled(table: TableSpec) -> TableSpec:
     """Return the table ACTIVE or UPDATING: it is updating while a replica comes or goes."""
     if table.status in (TableStatus.CREATING, TableStatus.DELETING):
         return table
-    is_moving = any(replica.status in _UNSETTLED for replica in table.replicas)
-    return replace(table, status=TableStatus.UPDATING if is_moving else TableStatus.ACTIVE)
+    return replace(table, status=TableStatus.UPDATING if _moves_replicas(table) else TableStatus.ACTIVE)
+
+
+def _moves_replicas(table: TableSpec) -> bool:
+    return any(replica.status in _UNSETTLED for replica in table.replicas)
 
 
 def is_held(acted_as_source_ms: int, now_ms: int, rules: CatalogRules) -> bool:

@@ -4,8 +4,6 @@ Pure. Knows when AWS refuses a change, and in which words: what is wrong with th
 come to expire. Any attribute will do, a key one included, as on AWS.
 """
 
-from typing import Final
-
 from msgspec.structs import replace
 
 from node.catalog import refusals
@@ -16,15 +14,15 @@ from wire.catalog_changes import RecordTimeToLive, SetTimeToLive
 from wire.errors import StoreError, validation_error
 from wire.tables import TableSpec, TableStatus, TimeToLive
 
-_CLOSED: Final = (TableStatus.CREATING, TableStatus.DELETING)
-
 
 def set_time_to_live(view: CatalogView, change: SetTimeToLive, rules: CatalogRules) -> Decision:
     """Enable or disable time to live, as a client asks for it. What is so already is refused."""
     table = view.tables.get(change.name)
     if table is None:
         raise refusals.table_missing(change.name)
-    if table.status in _CLOSED:
+    if table.status is TableStatus.CREATING:
+        raise refusals.table_not_there_yet(table)
+    if table.status is TableStatus.DELETING:
         raise refusals.table_in_use(table)
     present = table.time_to_live
     is_enabled = present is not None and present.is_enabled

@@ -32,6 +32,9 @@ def parsed_replica_update(
 
 def _only_action(updates: list[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
     actions = [(name, update[name]) for update in updates for name in _ACTIONS if update.get(name) is not None]
+    # An update that names nothing but its region asks for nothing; what is said twice counts once.
+    actions = [(name, member) for name, member in actions if name != "Update" or len(member) > 1]
+    actions = [action for position, action in enumerate(actions) if action not in actions[:position]]
     if not actions:
         raise validation_error("There are no actions specified in the Replica Update Action of the request.")
     if len({name for name, _ in actions}) > 1:

@@ -56,10 +56,14 @@ def _billing(spec: TableSpec) -> dict[str, Any]:
     """Return the summary, which AWS leaves out for a table that was always provisioned."""
     if spec.billing_mode is BillingMode.PROVISIONED and not spec.billing_changed_ms:
         return {}
-    summary: dict[str, Any] = {"BillingMode": spec.billing_mode.value}
-    if spec.billing_mode is BillingMode.PAY_PER_REQUEST:
-        summary["LastUpdateToPayPerRequestDateTime"] = (spec.billing_changed_ms or spec.created_ms) / 1000
-    return {"BillingModeSummary": summary}
+    changed_ms = spec.billing_changed_ms or spec.created_ms
+    return {
+        "BillingModeSummary": {
+            "BillingMode": spec.billing_mode.value,
+            # The time stays on show when the table has become provisioned since.
+            "LastUpdateToPayPerRequestDateTime": changed_ms / 1000,
+        }
+    }
 
 
 def _stream(spec: TableSpec, region: str) -> dict[str, Any]:

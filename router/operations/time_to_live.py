@@ -9,7 +9,8 @@ from router.operations.store import Store
 from router.operations.tables import described_table
 from wire.catalog_changes import SetTimeToLive
 from wire.clock import Clock
-from wire.tables import TimeToLive
+from wire.errors import validation_error
+from wire.tables import TableStatus, TimeToLive
 
 
 class UpdateTimeToLive:
@@ -36,6 +37,11 @@ class UpdateTimeToLive:
 def describe_time_to_live(store: Store, body: dict[str, Any]) -> dict[str, Any]:
     """Return what DescribeTimeToLive answers."""
     table = described_table(store.view, body, store.region)
+    if table.status in (TableStatus.CREATING, TableStatus.DELETING):
+        state = table.status.value
+        raise validation_error(
+            f"Cannot describe time to live while table is in {state} state: Current table state is {state}"
+        )
     return {"TimeToLiveDescription": _description(table.time_to_live)}
 
 

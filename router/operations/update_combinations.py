@@ -26,7 +26,8 @@ _SETTINGS: Final = (
 )
 # An empty one of these asks for nothing.
 _MAY_BE_EMPTY: Final = ("GlobalSecondaryIndexUpdates", "OnDemandThroughput", "WarmThroughput", "VectorIndexUpdates")
-_REPLICATION: Final = ("ReplicaUpdates", "GlobalTableWitnessUpdates")
+_WITNESSES: Final = "GlobalTableWitnessUpdates"
+_CONSISTENCY: Final = "MultiRegionConsistency"
 # AWS takes these only alone.
 _ALONE: Final = {
     "SSESpecification": "Server-Side Encryption modification",
@@ -36,7 +37,7 @@ _ALONE: Final = {
 }
 _UNSUPPORTED: Final = (
     "VectorIndexUpdates",
-    "GlobalTableWitnessUpdates",
+    _WITNESSES,
     "GlobalTableSettingsReplicationMode",
     "DisassociationProtectionEnabled",
 )
@@ -60,11 +61,11 @@ _CHOICES: Final = (
 def require_one_change(body: dict[str, Any]) -> None:
     """Refuse an UpdateTable that asks for nothing, for too much at once, or for what is not available yet."""
     asked = [name for name in _SETTINGS if _is_asked(name, body.get(name))]
-    moves_replicas = any(body.get(name) is not None for name in _REPLICATION)
-    if not asked and not moves_replicas:
+    if body.get("ReplicaUpdates") is not None:
+        _require_replicas_alone(body, asked)
+    elif not asked:
+        # Witnesses alone, or a consistency for no replicas, ask for nothing.
         raise validation_error(_nothing_asked(body))
-    if asked and moves_replicas:
-        raise validation_error(f"{INVALID}Requests that modify replicas or witnesses must not also modify other fields")
     for name, words in _ALONE.items():
         if name in asked and len(asked) > 1:
             raise validation_error(f"{INVALID}{words} must be the only operation in the request")
@@ -76,6 +77,18 @@ def require_one_change(body: dict[str, Any]) -> None:
     if "StreamSpecification" in asked and provisions:
         raise validation_error(f"{INVALID}You cannot modify stream status while updating table IOPS")
     _refuse_unavailable(body)
+
+
+def _require_replicas_alone(body: dict[str, Any], asked: list[str]) -> None:
+    """Refuse other changes beside those of replicas; what comes with strong consistency AWS says in other words."""
+    if asked and (body.get(_CONSISTENCY) is not None or body.get(_WITNESSES)):
+        raise validation_error(f"{INVALID}Requests that modify replicas or witnesses must not also modify other fields")
+    if asked:
+        raise validation_error(f"{INVALID}Replica modification must be the only operation in the request")
+    if body.get(_WITNESSES) and body.get(_CONSISTENCY) != "STRONG":
+        raise validation_error(
+            "MultiRegionConsistency must be set as STRONG when GlobalTableWitnessUpdates parameter is present."
+        )
 
 
 def _is_asked(name: str, value: Any) -> bool:
@@ -95,5 +108,5 @@ def _refuse_unavailable(body: dict[str, Any]) -> None:
             "ENABLED and DISABLED settings replication are supported for a Regional Table."
         )
     refuse_unsupported(body, _UNSUPPORTED)
-    if body.get("MultiRegionConsistency") == "STRONG":
+    if body.get(_CONSISTENCY) == "STRONG":
         raise unsupported("MultiRegionConsistency STRONG")

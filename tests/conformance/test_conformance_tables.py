@@ -164,6 +164,15 @@ def test_table_names_have_a_pattern(dynamodb: Any) -> None:
     assert "failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+" in text
 
 
+# The operations on tables look at a name as if they were to make it.
+@pytest.mark.parametrize("operation", ["describe_table", "update_table", "delete_table"])
+def test_names_of_tables_are_checked_first(dynamodb: Any, operation: str) -> None:
+    assert invalid(getattr(dynamodb, operation), TableName="ab") == (
+        "1 validation error detected: Value 'ab' at 'tableName' failed to satisfy constraint: Member must have length "
+        "greater than or equal to 3"
+    )
+
+
 # A request of the control plane names the table that is missing.
 @pytest.mark.parametrize("operation", ["describe_table", "delete_table"])
 def test_a_missing_table_is_named(dynamodb: Any, table_name: str, operation: str) -> None:
@@ -245,7 +254,11 @@ def test_deletion_protection(make_table: Any, dynamodb: Any) -> None:
 def test_the_billing_mode_is_changed(things: Table, dynamodb: Any) -> None:
     dynamodb.update_table(TableName=things.name, BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
     wait_until_active(dynamodb, things.name)
-    assert things.describe()["ProvisionedThroughput"]["WriteCapacityUnits"] == 6
+    description = things.describe()
+    assert description["ProvisionedThroughput"]["WriteCapacityUnits"] == 6
+    # Once paid per request, a table always tells since when.
+    assert description["BillingModeSummary"]["BillingMode"] == "PROVISIONED"
+    assert "LastUpdateToPayPerRequestDateTime" in description["BillingModeSummary"]
     dynamodb.update_table(TableName=things.name, BillingMode="PAY_PER_REQUEST")
     wait_until_active(dynamodb, things.name)
     description = things.describe()
@@ -329,9 +342,13 @@ def test_replica_updates_are_checked(things: Table, dynamodb: Any, endpoint: Any
     assert text({"Create": there}, {"Create": here}).startswith("Update table operation with more than one")
     assert text({"Delete": there}) == (
         "Update global table operation failed because one or more replicas were not part of the global table. "
-        "Please retry the request without these replicas: [sa-east-1]"
+        "Please retry the request without these replicas: [sa-east-1]."
     )
-    assert text({}) == "There are no actions specified in the Replica Update Action of the request."
+    nothing = "There are no actions specified in the Replica Update Action of the request."
+    assert (text({}), text({"Update": there})) == (nothing, nothing)
+    assert text({"Create": {"RegionName": "us-fake-1"}}).startswith(
+        "Region us-fake-1 is not supported. The latest version of global tables are only supported in the following regions: ["
+    )
 
 
 # Replicas and other settings are changed apart.
@@ -342,7 +359,7 @@ def test_replica_updates_stand_alone(things: Table, dynamodb: Any) -> None:
         ReplicaUpdates=[{"Create": {"RegionName": "sa-east-1"}}],
         BillingMode="PAY_PER_REQUEST",
     )
-    assert text == INVALID + "Requests that modify replicas or witnesses must not also modify other fields"
+    assert text == INVALID + "Replica modification must be the only operation in the request"
 
 
 # Items of a table that is not there are not found; AWS does not repeat its name.

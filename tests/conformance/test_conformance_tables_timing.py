@@ -88,6 +88,15 @@ def test_a_table_is_made(slow: Any, name: str) -> None:
         "ResourceNotFoundException",
         f"Requested resource not found: ResourceArn: {made['TableArn']} not found",
     )
+    assert refused(slow.describe_time_to_live, TableName=name) == (
+        "ValidationException",
+        "Cannot describe time to live while table is in CREATING state: Current table state is CREATING",
+    )
+    lasting = {"Enabled": True, "AttributeName": "until"}
+    assert refused(slow.update_time_to_live, TableName=name, TimeToLiveSpecification=lasting) == (
+        "ResourceInUseException",
+        f"{IN_USE}Table {name} is being created",
+    )
     wait(slow, name, "table_exists")
     slow.put_item(TableName=name, Item={"pk": {"S": "a"}})
 
@@ -127,6 +136,8 @@ def test_a_table_is_dropped(slow: Any, table: str) -> None:
     being_deleted = ("ResourceInUseException", f"{IN_USE}Table is being deleted: {table}")
     assert refused(slow.update_table, TableName=table, DeletionProtectionEnabled=True) == being_deleted
     assert refused(slow.create_table, TableName=table, **PLAIN) == being_deleted
+    text = "Cannot describe time to live while table is in DELETING state: Current table state is DELETING"
+    assert refused(slow.describe_time_to_live, TableName=table) == ("ValidationException", text)
     wait(slow, table, "table_not_exists")
 
 

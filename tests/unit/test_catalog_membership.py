@@ -94,7 +94,7 @@ def test_a_replicated_table_gets_a_stream_and_keeps_it() -> None:
     assert stream is not None
     assert stream.view_type is StreamViewType.NEW_AND_OLD_IMAGES
     change = UpdateTable(name="t", stream_enabled=False, now_ms=NOW_MS)
-    text = "Disabling Stream is not allowed for a Global Table replica."
+    text = "One or more parameter values were invalid: Disabling Stream is not allowed for a Global Table replica."
     refused(catalog, change, ErrorCode.VALIDATION, text)
 
 
@@ -127,6 +127,25 @@ def test_one_replica_comes_at_a_time() -> None:
     catalog.change(add())
     refused(catalog, add(ELSEWHERE), ErrorCode.RESOURCE_IN_USE, IN_USE)
     refused(catalog, DeleteTable(name="t", now_ms=NOW_MS), ErrorCode.RESOURCE_IN_USE, IN_USE)
+
+
+# Protection may be changed while other settings are on their way, but not while a replica is.
+def test_protection_waits_for_replicas() -> None:
+    catalog = Catalog()
+    catalog.change(create("t"))
+    catalog.change(add())
+    protect = UpdateTable(name="t", deletion_protection=True, now_ms=NOW_MS)
+    refused(catalog, protect, ErrorCode.RESOURCE_IN_USE, IN_USE)
+    catalog.change(status(THERE, ReplicaStatus.ACTIVE))
+    catalog.change(protect)
+
+
+# Whoever asks for a region that is none learns which there are.
+def test_an_unknown_region_is_refused() -> None:
+    catalog = Catalog()
+    catalog.change(create("t"))
+    text = f"in the following regions: [{', '.join(sorted((HERE, THERE, ELSEWHERE)))}]"
+    refused(catalog, add("us-fake-1"), ErrorCode.VALIDATION, text)
 
 
 # A replica is added once; one that failed may be tried again, under a new generation.
@@ -223,7 +242,7 @@ def test_the_last_replica_gone_makes_a_regional_table() -> None:
 
 # AWS's text for a region that is not a member.
 def test_only_a_replica_is_removed() -> None:
-    text = "Please retry the request without these replicas: [ap-northeast-1]"
+    text = "Please retry the request without these replicas: [ap-northeast-1]."
     refused(replicated(), remove(ELSEWHERE), ErrorCode.VALIDATION, text)
 
 
@@ -284,4 +303,6 @@ def test_protection_holds_against_other_regions() -> None:
     catalog.change(status(THERE, ReplicaStatus.ACTIVE))
     catalog.change(UpdateTable(name="t", deletion_protection=True, now_ms=NOW_MS))
     change = LeaveGlobalTable(name="t", global_table_id=GLOBAL, region=THERE, drops=True, now_ms=NOW_MS)
-    refused(catalog, change, ErrorCode.VALIDATION, "currently protected against deletion")
+    text = f"Cannot delete table t in region {THERE} because it has deletion protection enabled."
+    refused(catalog, change, ErrorCode.VALIDATION, text)
+    refused(catalog, DeleteTable(name="t", now_ms=NOW_MS), ErrorCode.VALIDATION, text)

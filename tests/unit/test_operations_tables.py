@@ -194,12 +194,12 @@ async def test_a_stream_is_switched() -> None:
     assert (change.stream_enabled, change.stream_view) == (False, None)
 
 
-# Replicas come and go one at a time.
+# Replicas come and go one at a time; what is said twice counts once.
 async def test_replicas_are_added_and_removed() -> None:
     change = await _changed(ReplicaUpdates=[{"Create": {"RegionName": "eu-west-1"}}])
     assert isinstance(change, catalog_changes.AddReplica)
     assert (change.name, change.region, len(change.global_table_id)) == ("things", "eu-west-1", 32)
-    change = await _changed(ReplicaUpdates=[_CREATE], MultiRegionConsistency="EVENTUAL")
+    change = await _changed(ReplicaUpdates=[_CREATE, _CREATE], MultiRegionConsistency="EVENTUAL")
     assert isinstance(change, catalog_changes.AddReplica)
     change = await _changed(ReplicaUpdates=[{"Delete": {"RegionName": "eu-west-1"}}])
     assert isinstance(change, catalog_changes.RemoveReplica)
@@ -212,7 +212,20 @@ async def test_replicas_are_added_and_removed() -> None:
         ({}, "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates"),
         (
             {"ReplicaUpdates": [_CREATE], "TableClass": "STANDARD"},
+            INVALID + "Replica modification must be the only operation in the request",
+        ),
+        (
+            {"ReplicaUpdates": [_CREATE], "TableClass": "STANDARD", "MultiRegionConsistency": "STRONG"},
             INVALID + "Requests that modify replicas or witnesses must not also modify other fields",
+        ),
+        (
+            {"ReplicaUpdates": [_CREATE], "GlobalTableWitnessUpdates": [_CREATE]},
+            "MultiRegionConsistency must be set as STRONG when GlobalTableWitnessUpdates parameter is present.",
+        ),
+        ({"GlobalTableWitnessUpdates": [_CREATE]}, "At least one of ProvisionedThroughput, BillingMode"),
+        (
+            {"ReplicaUpdates": [{"Update": {"RegionName": "eu-west-1"}}]},
+            "There are no actions specified in the Replica Update Action of the request.",
         ),
         (
             {"ReplicaUpdates": [_CREATE, {"Create": {"RegionName": "x-1"}}]},
