@@ -8,6 +8,7 @@ from typing import Any
 
 from router.operations.answers import encoded
 from router.operations.context import RequestContext
+from router.operations.policy_actions import STREAM_ACTIONS, TABLE_ACTIONS
 from router.operations.policy_documents import canonical_policy
 from router.operations.resource_arns import Resource, governed_resource
 from router.operations.store import Store
@@ -28,7 +29,7 @@ class PutResourcePolicy:
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
         resource = governed_resource(body["ResourceArn"], self._store.region)
-        document = canonical_policy(body["Policy"])
+        document = canonical_policy(body["Policy"], STREAM_ACTIONS if resource.stream_label else TABLE_ACTIONS)
         _governed_table(self._store, resource)
         # The revision is the catalog's to give.
         policy = ResourcePolicy(document, "")

@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 
 from router.operations.arns import ACCOUNT_ID
+from router.operations.policy_actions import TABLE_ACTIONS, unknown_actions
 from router.operations.table_settings import INVALID
 from wire.errors import StoreError, validation_error
 
@@ -27,11 +28,14 @@ _STATEMENT_MEMBERS: Final = (
     "Condition",
 )
 _EFFECTS: Final = {"allow": "Allow", "deny": "Deny"}
+_ACTIONS: Final = ("Action", "NotAction")
 _LISTS: Final = ("Action", "NotAction", "Resource", "NotResource")
 
 
-def canonical_policy(text: str) -> str:
+def canonical_policy(text: str, actions: frozenset[str] = TABLE_ACTIONS) -> str:
     """Return a policy in AWS's own form: no white space, members in their order, lists of one without the list.
+
+    `actions` are those that a policy of its kind may speak of.
 
     Raises StoreError VALIDATION for what is not a policy.
     """
@@ -45,6 +49,9 @@ def canonical_policy(text: str) -> str:
     if version not in _VERSIONS:
         raise _invalid("The policy must contain a valid version string")
     statements = _statements(document["Statement"], text)
+    _require_actions(statements, actions)
+    for statement in statements:
+        _require_bounds(statement)
     members = {"Version": version, **_picked(document, ("Id",)), "Statement": statements}
     try:
         return orjson.dumps(members).decode()
@@ -94,12 +101,27 @@ def _statement(given: dict[str, Any], text: str) -> dict[str, Any]:
     for member in ("Principal", "NotPrincipal"):
         if member in statement:
             statement[member] = _principal(statement[member], text)
+    return _picked(statement, _STATEMENT_MEMBERS)
+
+
+def _require_actions(statements: list[dict[str, Any]], actions: frozenset[str]) -> None:
+    given = [name for each in statements for member in _ACTIONS if member in each for name in _listed(each[member])]
+    unknown = unknown_actions(given, actions)
+    if unknown:
+        quoted = ", ".join(f'"{name}"' for name in unknown)
+        raise _invalid(f"The following action names are invalid: {quoted}")
+
+
+def _require_bounds(statement: dict[str, Any]) -> None:
     if statement["Effect"] == "Allow" and "Condition" not in statement and _is_anybody(statement.get("Principal")):
         raise validation_error(
             "Resource-based policy grants unbounded access in one or more elements. Please revise the policy to ensure "
             "least-privilege form of access"
         )
-    return _picked(statement, _STATEMENT_MEMBERS)
+
+
+def _listed(given: str | list[str]) -> list[str]:
+    return [given] if isinstance(given, str) else given
 
 
 def _texts(given: Any, text: str) -> str | list[str]:
@@ -121,7 +143,7 @@ def _principal(given: Any, text: str) -> Any:
 
 def _names(kind: str, given: str | list[str]) -> str | list[str]:
     """Return principals with accounts spelled as AWS spells them, each once."""
-    names = [given] if isinstance(given, str) else given
+    names = _listed(given)
     if kind == "AWS":
         names = [f"arn:aws:iam::{name}:root" if _is_account(name) else name for name in names]
     unique = list(dict.fromkeys(names))
@@ -135,8 +157,8 @@ def _is_account(name: str) -> bool:
 def _is_anybody(principal: Any) -> bool:
     if principal == "*":
         return True
-    names = principal.get("AWS", ()) if isinstance(principal, dict) else ()
-    return "*" in ([names] if isinstance(names, str) else names)
+    names = principal.get("AWS", []) if isinstance(principal, dict) else []
+    return "*" in _listed(names)
 
 
 def _picked(members: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

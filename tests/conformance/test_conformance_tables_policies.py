@@ -191,6 +191,30 @@ def test_statements_are_checked(things: Table) -> None:
     )
 
 
+# Tables and streams each have their actions; what is no action of theirs is a mistake, in a table that is made as well.
+def test_actions_are_checked(make_table: Any, dynamodb: Any, table_name: str) -> None:
+    table = make_table(StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"})
+    found, stream = arn(table), table.describe()["LatestStreamArn"]
+
+    def refusal(action: Any, where: str = found) -> str:
+        text = document(statement(where, Action=action))
+        return invalid(dynamodb.put_resource_policy, ResourceArn=where, Policy=text)
+
+    unknown = f"{INVALID}Invalid policy document: The following action names are invalid: "
+    assert refusal("dynamodb:RestoreTableFromBackup") == f'{unknown}"dynamodb:RestoreTableFromBackup"'
+    assert refusal(["dynamodb:GetItem", "dynamodb:GetRecords"]) == f'{unknown}"dynamodb:GetRecords"'
+    assert (
+        refusal(["s3:GetObject", "GetItem", "dynamodb:Nope*"])
+        == f'{unknown}"s3:GetObject", "GetItem", "dynamodb:Nope*"'
+    )
+    assert refusal("dynamodb:GetItem", stream) == f'{unknown}"dynamodb:GetItem"'
+    made = document(statement(found, Action="dynamodb:Nothing"))
+    assert invalid(dynamodb.create_table, TableName=table_name, ResourcePolicy=made, **PLAIN).startswith(unknown)
+    put(table, document(statement(found, Action=["dynamodb:*", "dynamodb:batch*Item", "DynamoDB:getitem"])))
+    text = document(statement(stream, Action=["dynamodb:DescribeStream", "dynamodb:Get*"]))
+    dynamodb.put_resource_policy(ResourceArn=stream, Policy=text)
+
+
 # Twenty kilobytes, white space included.
 def test_policies_have_a_size(things: Table) -> None:
     found = arn(things)

@@ -15,12 +15,15 @@ values = st.recursive(
     max_leaves=8,
 )
 names = st.sampled_from(["000000000000", "arn:aws:iam::000000000000:root", "arn:aws:iam::111111111111:user/a"])
+actions = st.sampled_from(
+    ["dynamodb:GetItem", "dynamodb:*", "*", "DynamoDB:put?tem", ["dynamodb:Scan", "dynamodb:Query"]]
+)
 some = names | st.lists(names, min_size=1, max_size=3)
 statements = st.fixed_dictionaries(
     {
         "Effect": st.sampled_from(["Allow", "deny", "Never"]) | values,
         "Principal": st.just("*") | st.fixed_dictionaries({"AWS": some}) | values,
-        "Action": some | values,
+        "Action": actions | some | values,
         "Resource": some | values,
     },
     optional={"Sid": texts | values, "Condition": values, "Surprise": values},
@@ -58,7 +61,7 @@ def test_texts_are_taken_or_refused(text: str) -> None:
 def test_depth_is_no_way_out() -> None:
     for depth in (100, 300, 2_000, 9_000):
         condition = "[" * depth + "]" * depth
-        statement = f'{{"Effect":"Deny","Principal":"*","Action":"a","Resource":"r","Condition":{condition}}}'
+        statement = f'{{"Effect":"Deny","Principal":"*","Action":"*","Resource":"r","Condition":{condition}}}'
         taken(f'{{"Statement":[{statement}]}}')
 
 
