@@ -71,7 +71,7 @@ def parsed_global_index(
     partition, sort = defined_key(asked["KeySchema"], types)
     name = asked["IndexName"]
     projection, attributes = _projection(asked["Projection"])
-    throughput = throughput_of(asked) or Throughput()
+    throughput = throughput_of(asked, f" for index {name}") or Throughput()
     return IndexSpec(
         number=_UNNUMBERED,
         name=name,

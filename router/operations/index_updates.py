@@ -15,7 +15,7 @@ from router.operations.index_schemas import (
     parsed_global_index,
     require_projectable,
 )
-from router.operations.table_settings import INVALID, throughput_of
+from router.operations.table_settings import INVALID, unbounded_throughput_of
 from wire.catalog_changes import IndexSettings
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.keys import AttributeType
@@ -127,7 +127,8 @@ def _created(asked: dict[str, Any], mode: BillingMode, types: dict[str, Attribut
 
 def _settings(asked: dict[str, Any], body: dict[str, Any]) -> IndexSettings:
     name = asked["IndexName"]
-    throughput = throughput_of(asked)
+    # What is too much, the catalog says, once there is such an index.
+    throughput = unbounded_throughput_of(asked)
     if throughput is not None and body.get("BillingMode") == BillingMode.PAY_PER_REQUEST:
         raise validation_error(
             f"{INVALID}Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: {name} when "

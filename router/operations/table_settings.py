@@ -16,18 +16,26 @@ CAPACITY_WITH_ON_DEMAND: Final = (
 )
 
 _TABLE_CLASSES: Final = ("STANDARD", "STANDARD_INFREQUENT_ACCESS")
+_CAPACITY_UNITS: Final = ("ReadCapacityUnits", "WriteCapacityUnits")
 _CAPACITY_UNITS_MAX: Final = 1_000_000_000_000
 
 
-def throughput_of(body: dict[str, Any]) -> Throughput | None:
-    """Return the provisioned capacity a request asks for, or None when it names none."""
+def throughput_of(body: dict[str, Any], owner: str = "") -> Throughput | None:
+    """Return the provisioned capacity a request asks for, or None when it names none.
+
+    `owner` is how AWS names an index that it is for, " for index NAME".
+    """
+    given = body.get("ProvisionedThroughput") or {}
+    for name in _CAPACITY_UNITS:
+        if given.get(name, 0) > _CAPACITY_UNITS_MAX:
+            raise validation_error(f"Given value {given[name]} for {name} is out of bounds{owner}")
+    return unbounded_throughput_of(body)
+
+
+def unbounded_throughput_of(body: dict[str, Any]) -> Throughput | None:
+    """Return the provisioned capacity a request asks for, however much, or None when it names none."""
     given = body.get("ProvisionedThroughput")
-    if given is None:
-        return None
-    for name in ("ReadCapacityUnits", "WriteCapacityUnits"):
-        if given[name] > _CAPACITY_UNITS_MAX:
-            raise validation_error(f"Given value {given[name]} for {name} is out of bounds")
-    return Throughput(read_units=given["ReadCapacityUnits"], write_units=given["WriteCapacityUnits"])
+    return None if given is None else Throughput(*(given[name] for name in _CAPACITY_UNITS))
 
 
 def view_type_of(stream: dict[str, Any]) -> StreamViewType | None:

@@ -163,6 +163,23 @@ def test_limits_of_updates(indexed: Table, impatient: Any) -> None:
         )
 
 
+# Capacity beyond all bounds is looked at when there is an index to give it to.
+def test_too_much_for_an_index(make_table: Any, impatient: Any) -> None:
+    index = {**global_index("gsi", "a"), "ProvisionedThroughput": UNITS}
+    table: Table = make_table("S", BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
+    _update(table, "Create", index, AttributeDefinitions=definitions("a"))
+    wait_until_index(table, "gsi")
+
+    def refusal(name: str) -> tuple[str, str]:
+        update = {"IndexName": name, "ProvisionedThroughput": {**UNITS, "ReadCapacityUnits": 10**12 + 1}}
+        updates = [{"Update": update}]
+        return refused(impatient.update_table, TableName=table.name, GlobalSecondaryIndexUpdates=updates)
+
+    code, text = refusal("gsi")
+    assert (code, "is above the per index maximum for the account" in text) == ("LimitExceededException", True)
+    assert refusal("ghost")[0] == "ResourceNotFoundException"
+
+
 # Settings of an index change by themselves, and the answer still shows what they were.
 def test_settings_of_an_index_change(make_table: Any) -> None:
     table: Table = make_table("S")

@@ -24,6 +24,13 @@ INVALID = "One or more parameter values were invalid: "
 UNITS = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}
 ON_DEMAND = {"BillingMode": "PAY_PER_REQUEST"}
 HASH = {"AttributeName": "pk", "KeyType": "HASH"}
+_VAST = {**UNITS, "WriteCapacityUnits": 1_000_000_000_001}
+_VAST_INDEX = {
+    "IndexName": "byPk",
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    "Projection": {"ProjectionType": "ALL"},
+    "ProvisionedThroughput": _VAST,
+}
 _CREATE = {"Create": {"RegionName": "eu-west-1"}}
 PK = {"AttributeName": "pk", "AttributeType": "S"}
 
@@ -93,6 +100,10 @@ async def test_a_table_is_asked_for() -> None:
         (
             {"BillingMode": None, "ProvisionedThroughput": {**UNITS, "ReadCapacityUnits": 1_000_000_000_001}},
             "Given value 1000000000001 for ReadCapacityUnits is out of bounds",
+        ),
+        (
+            {"BillingMode": None, "ProvisionedThroughput": UNITS, "GlobalSecondaryIndexes": [_VAST_INDEX]},
+            "Given value 1000000000001 for WriteCapacityUnits is out of bounds for index byPk",
         ),
     ],
 )
