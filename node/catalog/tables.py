@@ -143,14 +143,21 @@ def idle_table(view: CatalogView, name: str) -> TableSpec:
 
 
 def _changeable_table(view: CatalogView, change: UpdateTable) -> TableSpec:
-    """Return the table to change: one that is idle, or for its protection alone one whose settings are being updated."""
+    """Return the table to change: one that is idle, or one whose settings are being updated if that is nothing to the change."""
     table = view.tables.get(change.name)
-    only_protects = change == UpdateTable(
-        name=change.name, deletion_protection=change.deletion_protection, now_ms=change.now_ms
-    )
-    if table is not None and only_protects and table.status is TableStatus.UPDATING and not _moves_replicas(table):
+    is_updating = table is not None and table.status is TableStatus.UPDATING and not _moves_replicas(table)
+    if table is not None and is_updating and _is_apart(change):
         return table
     return idle_table(view, change.name)
+
+
+def _is_apart(change: UpdateTable) -> bool:
+    """Tell whether a change is of the protection or the encryption of a table and of nothing else."""
+    nothing = UpdateTable(name=change.name, now_ms=change.now_ms)
+    return nothing in (
+        replace(change, deletion_protection=None),
+        replace(change, encryption=None, disables_encryption=False),
+    )
 
 
 def settled(table: TableSpec) -> TableSpec:

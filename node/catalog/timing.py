@@ -1,7 +1,8 @@
 """How long tables take to be made, changed and dropped, for those who want to see their program wait as it will on AWS.
 
 Pure: a row and the time in, the row with the status and the time at which that is over out. Who then finishes it is `settling`. As on
-AWS only some changes keep a table UPDATING; deletion protection, encryption, warm throughput and on-demand maxima do not.
+AWS only some changes keep a table UPDATING; deletion protection, encryption, warm throughput, on-demand maxima and the settings of an
+index do not.
 """
 
 from typing import Final
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 
 from node.catalog.rules import CatalogRules
 from wire.errors import ErrorCode, StoreError
-from wire.tables import TableSpec, TableStatus
+from wire.tables import IndexStatus, TableSpec, TableStatus
 
 CREATING_MS: Final = 5_000
 DELETING_MS: Final = 4_000
@@ -64,7 +65,12 @@ def require_rested(table: TableSpec, now_ms: int, rules: CatalogRules) -> None:
 def _duration_ms(before: TableSpec, after: TableSpec) -> int:
     if before.billing_mode is not after.billing_mode:
         return BILLING_MS
-    others = ("stream", "table_class", "indexes")
-    if any(getattr(before, name) != getattr(after, name) for name in others):
+    others = ("stream", "table_class")
+    if any(getattr(before, name) != getattr(after, name) for name in others) or _standing(before) != _standing(after):
         return UPDATING_MS
     return THROUGHPUT_MS if before.throughput != after.throughput else 0
+
+
+def _standing(table: TableSpec) -> list[tuple[int, IndexStatus]]:
+    """Return which indexes there are, and how far each has come."""
+    return [(index.number, index.status) for index in table.indexes]

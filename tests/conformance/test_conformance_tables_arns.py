@@ -64,6 +64,24 @@ def test_tables_by_arn(things: Table, dynamodb: Any, table_name: str) -> None:
     assert dynamodb.delete_table(TableName=name)["TableDescription"]["TableName"] == table_name
 
 
+# So are the things beside a table, which answer under its plain name.
+def test_what_belongs_to_a_table_by_arn(things: Table, dynamodb: Any) -> None:
+    name = arn(things)
+    dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "until"})
+    described = dynamodb.describe_time_to_live(TableName=things.name)["TimeToLiveDescription"]
+    assert described["AttributeName"] == "until"
+    off = {"PointInTimeRecoveryEnabled": False}
+    dynamodb.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=off)
+    assert dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    assert dynamodb.update_contributor_insights(TableName=name, ContributorInsightsAction="DISABLE")["TableName"] == (
+        things.name
+    )
+    assert dynamodb.describe_contributor_insights(TableName=name)["TableName"] == things.name
+    assert dynamodb.list_contributor_insights(TableName=name)["ContributorInsightsSummaries"] == []
+    assert dynamodb.list_backups(TableName=name)["BackupSummaries"] == []
+    assert dynamodb.describe_kinesis_streaming_destination(TableName=name)["TableName"] == things.name
+
+
 def with_part(position: int, value: str) -> Callable[[str], str]:
     def changed(name: str) -> str:
         parts = name.split(":")

@@ -101,7 +101,7 @@ def test_a_table_is_made(slow: Any, name: str) -> None:
     slow.put_item(TableName=name, Item={"pk": {"S": "a"}})
 
 
-# While a table is UPDATING it serves items, and only its protection can be changed.
+# While a table is UPDATING it serves items, and only its protection and its encryption can be changed.
 def test_a_table_is_changed(slow: Any, table: str) -> None:
     more = {"ReadCapacityUnits": 6, "WriteCapacityUnits": 6}
     changed = slow.update_table(TableName=table, ProvisionedThroughput=more)["TableDescription"]
@@ -115,6 +115,7 @@ def test_a_table_is_changed(slow: Any, table: str) -> None:
         f"{IN_USE}Table: {table} is in the process of being updated.",
     )
     slow.update_table(TableName=table, DeletionProtectionEnabled=False)
+    slow.update_table(TableName=table, SSESpecification={"Enabled": True})
     assert status(slow, table) == "UPDATING"
     wait(slow, table, "table_exists")
     assert slow.describe_table(TableName=table)["Table"]["ProvisionedThroughput"]["ReadCapacityUnits"] == 6
@@ -170,6 +171,9 @@ def test_indexes_keep_step_with_their_table(slow: Any, name: str) -> None:
     while "CREATING" in index_statuses(shown := slow.describe_table(TableName=name)["Table"]):
         assert shown["TableStatus"] in ("UPDATING", "ACTIVE")
     assert shown["TableStatus"] == "ACTIVE"
+    maxima = {"IndexName": "one", "OnDemandThroughput": {"MaxReadRequestUnits": 5}}
+    changed = slow.update_table(TableName=name, GlobalSecondaryIndexUpdates=[{"Update": maxima}])["TableDescription"]
+    assert (changed["TableStatus"], index_statuses(changed)) == ("ACTIVE", ["UPDATING", "ACTIVE"])
     assert "GlobalSecondaryIndexes" not in slow.delete_table(TableName=name)["TableDescription"]
 
 
