@@ -1,7 +1,7 @@
 """Which actions a resource-based policy may speak of.
 
-Knows AWS's list, "DynamoDB API operations supported by resource-based policies", and what replication between accounts asks for
-beside it. Refuses to know what any action does.
+Knows AWS's list, "DynamoDB API operations supported by resource-based policies", and what is newer than it: replication between
+accounts, bulk puts, vectors. Refuses to know what any action does.
 """
 
 from collections.abc import Iterable
@@ -44,6 +44,7 @@ _TABLES: Final = (
     "ListTagsOfResource",
     "PutResourcePolicy",
     "RestoreTableToPointInTime",
+    "StartBulkPutItems",
     "TagResource",
     "UntagResource",
     "UpdateContinuousBackups",
@@ -56,6 +57,7 @@ _TABLES: Final = (
 _REPLICATION: Final = (
     "AssociateTableReplica",
     "CreateTableReplica",
+    "DeleteTableReplica",
     "InjectError",
     "ReadDataForReplication",
     "ReplicateSettings",
