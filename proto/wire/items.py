@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.limits import ITEM_BYTES_MAX, NESTING_LEVELS_MAX
-from wire.numbers import NumberError, canonical_number
+from wire.numbers import NOT_NUMERIC, NumberError, canonical_number
 
 # {"S": str} | {"N": str} | {"B": base64 str} | {"SS": [str]} | {"NS": [str]} | {"BS": [base64 str]}
 # | {"M": {str: AttributeValue}} | {"L": [AttributeValue]} | {"BOOL": bool} | {"NULL": True}
@@ -202,6 +202,8 @@ def _measured_texts(value: AttributeValue, payload: Any, depth: int) -> _Measure
     members = _checked_list(payload)
     if not members:
         raise validation_error(_INVALID + "An string set  may not be empty")
+    if None in members:
+        raise validation_error(_INVALID + "An string set may not have a null string as a member")
     size = sum(_measured_text(value, member, depth)[1] for member in members)
     if len(set(members)) != len(members):
         raise validation_error(f"{_INVALID}Input collection [{', '.join(members)}] contains duplicates.")
@@ -212,6 +214,8 @@ def _measured_numbers(value: AttributeValue, payload: Any, depth: int) -> _Measu
     members = _checked_list(payload)
     if not members:
         raise validation_error(_INVALID + "An number set  may not be empty")
+    if None in members:
+        raise validation_error(NOT_NUMERIC)
     canonical = [_canonical(member) for member in members]
     if len(set(canonical)) != len(canonical):
         raise validation_error("Input collection contains duplicates")
@@ -222,6 +226,8 @@ def _measured_binaries(value: AttributeValue, payload: Any, depth: int) -> _Meas
     members = _checked_list(payload)
     if not members:
         raise validation_error(_INVALID + "Binary sets should not be empty")
+    if None in members:
+        raise validation_error(_INVALID + "Binary sets may not contain null or empty values")
     size = sum(len(_checked_binary(member)) for member in members)
     if len(set(members)) != len(members):
         raise validation_error(f"{_INVALID}Input collection [{', '.join(members)}]of type BS contains duplicates.")

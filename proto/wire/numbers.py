@@ -12,6 +12,7 @@ from decimal import Context, Decimal, Inexact
 DIGITS_MAX = 38
 EXPONENT_MAX = 125
 EXPONENT_MIN = -130
+NOT_NUMERIC = "The parameter cannot be converted to a numeric value"
 _EXPONENT_WORD_MAX = 2**63 - 1
 _OVERFLOW = "Number overflow. Attempting to store a number with magnitude larger than supported range"
 
@@ -96,10 +97,10 @@ def _fitting(result: Decimal) -> str:
 def _parse(text: str) -> tuple[str, str, int]:
     """Return sign, significant digits and exponent of a text in free notation, checked against the limits."""
     if not text:
-        raise NumberError("The parameter cannot be converted to a numeric value")
+        raise NumberError(NOT_NUMERIC)
     matched = _TEXT.fullmatch(text)
     if matched is None or not (matched[2] or matched[3]):
-        raise NumberError(f"The parameter cannot be converted to a numeric value: {text}")
+        raise NumberError(f"{NOT_NUMERIC}: {text}")
     whole = matched[2]
     written = (whole + (matched[3] or "")).lstrip("0")
     leading_zeros = len(whole) + len(matched[3] or "") - len(written)
@@ -120,7 +121,7 @@ def _written_exponent(text: str, exponent: str | None) -> int:
         return 0
     digits = exponent.lstrip("+-").lstrip("0") or "0"
     if len(digits) > len(str(_EXPONENT_WORD_MAX)) or int(digits) > _EXPONENT_WORD_MAX:
-        raise NumberError(f"The parameter cannot be converted to a numeric value: {text}")
+        raise NumberError(f"{NOT_NUMERIC}: {text}")
     return -int(digits) if exponent[0] == "-" else int(digits)
 
 

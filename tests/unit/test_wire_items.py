@@ -81,6 +81,9 @@ def test_normal_form(value: AttributeValue, form: AttributeValue) -> None:
         ({"N": ""}, NOT_NUMERIC),
         ({"N": "b"}, NOT_NUMERIC + ": b"),
         ({"NS": ["1", ""]}, NOT_NUMERIC),
+        ({"SS": ["a", None]}, INVALID + "An string set may not have a null string as a member"),
+        ({"NS": ["1", None]}, NOT_NUMERIC),
+        ({"BS": ["Yg==", None]}, INVALID + "Binary sets may not contain null or empty values"),
         ({"NS": ["1", "b"]}, NOT_NUMERIC + ": b"),
         # A bad number is named before a second datatype is.
         ({"S": "a", "N": "b"}, NOT_NUMERIC + ": b"),
