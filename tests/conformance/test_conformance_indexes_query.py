@@ -330,6 +330,13 @@ def test_refused_conditions_on_several_attributes(matches: Table, condition: str
     assert invalid(_pks, table=matches, condition=condition) == text
 
 
+# KeyConditions are older than partition keys of several attributes; AWS refuses them there, and what works here has to work there.
+def test_key_conditions_know_one_partition_attribute(matches: Table) -> None:
+    equal = {name: {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": name}]} for name in ("t", "r")}
+    text = invalid(matches.client.query, TableName=matches.name, IndexName="gsi", KeyConditions=equal)
+    assert text == "Query key condition not supported"
+
+
 # Pages end with all attributes.
 def test_pages_of_keys_of_several_attributes(matches: Table) -> None:
     parameters = {"condition": "t = :t AND r = :r", "values": {":t": {"S": "t"}, ":r": {"S": "r"}}}
