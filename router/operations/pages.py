@@ -42,21 +42,26 @@ def start_members(body: dict[str, Any]) -> Item | None:
         raise validation_error(f"{STARTING_KEY}: {error.message}") from None
 
 
-def require_valid_selection(body: dict[str, Any]) -> None:
-    """Refuse a Select that contradicts the rest of the request."""
+def require_valid_selection(body: dict[str, Any], preface: str = "") -> None:
+    """Refuse a Select that contradicts the rest of the request, in AWS's words after `preface`."""
+    fault = _selection_fault(body)
+    if fault is not None:
+        raise validation_error(preface + fault)
+
+
+def _selection_fault(body: dict[str, Any]) -> str | None:
     select = body.get("Select")
     projected = next((name for name in ("ProjectionExpression", "AttributesToGet") if body.get(name) is not None), None)
     if select is None or (select == "SPECIFIC_ATTRIBUTES" and projected):
-        return
+        return None
     if select == "SPECIFIC_ATTRIBUTES":
-        raise validation_error(
-            "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
-        )
+        return "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
     if projected:
         what = "only the Count" if select == "COUNT" else select
-        raise validation_error(f"Cannot specify the {projected} when choosing to get {what}")
+        return f"Cannot specify the {projected} when choosing to get {what}"
     if select == "ALL_PROJECTED_ATTRIBUTES" and body.get("IndexName") is None:
-        raise validation_error("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+        return "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"
+    return None
 
 
 def counts_only(body: dict[str, Any]) -> bool:

@@ -144,14 +144,31 @@ def test_selections(series: Table) -> None:
     assert series.query("pk = :p", P, Select="ALL_ATTRIBUTES")["Items"][0]["v"] == {"S": "v1"}
     found = series.query("pk = :p", P, Select="SPECIFIC_ATTRIBUTES", ProjectionExpression="v")
     assert found["Items"] == [{"v": {"S": "v1"}}]
-    text = invalid(series.query, condition="pk = :p", values=P, Select="SPECIFIC_ATTRIBUTES")
-    assert text.endswith(
-        "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
-    )
-    text = invalid(series.query, condition="pk = :p", values=P, Select="COUNT", ProjectionExpression="v")
-    assert text.endswith("Cannot specify the ProjectionExpression when choosing to get only the Count")
-    text = invalid(series.query, condition="pk = :p", values=P, Select="ALL_PROJECTED_ATTRIBUTES")
-    assert text.endswith("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+
+
+# What contradicts itself is refused: of a query in the envelope that the model's own errors have, of a scan without.
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        (
+            {"Select": "SPECIFIC_ATTRIBUTES"},
+            "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES",
+        ),
+        (
+            {"Select": "COUNT", "ProjectionExpression": "v"},
+            "Cannot specify the ProjectionExpression when choosing to get only the Count",
+        ),
+        (
+            {"Select": "ALL_PROJECTED_ATTRIBUTES"},
+            "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName",
+        ),
+    ],
+    ids=str,
+)
+def test_contradictory_selections(series: Table, parameters: dict[str, Any], text: str) -> None:
+    found = invalid(series.query, condition="pk = :p", values=P, **parameters)
+    assert found == f"1 validation error detected: {text}"
+    assert invalid(series.scan, **parameters) == text
 
 
 # AttributesToGet, the older projection. It does not go with a key condition expression.

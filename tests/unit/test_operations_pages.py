@@ -125,7 +125,7 @@ async def test_starting_keys_of_queries_are_checked(condition: str, key: dict[st
     assert refusal.message.startswith(text)
 
 
-# Select and projection contradict each other in several ways; AWS names each.
+# Select and projection contradict each other in several ways; AWS names each, of a query in the envelope of the model's own errors.
 @pytest.mark.parametrize(
     ("parameters", "text"),
     [
@@ -150,7 +150,7 @@ async def test_starting_keys_of_queries_are_checked(condition: str, key: dict[st
 async def test_selections_are_checked(parameters: dict[str, Any], text: str) -> None:
     api = await _filled(0)
     assert (await api.refused("Scan", TableName="things", **parameters)).message == text
-    assert (await api.refused("Query", **_query(**parameters))).message == text
+    assert (await api.refused("Query", **_query(**parameters))).message == f"1 validation error detected: {text}"
 
 
 # A query needs a key condition, takes no key in its filter, and there is no index to name yet.
