@@ -19,7 +19,7 @@ from node.storage.records import Record, encode_record
 from node.streams.records import ChangeFlag, ChangeKind, encode_change
 from wire.commands import ConditionFailed, Outcome, Returned, Write, WriteKind, Written
 from wire.errors import ErrorCode, StoreError, validation_error
-from wire.index_keys import require_updated_index_keys
+from wire.index_keys import require_room_for_rows, require_updated_index_keys
 from wire.items import Item, item_size
 from wire.keys import ItemKey
 from wire.limits import ITEM_BYTES_MAX
@@ -211,6 +211,7 @@ def _updated(command: Write, table: TableSpec, live: Record | None, old: Item | 
         return _Result(b"", 0, attributes)
     require_updated_index_keys(table.indexes, old or {}, new)
     size = _size_after(update, old, live, new)
+    require_room_for_rows(table, command.key, new, size, _TOO_LARGE)
     return _Result(orjson.dumps(new), size, attributes)
 
 

@@ -1,16 +1,18 @@
 """What a written item may hold in the key attributes of its table's indexes, and AWS's words for what it may not.
 
 An item may lack them; then it is not in the index. Routers ask about items that are put, nodes about what an update makes of one.
+What an item's rows in local indexes take up is asked for here, too.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from wire.errors import validation_error
+from wire.indexes import row_of
 from wire.items import Item
-from wire.keys import encode_key_value
-from wire.limits import PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX
-from wire.tables import IndexSpec, KeyAttribute
+from wire.keys import ItemKey, encode_key_value
+from wire.limits import ITEM_BYTES_MAX, PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX
+from wire.tables import IndexSpec, KeyAttribute, TableSpec
 
 _INVALID: Final = "One or more parameter values were invalid: "
 _NOT_VALID: Final = "One or more parameter values are not valid. "
@@ -51,6 +53,18 @@ def require_updated_index_keys(indexes: Sequence[IndexSpec], before: Item, after
                 f"{_EMPTY_KINDS[attribute.type]} value."
             )
     _require_lengths(named, after)
+
+
+def require_room_for_rows(table: TableSpec, key: ItemKey, item: Item, size: int, refusal: str) -> None:
+    """Refuse an item of `size` bytes that is too large together with its rows in local indexes; `refusal` is AWS's text.
+
+    Source: AWS's guide, "Quotas in Amazon DynamoDB", "Item size for tables with LSIs": they share 400 KB.
+    """
+    if not table.indexes or size * (1 + len(table.local_indexes)) <= ITEM_BYTES_MAX:
+        return  # a row has at most what its item has
+    rows = [row_of(table.key_schema, index, key, item) for index in table.local_indexes]
+    if size + sum(row.size for row in rows if row is not None) > ITEM_BYTES_MAX:
+        raise validation_error(refusal)
 
 
 _Named = list[tuple[IndexSpec, KeyAttribute]]

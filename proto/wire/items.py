@@ -33,7 +33,7 @@ NESTING_TOO_DEEP = (
     "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit"
 )
 NAMELESS = "Empty attribute name"
-_TOO_LARGE = "Item size has exceeded the maximum allowed size"
+ITEM_TOO_LARGE = "Item size has exceeded the maximum allowed size"
 
 _Measured: TypeAlias = tuple[AttributeValue, int]
 
@@ -57,7 +57,7 @@ def normalized_item(item: Item) -> tuple[Item, int]:
         result[name], value_bytes = _measured(value, 0)
         size += value_bytes
     if size > ITEM_BYTES_MAX:
-        raise validation_error(_TOO_LARGE)
+        raise validation_error(ITEM_TOO_LARGE)
     return result, size
 
 

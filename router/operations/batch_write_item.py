@@ -21,8 +21,8 @@ from router.operations.tables import table_of_items
 from wire.catalog import CatalogView
 from wire.commands import Outcome, Write, WriteKind, Written
 from wire.errors import validation_error
-from wire.index_keys import require_index_keys
-from wire.items import Item, normalized_item
+from wire.index_keys import require_index_keys, require_room_for_rows
+from wire.items import ITEM_TOO_LARGE, Item, normalized_item
 from wire.limits import BATCH_WRITE_ITEMS_MAX
 from wire.tables import TableSpec
 
@@ -104,5 +104,6 @@ def _write(spec: TableSpec, request: dict[str, Any], members: Item, size: int) -
     if request.get("PutRequest") is not None:
         key = key_of_batched_item(spec.key_schema, members)
         require_index_keys(spec.indexes, members)
+        require_room_for_rows(spec, key, members, size, ITEM_TOO_LARGE)
         return Write(WriteKind.PUT, spec.number, key, orjson.dumps(members), size)
     return Write(WriteKind.DELETE, spec.number, key_of_members(spec.key_schema, members))

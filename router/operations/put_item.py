@@ -16,8 +16,8 @@ from router.operations.item_writes import (
 from router.operations.store import Store
 from router.operations.tables import table_of_items
 from wire.commands import Write, WriteKind
-from wire.index_keys import require_index_keys
-from wire.items import normalized_item
+from wire.index_keys import require_index_keys, require_room_for_rows
+from wire.items import ITEM_TOO_LARGE, normalized_item
 
 _PARAMETERS: Final = ExpressionParameters(("ConditionExpression",), ("Expected", "ConditionalOperator"))
 
@@ -31,6 +31,7 @@ def parse(store: Store, body: dict[str, Any]) -> PreparedWrite:
     spec = table_of_items(store.view, body["TableName"], store.region)
     key = key_of_item(spec.key_schema, item)
     require_index_keys(spec.indexes, item)
+    require_room_for_rows(spec, key, item, size, ITEM_TOO_LARGE)
     require_scalar_keys(spec, expressions.condition)
     write = Write(
         WriteKind.PUT,

@@ -87,6 +87,25 @@ def test_refused_index_keys(indexed: Table, attributes: Item, text: str) -> None
     assert indexed.get(KEY) is None
 
 
+# An item and its rows in local indexes share 400 KB: "lsi" holds all of it, so that half of that fits; without a row all of it does.
+def test_local_rows_count_against_the_item(indexed: Table) -> None:
+    row: Item = {**KEY, "c": {"S": "c"}, "v": {"S": ""}}
+    names_and_keys = len("pkpsksccv")
+    room = 409_600 // 2 - names_and_keys
+    indexed.put({**row, "v": {"S": "x" * room}})
+    large: Item = {**row, "v": {"S": "x" * (room + 1)}}
+    text = "Item size has exceeded the maximum allowed size"
+    assert invalid(indexed.put, item=large) == text
+    requests = {indexed.name: [{"PutRequest": {"Item": {**KEY, "sk": {"S": "t"}}}}, {"PutRequest": {"Item": large}}]}
+    assert invalid(indexed.client.batch_write_item, RequestItems=requests) == text
+    assert indexed.get({**KEY, "sk": {"S": "t"}}) is None
+    update = {"ExpressionAttributeValues": {":v": large["v"]}}
+    text = "Item size to update has exceeded the maximum allowed size"
+    assert invalid(indexed.update, key=KEY, expression="SET v = :v", **update) == text
+    indexed.update(KEY, "SET v = :v REMOVE c", **update)
+    assert indexed.get(KEY) == {**KEY, "v": large["v"]}
+
+
 # An update is held against what it makes of the item; its words for emptiness are its own.
 @pytest.mark.parametrize(
     ("value", "text"),
