@@ -19,6 +19,7 @@ from router.http.traffic import Traffic
 from router.nodes.channel import NodeChannel
 from router.operations.model import ServiceModel
 from router.operations.registry import Surroundings, build_operations
+from router.operations.validation import ValidationWording
 from router.placement.store import RegionStore
 from router.settings import RouterSettings, parse_arguments
 from router.workers import WorkerProcesses, wait_orphaned
@@ -125,7 +126,7 @@ def _dispatcher(
         credentials=cluster.secrets(), clock=clock, skew_seconds=settings.signature_skew_seconds
     )
     return Dispatcher(
-        operations=build_operations(surroundings, ServiceModel.load()),
+        operations=build_operations(surroundings, ServiceModel.load(ValidationWording(settings.validation_wording))),
         authenticate=verifier.verify if settings.signatures else claimed_identity,
         clock=clock,
         randomness=randomness,

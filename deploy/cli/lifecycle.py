@@ -12,10 +12,14 @@ import typer
 from deploy.cli.console import fail, people
 from deploy.cli.options import DataOption, JsonOption, data_folder, opened
 from deploy.local.errors import LocalClusterError
-from wire.cluster import ControlPlane, Settings
+from wire.cluster import ControlPlane, Settings, WordingOfErrors
 
 ControlPlaneOption = typer.Option(
     help="How long tables take to be made, changed and dropped: no time (the default), or a few seconds, as on AWS."
+)
+
+WordingOption = typer.Option(
+    help="What is said of requests that the API forbids: all that is wrong (the default), or the first, as most of AWS since 2026."
 )
 
 
@@ -49,6 +53,7 @@ def up(
         bool | None, typer.Option(help="Whether requests must be signed (default: they must).")
     ] = None,
     control_plane: Annotated[ControlPlane | None, ControlPlaneOption] = None,
+    validation_wording: Annotated[WordingOfErrors | None, WordingOption] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once every region is ready.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,6 +73,7 @@ def up(
         secret_access_key=secret_access_key,
         signatures=signatures,
         control_plane=control_plane,
+        validation_wording=validation_wording,
     )
     bring_up(data_folder(data), asked, detach=detach, as_json=as_json)
 
@@ -95,11 +101,20 @@ def dev(
     data: Annotated[Path | None, typer.Option(help="Keep the data in this folder (default: a temporary one).")] = None,
     region: Annotated[str, typer.Option(help="The region's name.")] = "us-east-1",
     control_plane: Annotated[ControlPlane, ControlPlaneOption] = "instant",
+    validation_wording: Annotated[WordingOfErrors, WordingOption] = "classic",
 ) -> None:
     """Run one region in one process, signatures off: for tests and laptops. Ready in well under a second; Ctrl-C ends it."""
     from deploy.local.embedded import run_embedded
 
     try:
-        asyncio.run(run_embedded(port=port, data=data, region=region, control_plane=control_plane))
+        asyncio.run(
+            run_embedded(
+                port=port,
+                data=data,
+                region=region,
+                control_plane=control_plane,
+                validation_wording=validation_wording,
+            )
+        )
     except (LocalClusterError, OSError, ValueError) as error:
         fail(str(error))

@@ -18,7 +18,7 @@ from deploy.local.cluster import LocalCluster
 from deploy.local.errors import LocalClusterError
 from deploy.local.ports import PortsUnavailable
 from deploy.local.topology import DEMO_CREDENTIAL, Layout, region_names
-from wire.cluster import ClusterFileError, ControlPlane, Credential, Settings
+from wire.cluster import ClusterFileError, ControlPlane, Credential, Settings, WordingOfErrors
 
 READY_TIMEOUT_SECONDS = 90.0
 POLL_SECONDS = 0.25
@@ -38,6 +38,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     secret_access_key: str | None
     signatures: bool | None
     control_plane: ControlPlane | None
+    validation_wording: WordingOfErrors | None = None
 
     def credential(self) -> Credential | None:
         """Return the credential asked for, if any. Raises ValueError when half of it is missing."""
@@ -55,6 +56,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             partitions=self.partitions or Settings().partitions,
             signatures=self.signatures is not False,
             control_plane=self.control_plane or Settings().control_plane,
+            validation_wording=self.validation_wording or Settings().validation_wording,
         )
         return Layout(
             regions=region_names(self.regions or "3"),
@@ -74,6 +76,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             "--nodes": (self.nodes, len(spec.regions[0].nodes)),
             "--partitions": (self.partitions, spec.settings.partitions),
             "--control-plane": (self.control_plane, spec.settings.control_plane),
+            "--validation-wording": (self.validation_wording, spec.settings.validation_wording),
             "--port": (self.port or None, int(spec.regions[0].http.rpartition(":")[2])),
         }
         if self.signatures not in (None, spec.settings.signatures):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Self
 from deploy.local.errors import LocalClusterError
 from wire.catalog import Delta, NodeId, PartitionId
 from wire.clock import Clock, SystemClock
-from wire.cluster import ClusterSpec, ControlPlane, NodeEntry, RegionEntry, Settings
+from wire.cluster import ClusterSpec, ControlPlane, NodeEntry, RegionEntry, Settings, WordingOfErrors
 from wire.commands import Command, Outcome, Request
 from wire.telemetry import configure_logs
 
@@ -44,10 +44,11 @@ class EmbeddedRegion:
         port: int = 0,
         region: str = "us-east-1",
         control_plane: ControlPlane = "instant",
+        validation_wording: WordingOfErrors = "classic",
     ) -> None:
         self._data = data
         self._port = port
-        self._cluster = embedded_cluster(region, control_plane)
+        self._cluster = embedded_cluster(region, control_plane, validation_wording)
         self._failed: asyncio.Future[BaseException] | None = None
         self._stack = AsyncExitStack()
         self._router: Router | None = None
@@ -198,7 +199,9 @@ class NoPeers:
         raise AssertionError(f"a region of one node has no peer {node}")
 
 
-def embedded_cluster(region: str, control_plane: ControlPlane = "instant") -> ClusterSpec:
+def embedded_cluster(
+    region: str, control_plane: ControlPlane = "instant", validation_wording: WordingOfErrors = "classic"
+) -> ClusterSpec:
     """Return the cluster of one region with one node; nothing listens at its addresses."""
     node = NodeEntry(f"{region}-1", "zone-1", _UNUSED_ADDRESS)
     entry = RegionEntry(region, 1, _UNUSED_ADDRESS, _UNUSED_ADDRESS, (node,))
@@ -208,17 +211,22 @@ def embedded_cluster(region: str, control_plane: ControlPlane = "instant") -> Cl
         signatures=False,
         replica_source_hold_seconds=0,
         control_plane=control_plane,
+        validation_wording=validation_wording,
     )
     return ClusterSpec(CLUSTER_ID, (entry,), settings=settings)
 
 
-async def run_embedded(*, port: int, data: Path | None, region: str, control_plane: ControlPlane) -> None:
+async def run_embedded(
+    *, port: int, data: Path | None, region: str, control_plane: ControlPlane, validation_wording: WordingOfErrors
+) -> None:
     """Run a region until SIGINT or SIGTERM. Raises LocalClusterError when it cannot start or go on."""
     configure_logs(level="warning", output=sys.stderr)
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with EmbeddedRegion(data, port=port, region=region, control_plane=control_plane) as embedded:
+    async with EmbeddedRegion(
+        data, port=port, region=region, control_plane=control_plane, validation_wording=validation_wording
+    ) as embedded:
         print(
             f"{region} is ready at {embedded.url}; data in {data or 'a temporary folder'}; Ctrl-C ends it", flush=True
         )

@@ -7,18 +7,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.local.embedded import EmbeddedRegion
-from wire.cluster import ControlPlane
+from wire.cluster import ControlPlane, WordingOfErrors
 
 START_SECONDS = 30.0
 
 
 @contextmanager
-def embedded_region(folder: Path, region: str, control_plane: ControlPlane = "instant") -> Iterator[str]:
+def embedded_region(
+    folder: Path, region: str, control_plane: ControlPlane = "instant", validation_wording: WordingOfErrors = "classic"
+) -> Iterator[str]:
     """Run a region with its data in `folder`, and yield the URL of its router."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="embedded-region", daemon=True)
     thread.start()
-    embedded = EmbeddedRegion(folder, region=region, control_plane=control_plane)
+    embedded = EmbeddedRegion(folder, region=region, control_plane=control_plane, validation_wording=validation_wording)
     try:
         asyncio.run_coroutine_threadsafe(embedded.start(), loop).result(START_SECONDS)
         yield embedded.url
