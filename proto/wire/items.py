@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from wire.errors import ErrorCode, StoreError, validation_error
-from wire.limits import ITEM_BYTES_MAX, NESTING_LEVELS_MAX
+from wire.limits import ITEM_BYTES_MAX, NAME_BYTES_MAX, NESTING_LEVELS_MAX
+from wire.names import NAMELESS, require_names
 from wire.numbers import NOT_NUMERIC, NumberError, canonical_number
 
 # {"S": str} | {"N": str} | {"B": base64 str} | {"SS": [str]} | {"NS": [str]} | {"BS": [base64 str]}
@@ -32,7 +33,6 @@ _SEVERAL = (
 NESTING_TOO_DEEP = (
     "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit"
 )
-NAMELESS = "Empty attribute name"
 ITEM_TOO_LARGE = "Item size has exceeded the maximum allowed size"
 
 _Measured: TypeAlias = tuple[AttributeValue, int]
@@ -56,6 +56,8 @@ def normalized_item(item: Item) -> tuple[Item, int]:
             continue
         result[name], value_bytes = _measured(value, 0)
         size += value_bytes
+    if size > NAME_BYTES_MAX:  # only then can a name be too long
+        require_names(result)
     if size > ITEM_BYTES_MAX:
         raise validation_error(ITEM_TOO_LARGE)
     return result, size
@@ -259,6 +261,8 @@ def _measured_map(value: AttributeValue, payload: Any, depth: int) -> _Measured:
     for name, element in payload.items():
         result[name], element_bytes = _measured(element, depth + 1)
         size += _ELEMENT_BYTES + text_size(name) + element_bytes
+    if size > NAME_BYTES_MAX:
+        require_names(result)
     return {"M": result}, size
 
 

@@ -23,6 +23,7 @@ from router.expressions.shapes import Shape, condition_shape, projection_shape, 
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.items import AttributeValue, measured_value, text_size
 from wire.limits import EXPRESSION_SUBSTITUTIONS_BYTES_MAX, ITEM_BYTES_MAX
+from wire.names import name_fault
 from wire.tables import KeySchema
 
 ConditionKind: TypeAlias = Literal["ConditionExpression", "FilterExpression"]
@@ -140,10 +141,9 @@ def _checked_names(names: Mapping[str, str] | None) -> Mapping[str, str]:
         if not _NAME_KEY.fullmatch(key):
             raise _invalid_key("ExpressionAttributeNames", key)
     for key, name in names.items():
-        if not name:
-            raise validation_error(
-                f"ExpressionAttributeNames contains invalid value: Empty attribute name for key {key}"
-            )
+        fault = name_fault(name)
+        if fault is not None:
+            raise validation_error(f"ExpressionAttributeNames contains invalid value: {fault} for key {key}")
     return names
 
 

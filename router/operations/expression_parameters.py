@@ -11,6 +11,7 @@ from router.expressions.request import RequestExpressions
 from router.operations.legacy_parameters import require_useful_operator
 from wire.errors import validation_error
 from wire.expressions import packed, path, projection
+from wire.names import require_names
 
 _NAMES_AND_VALUES: Final = ("ExpressionAttributeNames", "ExpressionAttributeValues")
 
@@ -46,9 +47,11 @@ class ExpressionParameters:
 
 
 def require_distinct_attributes(body: dict[str, Any]) -> None:
-    """Refuse an AttributesToGet that names an attribute twice."""
+    """Refuse an AttributesToGet that names an attribute twice, or by what is no name."""
+    names = body.get("AttributesToGet", ())
+    require_names(names)
     seen = set()
-    for name in body.get("AttributesToGet", ()):
+    for name in names:
         if name in seen:
             raise validation_error(
                 f"One or more parameter values were invalid: Duplicate value in attribute name: {name}"

@@ -11,6 +11,7 @@ from wire import expressions
 from wire.errors import StoreError, validation_error
 from wire.expressions import Tree
 from wire.items import ATTRIBUTE_TYPES, AttributeValue, normalized_value, sort_key
+from wire.names import require_names
 
 _INVALID: Final = "One or more parameter values were invalid: "
 
@@ -45,6 +46,7 @@ class AttributeComparison(NamedTuple):
 
 def filter_comparisons(conditions: Mapping[str, Mapping[str, Any]]) -> list[AttributeComparison]:
     """Return the comparisons of a QueryFilter, ScanFilter or KeyConditions, or raise a validation StoreError."""
+    require_names(conditions)
     return [
         _checked(attribute, condition["ComparisonOperator"], condition.get("AttributeValueList", ()))
         for attribute, condition in conditions.items()
@@ -53,6 +55,7 @@ def filter_comparisons(conditions: Mapping[str, Mapping[str, Any]]) -> list[Attr
 
 def expected_comparisons(expected: Mapping[str, Mapping[str, Any]]) -> list[AttributeComparison]:
     """Return the comparisons of an Expected, or raise a validation StoreError."""
+    require_names(expected)
     return [_expectation(attribute, condition) for attribute, condition in expected.items()]
 
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 from wire import expressions
 from wire.errors import validation_error
 from wire.expressions import Tree
-from wire.items import NAMELESS, AttributeValue, normalized_value
+from wire.items import AttributeValue, normalized_value
+from wire.names import require_names
 
 _INVALID: Final = "One or more parameter values were invalid: "
 _DELETED_TYPES: Final = ("SS", "NS", "BS")
@@ -21,8 +22,7 @@ def attribute_updates(updates: Mapping[str, Mapping[str, Any]], values: list[Att
 
     Raises a validation StoreError with AWS's text.
     """
-    if "" in updates:
-        raise validation_error(NAMELESS)
+    require_names(updates)
     return expressions.attribute_updates(*(_action(name, update, values) for name, update in updates.items()))
 
 

@@ -102,10 +102,12 @@ _STRICTER: Final = {
     ("DescribeContributorInsightsInput", "IndexName"): _UNCHECKED,
     ("UpdateContributorInsightsInput", "IndexName"): _UNCHECKED,
     ("ExportTableToPointInTimeInput", "TableArn"): _UNCHECKED,
+    ("SearchSchemaElement", "AttributeName"): "SearchedAttributeName",
 }
 # Where AWS differs from its published model: what it checks by hand, later and in other words, and what it does check here.
 _CORRECTED: Final[dict[str, dict[str, object]]] = {
     "BackupArn": {"min": None, "max": None},
+    "AttributeName": {"max": None},
     "KMSMasterKeyId": {"min": 1},
     "TableClass": {"enum": []},
     "Tag": {"required": []},
@@ -123,6 +125,8 @@ class ShapeReader:
         self._raw = {name: {**raw, **_CORRECTED.get(name, {})} for name, raw in raw_shapes.items()}
         if "KeySchema" in self._raw:
             self._raw["TableKeySchema"] = {**self._raw["KeySchema"], "max": _TABLE_KEY_ATTRIBUTES_MAX}
+        if "AttributeName" in self._raw:
+            self._raw["SearchedAttributeName"] = dict(raw_shapes["AttributeName"])
         if "TableName" in self._raw:
             self._raw[MANAGED_TABLE_NAME] = self._raw["TableName"]
         self._raw[_UNCHECKED] = {"type": "string"}

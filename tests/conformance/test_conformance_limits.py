@@ -145,27 +145,27 @@ def _named(operation: Any, members: Item) -> dict[str, Item]:
     return {"item" if operation.__name__ == "put" else "key": members}
 
 
-# Names of attributes have 65,535 characters, whoever names them.
+# Names of attributes have 65,535 bytes, whoever names them and at whatever depth.
 def test_names_have_a_length(things: Table) -> None:
-    longest = "n" * 65_535
-    things.put({**KEY, longest: {"S": "x"}})
+    longest = "n" * 65_533 + "é"
+    things.put({**KEY, longest: {"S": "x"}, "m": {"M": {longest: {"S": "x"}}}})
     assert things.get(KEY, AttributesToGet=[longest]) == {longest: {"S": "x"}}
     names = {"#n": longest}
     assert things.get(KEY, ProjectionExpression="#n", ExpressionAttributeNames=names) == {longest: {"S": "x"}}
     changed = {longest: {"Value": {"S": "y"}}}
     things.client.update_item(TableName=things.name, Key=KEY, AttributeUpdates=changed)
-    refusals = [
-        invalid(things.put, item={**KEY, f"{longest}n": {"S": "x"}}),
-        invalid(things.get, key=KEY, AttributesToGet=[f"{longest}n"]),
-        invalid(things.get, key=KEY, ProjectionExpression="#n", ExpressionAttributeNames={"#n": f"{longest}n"}),
-        invalid(
-            things.client.update_item,
-            TableName=things.name,
-            Key=KEY,
-            AttributeUpdates={f"{longest}n": {"Action": "DELETE"}},
-        ),
-    ]
-    assert all("Member must have length less than or equal to 65535" in text for text in refusals), refusals
+    too_long = f"{longest}n"
+    text = "Attribute name is too large, must be less than 65536 bytes"
+    assert invalid(things.put, item={**KEY, too_long: {"S": "x"}}) == text
+    assert invalid(things.put, item={**KEY, "m": {"M": {too_long: {"S": "x"}}}}) == text
+    assert invalid(things.get, key=KEY, AttributesToGet=[too_long]) == text
+    assert invalid(things.put, item=KEY, Expected={too_long: {"Exists": False}}) == text
+    assert invalid(things.scan, ScanFilter={too_long: {"ComparisonOperator": "NULL"}}) == text
+    updates = {too_long: {"Action": "DELETE"}}
+    assert invalid(things.client.update_item, TableName=things.name, Key=KEY, AttributeUpdates=updates) == text
+    names = {"#n": too_long}
+    found = invalid(things.get, key=KEY, ProjectionExpression="#n", ExpressionAttributeNames=names)
+    assert found == f"ExpressionAttributeNames contains invalid value: {text} for key #n"
 
 
 # Names are not empty, at whatever depth.
@@ -177,6 +177,17 @@ def test_names_are_not_empty(things: Table, value: Item) -> None:
     updates = {name: {"Value": part} for name, part in value.items()}
     text = invalid(things.client.update_item, TableName=things.name, Key=KEY, AttributeUpdates=updates)
     assert text == "Empty attribute name"
+
+
+# Nor are those in parameters older than expressions.
+def test_older_parameters_name_something(things: Table) -> None:
+    absent = {"": {"ComparisonOperator": "NULL"}}
+    for call in (
+        lambda: things.get(KEY, AttributesToGet=[""]),
+        lambda: things.put(KEY, Expected=absent),
+        lambda: things.scan(ScanFilter=absent),
+    ):
+        assert invalid(call) == "Empty attribute name"
 
 
 # Every expression has 4 KB as it is written.
