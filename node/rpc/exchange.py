@@ -8,7 +8,19 @@ import grpc
 
 from node.catalog.feed import CatalogFeed
 from node.partition.access import OnDone
-from wire.commands import Changes, Command, Failed, Got, NotLeader, Outcome, Page, Request, Response, Written
+from wire.commands import (
+    Changes,
+    Command,
+    ConditionFailed,
+    Failed,
+    Got,
+    NotLeader,
+    Outcome,
+    Page,
+    Request,
+    Response,
+    Written,
+)
 from wire.convert import UnreadableMessage, request_from_proto, response_to_proto
 from wire.errors import ErrorCode
 from wire.limits import EXCHANGE_BATCH_REQUESTS_MAX, EXCHANGE_INFLIGHT_REQUESTS_MAX
@@ -204,6 +216,8 @@ def _weight(outcome: Outcome) -> int:
             return len(outcome.item)
         case Written():
             return len(outcome.attributes)
+        case ConditionFailed():
+            return len(outcome.item)
         case Page():
             return sum(map(len, outcome.items))
         case Changes():

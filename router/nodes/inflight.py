@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from typing import Final, NamedTuple
 
-from wire.commands import Command, Failed, Merge, Outcome, Request, Write
+from wire.commands import Command, Failed, Get, Merge, Outcome, Range, Request, Write
 from wire.convert import request_to_proto
 from wire.errors import ErrorCode
 from wire.limits import EXCHANGE_BATCH_REQUESTS_MAX, SHIPMENT_BYTES_MAX
@@ -102,6 +102,15 @@ class InFlight:
 
 def _weight(command: Command) -> int:
     """Return about how many bytes a command takes, as far as it may be many."""
-    if isinstance(command, Write):
-        return len(command.body) + len(command.values)
-    return SHIPMENT_BYTES_MAX if isinstance(command, Merge) else 0
+    # A tree holds the names in its expression, and those may have as many bytes as its values.
+    match command:
+        case Get():
+            return len(command.projection)
+        case Write():
+            return len(command.body) + len(command.condition) + len(command.update) + len(command.values)
+        case Range():
+            return len(command.filter) + len(command.projection) + len(command.values)
+        case Merge():
+            return SHIPMENT_BYTES_MAX
+        case _:
+            return 0

@@ -13,7 +13,7 @@ from router.nodes.client import NodeClient
 from tests.support.rpc_nodes import FakeNode, served
 from wire.catalog import Delta, NodeId, PartitionId
 from wire.clock import SystemClock
-from wire.commands import Command, Failed, Get, Got, Outcome, Write, WriteKind
+from wire.commands import Command, ConditionFailed, Failed, Get, Got, Outcome, Page, Range, Write, WriteKind
 from wire.errors import ErrorCode, StoreError
 from wire.keys import ItemKey
 from wire.limits import EXCHANGE_INFLIGHT_REQUESTS_MAX
@@ -56,6 +56,28 @@ async def test_every_request_gets_its_own_answer() -> None:
         keys = [b"%d" % number for number in range(2000)]
         outcomes = await asyncio.gather(*(sent(client, Get(1, ItemKey(key), consistent=True)) for key in keys))
     assert outcomes == [Got(key, 1) for key in keys]
+
+
+# Messages have a largest size, and a break at it would fail whoever shares the stream: however large requests and answers are, as
+# many as come at once fit into several messages.
+@pytest.mark.parametrize(
+    ("command", "answer", "count"),
+    [
+        (GET, Got(b"x" * 400_000, 400_000), 180),
+        (WRITE, ConditionFailed(b"x" * 400_000, 400_000), 180),
+        (WRITE._replace(condition=b"c" * (1 << 20), update=b"u" * (1 << 20)), ConditionFailed(b"", 0), 40),
+        (GET._replace(projection=b"p" * (2 << 20)), Got(b"", 0), 40),
+        (Range(1, partition_key=b"k", filter=b"f" * (1 << 20), values=b"v" * (1 << 20)), Page((), 0, 0, 0, None), 40),
+    ],
+    ids=["answers", "conditions that failed", "conditions", "projections", "filters"],
+)
+async def test_large_requests_and_answers(command: Command, answer: Outcome, count: int) -> None:
+    node = FakeNode()
+    node.answer = lambda _: answer
+    async with served(node, feed_at(1)) as server, connected(server.port) as client:
+        await sent(client)
+        outcomes = await asyncio.gather(*(sent(client, command) for _ in range(count)))
+    assert outcomes == [answer] * count
 
 
 # A slow answer must not hold up the ones behind it.
