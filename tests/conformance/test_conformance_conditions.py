@@ -227,26 +227,26 @@ def test_keywords_may_be_in_any_case(things: Table) -> None:
         (
             "attribute_type(a, :v)",
             {":v": {"S": "X"}},
-            "Invalid attribute type name found; type: X, valid types: {B, NULL, SS, BOOL, L, BS, N, NS, S, M}",
+            "Invalid attribute type name found; type: X, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}",
         ),
         (
             "a BETWEEN :v AND :w",
             {":v": {"N": "2"}, ":w": {"N": "1"}},
-            "The BETWEEN operator requires upper bound to be greater than or equal to lower bound; lower bound operand:",
+            "The BETWEEN operator requires upper bound to be greater than or equal to lower bound; "
+            "lower bound operand: AttributeValue: {N:2}, upper bound operand: AttributeValue: {N:1}",
         ),
         (
             "a = a",
             {},
-            "The first operand must be distinct from the remaining operands for this operator or function; operator: =",
+            "The first operand must be distinct from the remaining operands for this operator or function; operator: =, "
+            "first operand: [a]",
         ),
         ("((a = :v))", {":v": {"S": "x"}}, "The expression has redundant parentheses;"),
     ],
 )
 def test_conditions_are_checked(things: Table, condition: str, values: Item, text: str) -> None:
     refusal = invalid(things.put, item=KEY, ConditionExpression=condition, **_values(values))
-    if text.startswith("Invalid attribute type name found"):
-        text = "Invalid attribute type name found; type: X, valid types: {"
-    assert refusal.startswith(f"Invalid ConditionExpression: {text}")
+    assert refusal == f"Invalid ConditionExpression: {text}"
 
 
 # Names and values that nothing uses are mistakes, and AWS names them.
@@ -301,4 +301,6 @@ def test_a_condition_sees_the_item_before_the_update(things: Table) -> None:
 def test_expressions_have_a_length(things: Table) -> None:
     long = "a" * 4096
     text = invalid(things.put, item=KEY, ConditionExpression=f"attribute_exists({long})")
-    assert text.startswith("Invalid ConditionExpression: Expression size has exceeded the maximum allowed size")
+    assert text == (
+        "Invalid ConditionExpression: Expression size has exceeded the maximum allowed size; expression size: 4114"
+    )

@@ -148,4 +148,7 @@ def test_a_start_belongs_to_its_segment(filled: Table) -> None:
     ]
     segment, start = starts[0]
     text = invalid(_scan, table=filled, index="gsi", Segment=1 - segment, TotalSegments=2, ExclusiveStartKey=start)
-    assert text.startswith(f"{START} is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct")
+    assert text == (
+        f"{START} is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct Segment. "
+        f"TotalSegments: 2 Segment: {1 - segment}"
+    )

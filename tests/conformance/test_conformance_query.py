@@ -174,7 +174,10 @@ def test_contradictory_selections(series: Table, parameters: dict[str, Any], tex
 # AttributesToGet, the older projection. It does not go with a key condition expression.
 def test_attributes_to_get_does_not_go_with_an_expression(series: Table) -> None:
     text = invalid(series.query, condition="pk = :p", values=P, AttributesToGet=["v"])
-    assert text.startswith("Can not use both expression and non-expression parameters in the same request:")
+    assert text == (
+        "Can not use both expression and non-expression parameters in the same request: "
+        "Non-expression parameters: {AttributesToGet} Expression parameters: {KeyConditionExpression}"
+    )
 
 
 # Queries cost by what they looked at, half when eventually consistent.

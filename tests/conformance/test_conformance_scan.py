@@ -143,7 +143,10 @@ def test_segments_are_checked(things: Table, parameters: dict[str, int], text: s
 # The number of segments has a bound.
 def test_segments_are_bounded(things: Table) -> None:
     text = invalid(things.scan, Segment=0, TotalSegments=1_000_001)
-    assert text.startswith("1 validation error detected: Value '1000001' at 'totalSegments' failed to satisfy")
+    assert text == (
+        "1 validation error detected: Value '1000001' at 'totalSegments' failed to satisfy constraint: "
+        "Member must have value less than or equal to 1000000"
+    )
 
 
 # Where a page may start.
