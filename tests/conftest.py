@@ -3,6 +3,11 @@
 import os
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure: how long an example takes says nothing about the code.
+settings.register_profile("globetable", deadline=None)
+settings.load_profile("globetable")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
