@@ -1,16 +1,12 @@
 """Compose the cluster file of a local cluster: region names, node ids, zones and loopback addresses. Pure."""
 
-import re
 from collections.abc import Iterator
 
 import msgspec
 
-from wire.cluster import ClusterSpec, Credential, NodeEntry, RegionEntry, Settings
+from wire.cluster import REGION_NAME, ClusterSpec, Credential, NodeEntry, RegionEntry, Settings
 
 HOST = "127.0.0.1"
-
-# A name ends up in file names, host names, ARNs and shell lines.
-_REGION_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 # The order in which `--regions 3` takes names; all are names that botocore accepts for DynamoDB.
 REGION_NAMES = (
@@ -59,7 +55,7 @@ def region_names(text: str) -> tuple[str, ...]:
     if not names or len(set(names)) != len(names):
         raise ValueError(f"--regions {text!r}: expected a count, or distinct region names separated by commas")
     for name in names:
-        if not _REGION_NAME.fullmatch(name):
+        if not REGION_NAME.fullmatch(name):
             raise ValueError(f"region name {name!r}: expected small letters, digits and hyphens, as in us-east-1")
     return names
 

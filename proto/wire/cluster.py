@@ -4,9 +4,10 @@ The first start forms every consensus group from this file; after that the catal
 A mistake in it is a `ClusterFileError`: one line that says what is wrong and where.
 """
 
+import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -18,6 +19,21 @@ ControlPlane = Literal["instant", "aws"]
 WordingOfErrors = Literal["classic", "first-only"]
 """What is said of a request that the API's model forbids: all that is wrong with it, or, as AWS does since 2026, the first."""
 
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+# More of anything is a typing error, and would overflow where times become floats.
+_MOST: Final = 1 << 48
+# Bounds hold for what is read from a file.
+Positive = Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
+Natural = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
+Word = Annotated[str, msgspec.Meta(min_length=1)]
+
+# Names end up in file names, host names, ARNs and shell lines.
+REGION_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_NODE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+_ADDRESS: Final = re.compile(r"(\S+):([0-9]{1,5})", re.ASCII)
+_PORT_MAX: Final = 65_535
+
 
 class ClusterFileError(Exception):
     """The cluster file cannot be used; the message is one line for the operator."""
@@ -26,15 +42,15 @@ class ClusterFileError(Exception):
 class Credential(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An access key that requests may be signed with."""
 
-    access_key_id: str
-    secret_access_key: str
+    access_key_id: Word
+    secret_access_key: Word
 
 
 class NodeEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A storage node: unique id over all regions, its zone, and the host:port of its gRPC server."""
 
     id: str
-    zone: str
+    zone: Word
     address: str
 
     def spec(self) -> NodeSpec:
@@ -60,37 +76,39 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What may be tuned. Times in milliseconds unless the name says otherwise."""
 
     partitions: int = 6  # data partitions per region, fixed at bootstrap
-    replicas: int = 3  # per partition; at most the number of nodes
-    tick_ms: int = 100
-    heartbeat_ticks: int = 2  # a quiet region is mostly heartbeats; followers learn of commits with them, too
-    election_ticks: int = 10
+    replicas: Positive = 3  # per partition; at most the number of nodes
+    tick_ms: Positive = 100
+    heartbeat_ticks: Positive = 2  # a quiet region is mostly heartbeats; followers learn of commits with them, too
+    election_ticks: Positive = 10
     lease_reads: bool = True
-    request_timeout_ms: int = 10_000
-    max_clock_skew_ms: int = 60_000
+    request_timeout_ms: Positive = 10_000
+    max_clock_skew_ms: Natural = 60_000
     signatures: bool = True
-    signature_skew_seconds: int = 900
-    map_bytes_initial: int = 64 << 20
-    log_entries_kept: int = 10_000  # entries kept behind the applied index for lagging followers
-    stream_retention_seconds: int = 24 * 3600
-    tombstone_retention_seconds: int = 24 * 3600
-    tombstone_sweep_seconds: int = 60  # between two steps of letting go; longer than a batch can be on its way
-    replica_source_hold_seconds: int = 24 * 3600  # how long a replica that was a source may not be deleted; 0 = no hold
+    signature_skew_seconds: Natural = 900
+    map_bytes_initial: Positive = 64 << 20
+    log_entries_kept: Natural = 10_000  # entries kept behind the applied index for lagging followers
+    stream_retention_seconds: Natural = 24 * 3600
+    tombstone_retention_seconds: Natural = 24 * 3600
+    tombstone_sweep_seconds: Positive = 60  # between two steps of letting go; longer than a batch can be on its way
+    replica_source_hold_seconds: Natural = (
+        24 * 3600
+    )  # how long a replica that was a source may not be deleted; 0 = no hold
     ttl_sweep_seconds: float = 1.0  # between two looks for items that have expired
-    ttl_grace_seconds: int = 60  # how long an item that another region wrote last is left to that region to expire
-    ttl_hold_seconds: int = 0  # how long time to live of a table stays as it is; with `aws` timing at least an hour
-    item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX  # of tables with local indexes, as in AWS
+    ttl_grace_seconds: Natural = 60  # how long an item that another region wrote last is left to that region to expire
+    ttl_hold_seconds: Natural = 0  # how long time to live of a table stays as it is; with `aws` timing at least an hour
+    item_collection_bytes_max: Positive = ITEM_COLLECTION_BYTES_MAX  # of tables with local indexes, as in AWS
     control_plane: ControlPlane = "instant"
     validation_wording: WordingOfErrors = "classic"
-    link_backoff_ms_max: int = 2_000
-    index_backfill_items_max: int = 256  # items copied at once into a new global index, by each partition
-    index_backfill_items_per_second: int = 4_000  # by each partition; 0 = as fast as can be
-    log_level: str = "info"
+    link_backoff_ms_max: Positive = 2_000
+    index_backfill_items_max: Positive = 256  # items copied at once into a new global index, by each partition
+    index_backfill_items_per_second: Natural = 4_000  # by each partition; 0 = as fast as can be
+    log_level: LogLevel = "info"
 
 
 class ClusterSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
-    cluster_id: str
+    cluster_id: Word
     regions: tuple[RegionEntry, ...]
     credentials: tuple[Credential, ...] = ()
     settings: Settings = Settings()
@@ -163,29 +181,49 @@ def listen_address(address: str, host: str | None) -> str:
 def _check(cluster: ClusterSpec) -> None:
     if not cluster.regions:
         raise ValueError("no [[regions]]: name at least one")
+    for region in cluster.regions:
+        _check_region(region)
     _unique("region name", [region.name for region in cluster.regions])
     _unique("region number", [region.number for region in cluster.regions])
     _unique("node id", [node.id for region in cluster.regions for node in region.nodes])
     addresses = [node.address for region in cluster.regions for node in region.nodes]
     _unique("address", addresses + [address for region in cluster.regions for address in (region.http, region.gateway)])
-    for region in cluster.regions:
-        _check_region(region)
-    if not 1 <= cluster.settings.partitions <= 4096:
-        raise ValueError(f"settings.partitions is {cluster.settings.partitions}; expected 1 to 4096")
-    if cluster.settings.ttl_sweep_seconds <= 0:
-        raise ValueError(f"settings.ttl_sweep_seconds is {cluster.settings.ttl_sweep_seconds}; expected more than 0")
+    _unique("access key id", [credential.access_key_id for credential in cluster.credentials])
+    _check_settings(cluster.settings)
     if cluster.settings.signatures and not cluster.credentials:
         raise ValueError("settings.signatures is on but there are no [[credentials]]: add one or switch signatures off")
 
 
+def _check_settings(settings: Settings) -> None:
+    """Check what the bounds of single members do not say."""
+    if not 1 <= settings.partitions <= 4096:
+        raise ValueError(f"settings.partitions is {settings.partitions}; expected 1 to 4096")
+    if settings.ttl_sweep_seconds <= 0:
+        raise ValueError(f"settings.ttl_sweep_seconds is {settings.ttl_sweep_seconds}; expected more than 0")
+    if settings.election_ticks <= settings.heartbeat_ticks:
+        raise ValueError(
+            f"settings.election_ticks is {settings.election_ticks}; "
+            f"expected more than settings.heartbeat_ticks, which is {settings.heartbeat_ticks}"
+        )
+
+
 def _check_region(region: RegionEntry) -> None:
+    if not REGION_NAME.fullmatch(region.name):
+        raise ValueError(f"region name {region.name!r}: expected small letters, digits and hyphens, as in us-east-1")
     if not 1 <= region.number <= 65_535:
         raise ValueError(f"region {region.name!r} has number {region.number}; expected 1 to 65535")
     if not region.nodes:
         raise ValueError(f"region {region.name!r} has no [[regions.nodes]]")
+    for node in region.nodes:
+        if not _NODE_ID.fullmatch(node.id):
+            raise ValueError(
+                f"node id {node.id!r}: expected letters, digits, hyphens and underscores, as in us-east-1-1"
+            )
+        if node.id == f"{region.name}-router":
+            raise ValueError(f"node id {node.id!r} is what the router of {region.name} is called: choose another")
     for address in (region.http, region.gateway, *(node.address for node in region.nodes)):
-        host, _, port = address.rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+        found = _ADDRESS.fullmatch(address)
+        if found is None or not 0 < int(found[2]) <= _PORT_MAX:
             raise ValueError(f"region {region.name!r} has address {address!r}; expected host:port")
 
 

@@ -99,6 +99,24 @@ address = "127.0.0.1:3"
         (("[[credentials]]\n", "[settings]\npartitions = 0\n[[credentials]]\n"), "settings.partitions is 0"),
         (("[[credentials]]\n", "[settings]\nttl_sweep_seconds = 0\n[[credentials]]\n"), "expected more than 0"),
         (('[[credentials]]\naccess_key_id = "a"\nsecret_access_key = "s"\n', ""), "there are no [[credentials]]"),
+        (
+            ("[[credentials]]\n", "[settings]\ntick_ms = 0\n[[credentials]]\n"),
+            "Expected `int` >= 1 - at `$.settings.tick_ms`",
+        ),
+        (
+            ("[[credentials]]\n", "[settings]\nelection_ticks = 2\n[[credentials]]\n"),
+            "settings.election_ticks is 2; expected more than settings.heartbeat_ticks, which is 2",
+        ),
+        (("[[credentials]]\n", '[settings]\nlog_level = "loud"\n[[credentials]]\n'), "at `$.settings.log_level`"),
+        (('"a"\nsecret', '""\nsecret'), "Expected `str` of length >= 1 - at `$.credentials[0].access_key_id`"),
+        (
+            ("[[credentials]]\n", '[[credentials]]\naccess_key_id = "a"\nsecret_access_key = "t"\n\n[[credentials]]\n'),
+            "access key id 'a' is used more than once",
+        ),
+        (('"127.0.0.1:3"', '"127.0.0.1:²"'), "has address '127.0.0.1:²'; expected host:port"),
+        (('name = "r"', 'name = "R/.."'), "region name 'R/..': expected small letters"),
+        (('id = "r-1"', 'id = "../n"'), "node id '../n': expected letters"),
+        (('id = "r-1"', 'id = "r-router"'), "is what the router of r is called"),
     ],
 )
 def test_bad_file_is_one_line(tmp_path, change, expected):
