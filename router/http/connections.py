@@ -207,6 +207,9 @@ class Connection(asyncio.Protocol):
             self._since = self._parent.loop.time()
             if self._refusal is not None:
                 self._finish_refused(self._refusal)
+            elif self._parent.is_stopping:
+                # The answer went out before the server knew that it would stop; what the client has yet to read is sent first.
+                self._transport.close()
 
     async def _answer(self, arrived: Arrived) -> bool:
         """Answer one request; tell whether the connection goes on."""

@@ -18,6 +18,7 @@ from router.http.sigv4 import SignatureVerifier, claimed_identity
 from router.operations.context import OperationRegistry, RequestContext
 from wire.clock import SystemClock
 
+SECONDS_MAX = 30.0
 CREDENTIALS = {"AKIDEXAMPLE": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "other": "secret"}
 
 
@@ -88,19 +89,19 @@ class RawClient:
 
     async def response(self) -> RawResponse:
         """Read one response that has a content-length."""
-        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), SECONDS_MAX)
         status_line, *lines = head.decode("latin-1").split("\r\n")
         headers = {}
         for line in lines:
             if line:
                 name, _, value = line.partition(":")
                 headers[name.lower()] = value.strip()
-        body = await asyncio.wait_for(self.reader.readexactly(int(headers.get("content-length", "0"))), 5)
+        body = await asyncio.wait_for(self.reader.readexactly(int(headers.get("content-length", "0"))), SECONDS_MAX)
         return RawResponse(int(status_line.split(" ")[1]), headers, body)
 
     async def closed(self) -> bool:
         """Return whether the server closes the connection with nothing more to say."""
-        return await asyncio.wait_for(self.reader.read(1), 5) == b""
+        return await asyncio.wait_for(self.reader.read(1), SECONDS_MAX) == b""
 
 
 @asynccontextmanager
