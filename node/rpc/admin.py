@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ import grpc
 from node.catalog.feed import CatalogFeed
 from node.partition.access import NodeAccess, ReplicaAccess, ReplicaStatus, StoredItem
 from node.storage.engine import EngineUsage
+from wire.catalog import CATALOG_PARTITION, LinkState
 from wire.errors import StoreError
 from wire.v1 import admin_pb2, admin_pb2_grpc
 
@@ -42,7 +43,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     async def Status(self, request: admin_pb2.StatusRequest, context: Any) -> admin_pb2.NodeStatus:
         """Tell what the node is doing."""
         parts = self._parts
-        usage = parts.usage()
+        usage, links = parts.usage(), parts.links()
         return admin_pb2.NodeStatus(
             node=parts.node_id,
             region=parts.region,
@@ -50,7 +51,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             state=parts.state(),
             catalog_version=parts.feed.view.version,
             partitions=[_partition_status(each) for each in parts.node.status()],
-            links=parts.links(),
+            links=[*links, *_idle_links(parts, {link.destination for link in links})],
             storage_bytes=usage.used_bytes,
             storage_map_bytes=usage.map_bytes,
             pid=os.getpid(),
@@ -84,6 +85,14 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             for page in _pages(replica, table.number):
                 items = [_dumped(partition, each) for each in page]
                 await context.write(admin_pb2.DumpChunk(items=items))
+
+
+def _idle_links(parts: AdminParts, used: Collection[str]) -> Iterator[admin_pb2.LinkStatus]:
+    """Yield what was done to links over which nothing is shipped from here: the leader of the catalog knows it first."""
+    if any(each.partition == CATALOG_PARTITION and each.is_ready for each in parts.node.status()):
+        for link in parts.feed.view.links.values():
+            if link.state is not LinkState.UP and link.destination not in used:
+                yield admin_pb2.LinkStatus(destination=link.destination, state=link.state.value)
 
 
 def _pages(replica: ReplicaAccess, table: int) -> Iterable[Sequence[StoredItem]]:

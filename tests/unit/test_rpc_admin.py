@@ -15,7 +15,7 @@ from node.rpc.admin import DUMP_ITEMS_MAX, AdminParts, AdminService
 from node.rpc.server import RpcServer
 from router.placement.store import RegionStore
 from tests.support.rpc_catalog import create
-from wire.catalog import PartitionId
+from wire.catalog import Delta, LinkSpec, LinkState, PartitionId, encode_row
 from wire.clock import SystemClock
 from wire.commands import Write, WriteKind
 from wire.keys import ItemKey, key_hash, token_of
@@ -102,6 +102,16 @@ async def test_status_tells_what_the_node_does(admin: Admin) -> None:
     )
     assert [link.destination for link in status.links] == ["eu-west-1"]
     assert status.storage_map_bytes >= status.storage_bytes > 0
+
+
+# Who breaks a link before any table is shared sees that it is broken.
+async def test_status_tells_of_a_broken_link_that_nobody_uses(admin: Admin) -> None:
+    await filled(admin.node, 1)
+    links = (LinkSpec("eu-west-1", LinkState.CUT), LinkSpec("sa-east-1", LinkState.UP), LinkSpec("b", LinkState.CUT))
+    version = admin.node.feed.view.version + 1
+    admin.node.feed.publish(Delta(version, {f"link/{link.destination}": encode_row(link) for link in links}))
+    status = await admin.stub.Status(admin_pb2.StatusRequest())
+    assert [(link.destination, link.state) for link in status.links] == [("eu-west-1", "up"), ("b", "cut")]
 
 
 # Checkers compare whole replicas: nothing may be missing or come twice, over page bounds and partitions.
