@@ -9,7 +9,7 @@ import orjson
 from node.catalog.decisions import decide
 from node.catalog.rules import CatalogRules
 from node.indexes.feeders import FeedersDriver
-from tests.support.partition_region import Region
+from tests.support.partition_region import SECONDS_MAX, Region
 from wire.catalog import Delta, NodeId, PartitionId
 from wire.catalog_changes import CatalogChange, Decided
 from wire.clock import SystemClock
@@ -141,7 +141,7 @@ class IndexedRegion:
 
     async def settled(self, name: str) -> set[bytes]:
         """Wait until all that is applied is fed to an index; return how it differs from its table then."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SECONDS_MAX):
             while not (index := self._active(name)):
                 await self.changed()
             for feeders in self.feeders.values():

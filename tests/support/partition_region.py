@@ -20,7 +20,10 @@ from wire.commands import Command, NotLeader, Outcome, Request
 from wire.keys import split_ring
 from wire.tables import TableSpec
 
-TICK_MS = 10
+# On a machine with much else to do a message takes some ticks: leaders must not lose their followers over it.
+TICK_MS = 30
+# Long enough for anything that must happen, on any machine: who waits in vain for it has found a defect.
+SECONDS_MAX = 60.0
 SETTINGS = NodeSettings(tick_ms=TICK_MS)
 
 
@@ -165,7 +168,7 @@ class Region:
 
     async def leader(self, partition: int = 1, *, but: Iterable[NodeId] = ()) -> NodeId:
         """Wait until some node serves as leader, other than those in `but`."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SECONDS_MAX):
             while (found := self._leaders.get(PartitionId(partition))) is None or found in but:
                 self._changed.clear()
                 await self._changed.wait()
@@ -178,7 +181,7 @@ class Region:
         return found
 
     def submit(
-        self, node: NodeId, command: Command, partition: int = 1, timeout_ms: int = 5_000
+        self, node: NodeId, command: Command, partition: int = 1, timeout_ms: int = 30_000
     ) -> asyncio.Future[Outcome]:
         """Send a command to a node."""
         self._request_id += 1
@@ -196,7 +199,7 @@ class Region:
 
         On a busy machine ticks come late and leadership may move at any time; NotLeader promises that nothing was done.
         """
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SECONDS_MAX):
             if node is not None:
                 return await self.submit(node, command, partition)
             while isinstance(outcome := await self.submit(await self.leader(partition), command, partition), NotLeader):  # noqa: ASYNC110  # the driver tells of the change
@@ -205,7 +208,7 @@ class Region:
 
     async def eventually(self, command: Command, node: NodeId, outcome: Outcome) -> None:
         """Ask one node again and again until it gives this outcome."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SECONDS_MAX):
             while await self.submit(node, command) != outcome:  # noqa: ASYNC110  # what other nodes do has no event here
                 await asyncio.sleep(0)
 

@@ -177,7 +177,7 @@ def receiver_of(store: FakeStore, clock: object) -> Receiver:
     return Receiver(store, clock, timeout_ms=1_000)  # type: ignore[arg-type]
 
 
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Let the loop run until a condition holds; fail when it does not in time."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110  # what is waited for is plain state of fakes, which signal nobody

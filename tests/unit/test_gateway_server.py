@@ -17,10 +17,12 @@ from wire.catalog_changes import ForgetReplica
 from wire.commands import Change
 from wire.errors import ErrorCode, StoreError
 
+SECONDS_MAX = 60.0
+
 
 @asynccontextmanager
 async def serving(store: FakeStore) -> AsyncIterator[tuple[GatewayServer, GrpcGateways]]:
-    server = GatewayServer(Receiver(store, ManualClock(), timeout_ms=1_000), "127.0.0.1:0")
+    server = GatewayServer(Receiver(store, ManualClock(), timeout_ms=30_000), "127.0.0.1:0")
     await server.start()
     try:
         yield server, GrpcGateways("region-b", {"region-a": f"127.0.0.1:{server.port}"})
@@ -34,7 +36,7 @@ def batch_of(number: int, *changes: Change, table: str = "orders", global_table_
 
 async def answers_to(gateways: GrpcGateways, *batches: OutgoingBatch) -> dict[int, BatchAnswer]:
     answers: dict[int, BatchAnswer] = {}
-    async with asyncio.timeout(10), gateways.connect("region-a") as connection:
+    async with asyncio.timeout(SECONDS_MAX), gateways.connect("region-a") as connection:
         for batch in batches:
             await connection.send(batch)
         async for answer in connection.answers():
@@ -105,7 +107,11 @@ async def test_gateway_refuses_a_source_that_is_no_member() -> None:
 async def test_gateway_answers_a_failed_batch_and_goes_on() -> None:
     store = FakeStore(table_spec())
     store.failures.append(StoreError(ErrorCode.DEADLINE_EXCEEDED, "no leader"))
-    async with serving(store) as (_, gateways), asyncio.timeout(10), gateways.connect("region-a") as connection:
+    async with (
+        serving(store) as (_, gateways),
+        asyncio.timeout(SECONDS_MAX),
+        gateways.connect("region-a") as connection,
+    ):
         await connection.send(batch_of(1, change_of("k")))
         stream = connection.answers()
         failed = await anext(stream)
@@ -120,16 +126,16 @@ async def test_gateway_takes_membership_steps() -> None:
     store = FakeStore()
     step = ForgetReplica(name="orders", global_table_id="global-1", region="region-c")
     async with serving(store) as (_, gateways):
-        decided = await gateways.control("region-a", step, timeout_seconds=5)
+        decided = await gateways.control("region-a", step, timeout_seconds=SECONDS_MAX)
         store.failures.append(StoreError(ErrorCode.VALIDATION, "no"))
         with pytest.raises(StoreError, match="no") as refused:
-            await gateways.control("region-a", step, timeout_seconds=5)
+            await gateways.control("region-a", step, timeout_seconds=SECONDS_MAX)
     assert (decided.version, store.changes, refused.value.code) == (7, [step], ErrorCode.VALIDATION)
 
 
 # A gateway that stops must be noticed by its clients at once, as a broken link and nothing else.
 async def test_a_stopped_gateway_breaks_the_link() -> None:
-    async with serving(FakeStore(table_spec())) as (server, gateways), asyncio.timeout(10):
+    async with serving(FakeStore(table_spec())) as (server, gateways), asyncio.timeout(SECONDS_MAX):
         with pytest.raises(LinkBrokenError):  # noqa: PT012  # the stop comes while answers are awaited
             async with gateways.connect("region-a") as connection:
                 await connection.send(batch_of(1, change_of("k")))

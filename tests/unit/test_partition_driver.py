@@ -8,7 +8,7 @@ from node.partition.settings import NodeSettings, PartitionConfig
 from node.storage.memory_engine import MemoryEngine
 from node.streams.retention import TRIM_ROWS_MAX
 from tests.support.partition_items import body, delete, get, key, put, query, table
-from tests.support.partition_region import SETTINGS, TICK_MS, Region
+from tests.support.partition_region import SECONDS_MAX, SETTINGS, TICK_MS, Region
 from wire.catalog import NodeId, PartitionId
 from wire.commands import Command, Failed, Got, Outcome, Page, Position, ReadChanges, Written
 from wire.errors import ErrorCode
@@ -52,7 +52,7 @@ async def test_a_broken_snapshot_is_never_served() -> None:
         follower = await lagging(region)
         region.network.snapshot_chunks_max = 0
         region.start(follower)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SECONDS_MAX):
             while not is_installing(region, follower):  # noqa: ASYNC110  # nobody is told of an installation
                 await asyncio.sleep(0)
         await region.stop(follower)
@@ -74,7 +74,7 @@ async def test_leadership_is_handed_over() -> None:
         for partition in (1, 2, 3):
             await region.leader(partition)
         node = await region.leader(1)
-        assert await region.network.drivers[node].hand_over(5.0) == 0
+        assert await region.network.drivers[node].hand_over(SECONDS_MAX) == 0
         for partition in (1, 2, 3):
             assert await region.leader(partition, but=[node]) != node
 
@@ -82,7 +82,7 @@ async def test_leadership_is_handed_over() -> None:
 # Leaders spread over the nodes because each partition prefers another one.
 async def test_leaders_move_to_the_preferred_replicas() -> None:
     async with Region(table(), partitions=3) as region:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SECONDS_MAX):
             for number, node in enumerate(region.nodes, 1):
                 others = [other for other in region.nodes if other != node]
                 assert await region.leader(number, but=others) == node
@@ -107,7 +107,7 @@ async def test_a_full_disk_loses_nothing() -> None:
         await fill(region, 3, n=ONE)
         engine.bytes_max = engine.usage().used_bytes + 500
         stuck = region.submit(await region.leader(), put("y", pad={"S": "z" * 1_000}))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SECONDS_MAX):
             while not region.network.drivers[NodeId("n1")].status()[0].is_storage_full:  # noqa: ASYNC110  # as above
                 await asyncio.sleep(0)
         assert failure(await region.ask(put("z"))) == ErrorCode.STORAGE_FULL
@@ -119,7 +119,7 @@ async def test_a_full_disk_loses_nothing() -> None:
 
 async def until(region: Region, command: Command, wanted: type[Outcome]) -> Outcome:
     """Ask again and again until an outcome of this type comes."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SECONDS_MAX):
         while not isinstance(outcome := await region.ask(command), wanted):  # noqa: ASYNC110  # as above
             # A refusal comes at once; others must have their turn.
             await asyncio.sleep(0)
@@ -204,7 +204,7 @@ async def test_logs_are_trimmed() -> None:
     settings = replace(SHORT_LOG, partition=PartitionConfig(turn_requests_max=1))
     async with Region(table(), settings=settings) as region:
         await fill(region, 100)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SECONDS_MAX):
             while any(driver.status()[0].first_index < 80 for driver in region.network.drivers.values()):
                 await region.ask(put("x"))
 
@@ -220,6 +220,6 @@ async def test_trimming_goes_on_until_nothing_old_is_left() -> None:
         replica = region.network.drivers[region.nodes[0]].replica(X)
         assert replica is not None
         replica.trim_changes()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SECONDS_MAX):
             while replica.read_changes(ReadChanges(1, 7, 0, 10, 1 << 20)).oldest <= steps * TRIM_ROWS_MAX:  # noqa: ASYNC110
                 await asyncio.sleep(0)

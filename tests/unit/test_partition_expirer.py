@@ -12,7 +12,7 @@ from node.partition.driver import PartitionDriver
 from node.partition.expirer import BATCH_ITEMS_MAX, PAGE_ITEMS_MAX, Expirer
 from node.partition.expiry import Expire, ExpiryClock, ExpiryCommand
 from tests.support.partition_items import key, put, query, table
-from tests.support.partition_region import Region
+from tests.support.partition_region import SECONDS_MAX, Region
 from wire.catalog import Delta, PartitionId
 from wire.catalog_changes import CatalogChange, Decided
 from wire.clock import SystemClock
@@ -74,7 +74,7 @@ class Bench:
         """Run the expirer until something holds."""
         running = asyncio.ensure_future(self.expirer.run())
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(SECONDS_MAX):
                 while not await holds():  # what the expirer does has no event here
                     await asyncio.sleep(0)
                     assert not running.done(), running

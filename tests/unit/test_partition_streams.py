@@ -5,7 +5,7 @@ import asyncio
 from msgspec.structs import replace
 
 from tests.support.partition_items import STREAM, put, table
-from tests.support.partition_region import Region
+from tests.support.partition_region import SECONDS_MAX, Region
 from wire.commands import Changes, ReadChanges, Written
 from wire.tables import IndexSpec, KeyAttribute, TableSpec
 
@@ -27,7 +27,7 @@ async def read(region: Region, generation: int = 7) -> Changes:
 
 async def closed(region: Region) -> Changes:
     """Return the whole of the stream once it is closed."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SECONDS_MAX):
         while not (page := await read(region)).is_closed:  # noqa: ASYNC110  # nobody is told of a stream's end
             await asyncio.sleep(0)
     return page

@@ -18,6 +18,7 @@ from wire.errors import ErrorCode
 from wire.v1 import storage_pb2_grpc
 
 HOST = "127.0.0.1"
+SECONDS_MAX = 60.0
 PARTITION = PartitionId(1)
 COMMAND = FeedIndex(1, 1, 2, 3, ())
 NODES = (NodeId("n1"), NodeId("n2"), NodeId("n3"))
@@ -59,7 +60,7 @@ class Nodes:
         self.addresses[node] = f"{HOST}:{server.port}"
 
     async def ask(self) -> Outcome:
-        return await self.client.execute(PARTITION, COMMAND, timeout_seconds=5)
+        return await self.client.execute(PARTITION, COMMAND, timeout_seconds=SECONDS_MAX)
 
     @property
     def asked(self) -> list[int]:
