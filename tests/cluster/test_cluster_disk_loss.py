@@ -124,6 +124,8 @@ def all_read(dynamodb: Any, key: str, value: str) -> bool:
 def test_two_of_three_nodes_are_gone(cluster: RunningCluster) -> None:
     dynamodb = cluster.client(retries=False)
     put(dynamodb, "kept", "before")
+    # The one that is left tells what it has applied: it may hear of the write's commit a moment later than the client.
+    eventually(lambda: all_caught_up(cluster), "every replica to have the write")
     for node in nodes(cluster)[:2]:
         cluster.local.kill(node)
     refusals = []

@@ -12,12 +12,13 @@ from tests.support.cluster import Deadline, RunningCluster, eventually, make_tab
 
 TABLE = "load"
 ITEMS = 400
+PARTITIONS = 2
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
     # So few entries are kept that who was away needs a snapshot: the longest way back.
-    with running_cluster(tmp_path_factory.mktemp("ready"), partitions=2, log_entries_kept=50) as running:
+    with running_cluster(tmp_path_factory.mktemp("ready"), partitions=PARTITIONS, log_entries_kept=50) as running:
         make_table(running.client(), TABLE)
         yield running
 
@@ -42,11 +43,12 @@ def wait_ready(cluster: RunningCluster, node: str) -> None:
         pytest.fail(f"{late}; it says {health(cluster, node)!r}, and last {cluster.local.processes.last_line(node)!r}")
 
 
-def committed(cluster: RunningCluster) -> dict[int, int]:
-    """Return how far each partition is committed, as its leader knows."""
+def committed(cluster: RunningCluster) -> dict[int, int] | None:
+    """Return how far each partition is committed, as its leader knows, or None while one has no leader that answers."""
     answers = asyncio.run(node_statuses(cluster.regions[0].nodes)).values()
     led = [each for answer in answers if answer is not None for each in answer.partitions if each.ready]
-    return {each.partition: each.commit for each in led}
+    commits = {each.partition: each.commit for each in led}
+    return commits if len(commits) == PARTITIONS + 1 else None
 
 
 # A node that was away while others wrote is ready only with what they wrote: to stop another before would leave one replica with it.
@@ -57,11 +59,10 @@ def test_ready_only_when_caught_up(cluster: RunningCluster) -> None:
     dynamodb = cluster.client()
     for number in range(ITEMS):
         dynamodb.put_item(TableName=TABLE, Item={"pk": {"S": str(number)}, "text": {"S": "x" * 2_000}})
-    due = committed(cluster)
+    due = eventually(lambda: committed(cluster), "leaders answer")
     cluster.local.start(node.id)
     wait_ready(cluster, node.id)
-    (answer,) = asyncio.run(node_statuses([node])).values()
-    assert answer is not None
+    answer = eventually(lambda: asyncio.run(node_statuses([node]))[node.id], f"{node.id} answers")
     applied = {each.partition: each.applied for each in answer.partitions}
     assert all(applied[partition] >= index for partition, index in due.items())
 

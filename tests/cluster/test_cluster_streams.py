@@ -18,6 +18,7 @@ from tests.support.stream_consumer import StreamConsumer
 from tests.support.stream_writer import StreamWriter, by_item
 
 ROUNDS = 6
+RETENTION_SECONDS = 8  # short, and long enough for a few requests on a busy machine
 
 
 # Nodes are killed in turn under writes and reads. What a dead leader had answered is in the stream, once; its end is an end.
@@ -55,7 +56,9 @@ def test_streams_survive_their_leaders(tmp_path: Path) -> None:
 
 # Retention is a setting, short here. Old records go, whoever was about to read them is told, and an ended stream goes as a whole.
 def test_retention(tmp_path: Path) -> None:
-    with running_cluster(tmp_path, nodes=1, partitions=1, replicas=1, stream_retention_seconds=4) as cluster:
+    with running_cluster(
+        tmp_path, nodes=1, partitions=1, replicas=1, stream_retention_seconds=RETENTION_SECONDS
+    ) as cluster:
         client, streams = cluster.client(), cluster.client(service="dynamodbstreams")
         client.create_table(
             TableName="streamed",

@@ -22,6 +22,7 @@ TABLE = "orders"
 SECONDS = 60.0
 SHARED_KEYS = 40
 PAUSE_SECONDS = 0.004
+CONVERGENCE_SECONDS_MAX = 10.0
 
 
 @pytest.fixture
@@ -132,7 +133,7 @@ def test_regions_converge_after_chaos(cluster: RunningCluster, seed: int) -> Non
     for writer in writers:
         writer.stop()
     nemesis.mend()
-    records = converged(cluster, TABLE)
+    records = converged(cluster, TABLE, CONVERGENCE_SECONDS_MAX)
     acknowledged = set().union(*(writer.acknowledged for writer in writers))
     assert len(acknowledged) > 50, "the chaos let nothing through, so it proved nothing"
     assert acknowledged <= {key for key, _ in records}

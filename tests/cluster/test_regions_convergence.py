@@ -16,6 +16,7 @@ from wire.catalog import CATALOG_PARTITION, LinkState
 
 PARTITIONS = 2
 SEED = 20_261_123
+CONVERGENCE_SECONDS_MAX = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_regions_converge_after_a_cut(cluster: RunningCluster, table: str) -> No
     alone = dumps(cluster, table)[2]
     assert not any(key[0].startswith(b"own0-") for key in alone), "the cut let something through"
     cluster.isolate(2, LinkState.UP)
-    records = converged(cluster, table)
+    records = converged(cluster, table, CONVERGENCE_SECONDS_MAX)
     assert {key[0][:4] for key in records} == {b"shar", b"own0", b"own1", b"own2"}
 
 
@@ -78,20 +79,20 @@ def test_regions_converge_when_a_shipping_leader_is_killed(cluster: RunningClust
     cluster.isolate(0, LinkState.UP)
     eventually(lambda: cluster.dump(table, 1), "shipping begins")
     cluster.local.kill(victim)
-    records = converged(cluster, table, seconds=30)
+    records = converged(cluster, table)
     assert len(records) == 4_000
     cluster.local.start(victim)
     cluster.wait_ready()
     eventually(lambda: backlog(cluster, 0, 1) == backlog(cluster, 0, 2) == 0, "cursors at rest")
 
 
-# A delay of the wire must cost time, not throughput: what one batch per delay would take minutes for arrives in seconds.
+# A delay of the wire must cost time, not throughput: what would take a minute with one batch per delay arrives after little more than one.
 def test_a_delayed_link_keeps_its_throughput(cluster: RunningCluster, table: str) -> None:
     cluster.set_link(0, 1, LinkState.CUT)
     fill(cluster, table, ({"pk": {"S": name}} for name in names("k", 5_000)))
-    cluster.set_link(0, 1, LinkState.DELAYED, delay_ms=1_000)
-    # Two partitions with ten batches each would be ten seconds one by one.
-    eventually(lambda: len(cluster.dump(table, 1)) == 5_000, "all shipped", timeout_seconds=8)
+    cluster.set_link(0, 1, LinkState.DELAYED, delay_ms=6_000)
+    # Two partitions with ten batches each would be sixty seconds one by one. What is beyond six is left to a busy machine.
+    eventually(lambda: len(cluster.dump(table, 1)) == 5_000, "all shipped", timeout_seconds=40)
     cluster.set_link(0, 1, LinkState.UP)
 
 
@@ -107,7 +108,7 @@ def test_a_replica_added_under_load_gets_everything(cluster: RunningCluster) -> 
         add_replica(cluster, name, 0, 2, timeout_seconds=90)
         load.wait_for(50)
         load.stop()
-    records = converged(cluster, name, seconds=30)
+    records = converged(cluster, name)
     history = load.history.all()
     read = reader(cluster.client(2), name)
     assert len(records) >= 20_000 + 3

@@ -19,6 +19,7 @@ from wire.metrics import MetricKind
 
 TABLE = "airports"
 PROCESSES = 8  # two regions of three nodes and a router
+NODES = 6
 LEADERS = 6  # of two partitions and the catalog in each
 
 
@@ -100,12 +101,15 @@ def lose_quorum(cluster: RunningCluster, region: int) -> None:
 
 
 def settled(cluster: RunningCluster) -> Scraped | None:
-    """Return everything once it is as the last test expects it: leaders move for a while after a restart."""
+    """Return everything once it is as the tests expect it: after a restart leaders move and routers connect for a while."""
     scraped = everything(cluster)
-    values = scraped.values
-    return (
-        scraped if (values["globetable_ready"], values["globetable_partition_leads"]) == (PROCESSES, LEADERS) else None
-    )
+    levels = {
+        "globetable_ready": PROCESSES,
+        "globetable_partition_leads": LEADERS,
+        "globetable_node_routers": NODES,
+        "globetable_node_up": NODES,
+    }
+    return scraped if all(scraped.values[name] == level for name, level in levels.items()) else None
 
 
 def everything(cluster: RunningCluster) -> Scraped:
@@ -175,7 +179,7 @@ def test_numbers_move(scraped: Scraped, name: str) -> None:
 def test_levels_add_up(scraped: Scraped) -> None:
     assert scraped.values["globetable_info"] == PROCESSES
     assert len(scraped.exposed["globetable_partition_term"]) == 3 * LEADERS
-    assert scraped.values["globetable_node_routers"] == scraped.values["globetable_node_up"] == 6
+    assert scraped.values["globetable_node_routers"] == scraped.values["globetable_node_up"] == NODES
 
 
 # Health checks of containers ask just this.

@@ -10,9 +10,9 @@ import aiohttp
 import orjson
 
 from deploy.cli.admin import node_statuses
-from tests.support.cluster import RunningCluster, eventually
+from tests.support.cluster import Deadline, RunningCluster, eventually
 
-CONVERGENCE_SECONDS_MAX = 10.0
+PATIENCE_SECONDS = 60.0
 FILL_CONNECTIONS = 16
 
 Row = tuple[int, int, bool, bytes]
@@ -42,7 +42,7 @@ def dumps(cluster: RunningCluster, table: str) -> list[dict[tuple[bytes, bytes],
     return [cluster.dump(table, region) for region in range(len(cluster.regions))]
 
 
-def converged(cluster: RunningCluster, table: str, seconds: float = CONVERGENCE_SECONDS_MAX) -> dict[Any, Row]:
+def converged(cluster: RunningCluster, table: str, seconds: float = PATIENCE_SECONDS) -> dict[Any, Row]:
     """Wait until all regions hold the same, to the byte and the version, and return it."""
     began = time.monotonic()
 
@@ -50,7 +50,10 @@ def converged(cluster: RunningCluster, table: str, seconds: float = CONVERGENCE_
         first, *others = dumps(cluster, table)
         return first if all(other == first for other in others) else None
 
-    result: dict[Any, Row] = eventually(same, f"regions converge ({difference(cluster, table)})", seconds)
+    try:
+        result: dict[Any, Row] = eventually(same, "regions converge", seconds)
+    except Deadline as late:
+        raise Deadline(f"{late}: {difference(cluster, table)}") from None
     print(f"converged on {len(result)} records in {time.monotonic() - began:.2f} s")
     return result
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SECONDS_MAX = 40.0
+SECONDS_MAX = 90.0
 NODE = ["node.start", "--node", "us-east-1-1", "--data", "data"]
 ROUTER = ["router.start", "--region", "us-east-1"]
 
