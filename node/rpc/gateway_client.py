@@ -20,7 +20,7 @@ from wire.errors import ErrorCode, StoreError
 from wire.limits import GRPC_MESSAGE_BYTES_MAX
 from wire.v1 import admin_pb2, gateway_pb2, gateway_pb2_grpc
 
-CONNECT_SECONDS: Final = 3.0
+CONNECT_SECONDS: Final = 5.0
 
 _OPTIONS = (
     ("grpc.max_receive_message_length", GRPC_MESSAGE_BYTES_MAX),
@@ -35,7 +35,8 @@ _OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),
     # Nobody but the link decides when to try again.
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
+    # In spite of its name: how long an attempt to connect may take. With less, a link with a long delay would never come up.
+    ("grpc.min_reconnect_backoff_ms", int(CONNECT_SECONDS * 1_000)),
     ("grpc.max_reconnect_backoff_ms", 500),
 )
 

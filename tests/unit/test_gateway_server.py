@@ -13,6 +13,7 @@ from router.gateway.receiver import Receiver
 from router.gateway.server import GatewayServer
 from tests.support.clock import ManualClock
 from tests.support.replication_store import FakeStore, change_of, table_spec
+from tests.support.slow_wire import SLOW_SECONDS, slow_wire
 from wire.catalog_changes import ForgetReplica
 from wire.commands import Change
 from wire.errors import ErrorCode, StoreError
@@ -131,6 +132,14 @@ async def test_gateway_takes_membership_steps() -> None:
         with pytest.raises(StoreError, match="no") as refused:
             await gateways.control("region-a", step, timeout_seconds=SECONDS_MAX)
     assert (decided.version, store.changes, refused.value.code) == (7, [step], ErrorCode.VALIDATION)
+
+
+# Between far regions it takes most of a second to connect.
+async def test_a_gateway_is_reached_over_a_slow_wire() -> None:
+    step = ForgetReplica(name="orders", global_table_id="global-1", region="region-c")
+    async with serving(FakeStore()) as (server, _), slow_wire(server.port, SLOW_SECONDS) as port:
+        gateways = GrpcGateways("region-b", {"region-a": f"127.0.0.1:{port}"})
+        assert (await gateways.control("region-a", step, timeout_seconds=SECONDS_MAX)).version == 7
 
 
 # A gateway that stops must be noticed by its clients at once, as a broken link and nothing else.

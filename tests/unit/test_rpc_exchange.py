@@ -11,6 +11,7 @@ from node.catalog.feed import CatalogFeed
 from node.rpc.server import ListenError, RpcServer
 from router.nodes.client import NodeClient
 from tests.support.rpc_nodes import FakeNode, served
+from tests.support.slow_wire import SLOW_SECONDS, slow_wire
 from wire.catalog import Delta, NodeId, PartitionId
 from wire.clock import SystemClock
 from wire.commands import Command, ConditionFailed, Failed, Get, Got, Outcome, Page, Range, Write, WriteKind
@@ -162,11 +163,27 @@ async def test_a_client_finds_a_node_again() -> None:
             assert await sent(client) == Got(b"", 0)
 
 
+# A connection may take its time, as over a long way: it comes about all the same.
+async def test_a_client_reaches_a_node_over_a_slow_wire() -> None:
+    node = FakeNode()
+    node.answer = lambda request: Got(b"", 0)
+    async with (
+        served(node, feed_at(1)) as server,
+        slow_wire(server.port, SLOW_SECONDS) as port,
+        connected(port) as client,
+        asyncio.timeout(SECONDS_MAX),
+    ):
+        await client.wait_reachable()
+        assert await sent(client) == Got(b"", 0)
+
+
 # A node that never answers holds a caller no longer than it is willing to wait.
 async def test_silence_ends_with_the_deadline() -> None:
     node = FakeNode()
     async with served(node, feed_at(1)) as server, connected(server.port) as client:
-        outcome = await sent(client, seconds=0.3)
+        waiting = asyncio.ensure_future(sent(client, seconds=2.0))
+        await node.wait_requests(1)
+        outcome = await waiting
     assert isinstance(outcome, Failed)
     assert outcome.code is ErrorCode.UNKNOWN_OUTCOME
 

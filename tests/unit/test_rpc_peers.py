@@ -22,6 +22,7 @@ from node.consensus.types import (
 from node.partition.transport import PeerTransport, SnapshotRefusedError, SnapshotTransport
 from node.rpc.peers import PeerConnections
 from tests.support.rpc_nodes import FakeNode, served
+from tests.support.slow_wire import SLOW_SECONDS, slow_wire
 from wire.catalog import NodeId, PartitionId
 from wire.limits import PEER_QUEUE_MESSAGES_MAX
 
@@ -98,6 +99,18 @@ async def test_a_snapshot_arrives_whole() -> None:
     async with served(node, CatalogFeed()) as server, connections(server.port) as peers:
         await peers.send_snapshot(N2, P1, snapshot_message(), chunks(b"a" * (1 << 20), b"b", b""))
     assert node.installed == [(P1, snapshot_message(), [b"a" * (1 << 20), b"b", b""])]
+
+
+# Over a long way, or to a machine with much else to do, it takes most of a second to connect: that is no reason to give up.
+async def test_a_snapshot_arrives_over_a_slow_wire() -> None:
+    node = FakeNode()
+    async with (
+        served(node, CatalogFeed()) as server,
+        slow_wire(server.port, SLOW_SECONDS) as port,
+        connections(port) as peers,
+    ):
+        await peers.send_snapshot(N2, P1, snapshot_message(), chunks(b"a"))
+    assert node.installed == [(P1, snapshot_message(), [b"a"])]
 
 
 # The receiver has its reasons, and the sender's log should tell them.
