@@ -3,11 +3,13 @@
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# A busy machine is no failure: how long an example takes says nothing about the code.
-settings.register_profile("globetable", deadline=None)
-settings.load_profile("globetable")
+# How long an example takes is the machine's business. And whoever runs the tests of one state again gets the same examples: what is
+# found is found by all; `--hypothesis-profile=search` looks for more.
+settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
