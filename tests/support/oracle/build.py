@@ -45,7 +45,12 @@ def prepare_sources() -> None:
     if os.geteuid() == 0 and shutil.which("apt-get") is not None:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         for command in (["update"], ["install", "-y", "--no-install-recommends", PACKAGE]):
-            subprocess.run(["apt-get", "-qq", *command], env=environment, stdout=subprocess.DEVNULL, check=False)
+            subprocess.run(
+                ["apt-get", "-qq", "-o", "Acquire::Retries=5", *command],
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                check=False,
+            )
     if not RAFT.exists():
         raise OracleMissingError(f"{RAFT} is missing; install it with: sudo apt-get install {PACKAGE}")
 
