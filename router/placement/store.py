@@ -115,7 +115,7 @@ class RegionStore:
         """Carry out a command in a partition that is known by its id."""
         is_strong = not isinstance(command, _READS) or command.consistent
         leads = is_strong or self._is_fresh(partition)
-        wait_seconds = 0.0
+        wait_seconds, damaged = 0.0, 0
         while True:
             placement = self._placement(partition)
             node = self._routes.leader(placement) if leads else self._routes.replica(placement)
@@ -124,6 +124,12 @@ class RegionStore:
                 if isinstance(command, Write):
                     self._written[partition] = self._clock.monotonic()
                 return outcome
+            if not is_strong and isinstance(outcome, Failed) and outcome.code is ErrorCode.DAMAGED:
+                # The node has reported it; whoever needs no leader is answered by a replica whose disk has not lied.
+                damaged += 1
+                if damaged < len(placement.replicas):
+                    leads = not self._passed_over()
+                    continue
             self._require_retry(command, outcome, deadline)
             is_corrected = self._learn(placement, node, outcome) if leads else self._passed_over()
             leads = is_strong

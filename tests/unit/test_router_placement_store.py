@@ -38,6 +38,7 @@ WRITE = Write(WriteKind.PUT, 1, KEY, body=b"{}", size=1)
 GOT, WRITTEN = Got(b"{}", 1), Written(b"", 0, 1)
 FAR = 1e12
 LOST = Failed(ErrorCode.UNKNOWN_OUTCOME, "lost")
+DAMAGED = Failed(ErrorCode.DAMAGED, "its checksum does not match its bytes")
 P1 = PartitionId(1)
 
 
@@ -133,6 +134,29 @@ async def test_eventual_reads_survive_the_leader(store: RegionStore, region: Fak
     assert await store.execute_on(P1, EVENTUAL, deadline=FAR) == GOT
 
 
+# A disk has lied: a read that needs no leader is answered by a replica with whole bytes, and the leader stays believed in.
+async def test_eventual_reads_pass_over_damage(store: RegionStore, region: FakeRegion) -> None:
+    region.answer_all(lambda partition, command: WRITTEN)
+    await store.execute_on(P1, WRITE, deadline=FAR)
+    region.answer_all(lambda partition, command: GOT)
+    leader = store.view.placements[P1].nodes()[0]
+    region.channels[leader].answer = lambda partition, command: DAMAGED
+    assert await store.execute_on(P1, EVENTUAL, deadline=FAR) == GOT
+    region.channels[leader].answer = lambda partition, command: WRITTEN
+    asked = len(region.channels[leader].asked)
+    await store.execute_on(P1, WRITE, deadline=FAR)
+    assert len(region.channels[leader].asked) == asked + 1
+
+
+# What is damaged wherever it is looked for is told, and so is what only the leader may answer.
+@pytest.mark.parametrize(("command", "asked"), [(EVENTUAL, 3), (STRONG, 1)])
+async def test_damage_everywhere_is_told(store: RegionStore, region: FakeRegion, command: Command, asked: int) -> None:
+    region.answer_all(lambda partition, command: DAMAGED)
+    with pytest.raises(StoreError, match="checksum"):
+        await store.execute_on(P1, command, deadline=FAR)
+    assert len(region.asked()) == asked
+
+
 # A promise that nothing was applied makes any command safe to send again.
 @pytest.mark.parametrize(
     "code", [ErrorCode.OVERLOADED, ErrorCode.NOT_READY, ErrorCode.NOT_LEADER, ErrorCode.STALE_EPOCH]
@@ -205,7 +229,7 @@ async def test_a_change_returns_when_the_view_has_it(store: RegionStore, region:
 # The ring follows the catalog; a token without a home is refused, not sent anywhere.
 async def test_a_stale_ring_is_replaced(store: RegionStore, region: FakeRegion) -> None:
     region.publish(Delta(2, {"placement/2": None}))
-    await store._cache.wait_beyond(1, 5)
+    await store._cache.wait_beyond(1, 60)
     assert [placement.partition for placement in store.partitions(0, 1 << 64)] == [1, 3]
     with pytest.raises(StoreError, match="no partition is known"):
         await store.execute(1 << 63, STRONG, deadline=FAR)
