@@ -149,10 +149,15 @@ def _do(cluster: Target, name: str, verb: str) -> None:
 
 def _refusal(cluster: Target, name: str, verb: str) -> str:
     if verb != "start":
-        return f"{name} is not running"
+        return f"{name} is not running: start it with `globetable {_start_words(cluster, name)}{cluster.options}`"
     if cluster.views()[name].condition == "paused":
         return f"{name} is paused: let it go on with `globetable node resume {name}{cluster.options}`"
     return f"{name} is already running"
+
+
+def _start_words(cluster: Target, name: str) -> str:
+    region = next((region.name for region in cluster.spec.regions if router_name(region.name) == name), None)
+    return f"node start {name}" if region is None else f"router start {region}"
 
 
 def _set(cluster: Target, source: str, destination: str, both: bool, change: LinkSpec) -> None:

@@ -94,7 +94,7 @@ def test_node_commands(typed: Typed) -> None:
     state = lambda: next(n for n in typed.status()["regions"][0]["nodes"] if n["id"] == node)["state"]  # noqa: E731
     typed.good("node", "kill", node)
     assert state() == "stopped"
-    assert "is not running" in typed.refused("node", "kill", node)
+    assert f"is not running: start it with `globetable node start {node}`" in typed.refused("node", "kill", node)
     typed.good("node", "start", node)
     typed.good("node", "pause", node)
     assert state() == "paused"
