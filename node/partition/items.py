@@ -40,6 +40,7 @@ from wire.commands import (
     Written,
 )
 from wire.errors import ErrorCode, StoreError
+from wire.expressions import UnreadableTree
 from wire.keys import ItemKey, TokenRange, key_hash
 from wire.limits import ITEM_COLLECTION_BYTES_MAX
 from wire.tables import TableSpec
@@ -97,6 +98,8 @@ class ItemMachine:
             return self._evaluate_merge(command, table, view, index)
         except StorageError as error:
             return Evaluation(b"", storage_failure(error))
+        except UnreadableTree as error:
+            return Evaluation(b"", Failed(ErrorCode.INTERNAL, str(error)))
 
     def apply(self, effects: Sequence[bytes], sequence: int, transaction: Transaction) -> int:
         """Write effects in order, on the writer's thread; return the last sequence number in use."""
@@ -150,10 +153,13 @@ class ItemMachine:
             return self._changes(command, table, view)
         if table is None:
             return TABLE_UNKNOWN
-        if isinstance(command, Get):
-            return got(command, self.committed(command.table, command.key, view, commit))
-        if isinstance(command, Range):
-            return read_range(command, view, TokenRange(placement.lower, placement.upper), table)
+        try:
+            if isinstance(command, Get):
+                return got(command, self.committed(command.table, command.key, view, commit))
+            if isinstance(command, Range):
+                return read_range(command, view, TokenRange(placement.lower, placement.upper), table)
+        except UnreadableTree as error:
+            return Failed(ErrorCode.INTERNAL, str(error))
         return self._measured(table, view)
 
     def failure(self, error: StorageError) -> Failed:

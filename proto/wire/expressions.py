@@ -47,15 +47,25 @@ TREE_BYTES_KEPT_MAX = 8 << 10
 _Made = TypeVar("_Made")
 
 
+class UnreadableTree(ValueError):
+    """Say that bytes from another process are no tree that this version knows."""
+
+
 def kept_by_tree(count: int) -> Callable[[Callable[[bytes], _Made]], Callable[[bytes], _Made]]:
-    """Decorate a function of a packed tree, so that what it made of the last `count` of them is kept."""
+    """Decorate a function of a packed tree, so that what it made of the last `count` of them is kept.
+
+    Whatever it finds wrong with the tree becomes an UnreadableTree: trees come from other processes.
+    """
 
     def decorated(make: Callable[[bytes], _Made]) -> Callable[[bytes], _Made]:
         kept = lru_cache(count)(make)
 
         @wraps(make)
         def made(data: bytes) -> _Made:
-            return kept(data) if len(data) <= TREE_BYTES_KEPT_MAX else make(data)
+            try:
+                return kept(data) if len(data) <= TREE_BYTES_KEPT_MAX else make(data)
+            except (AssertionError, LookupError, TypeError, ValueError) as error:
+                raise UnreadableTree(f"expected an expression tree, found {data[:80]!r}: {error!r}") from error
 
         return made
 

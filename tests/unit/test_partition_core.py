@@ -1,5 +1,7 @@
 """One core by hand: what is answered when, and what becomes of it when leadership goes."""
 
+import pytest
+
 from node.consensus.types import Entry, EntryKind, Index, Message, MessageKind, ReplicaId, Term
 from node.partition.entries import Cursor, effect_piece, encode_entry
 from node.partition.rows import Progress, read_cursor
@@ -27,6 +29,24 @@ def test_a_write_is_answered_when_it_is_committed() -> None:
     assert bench.ask(put("x", n=ONE)) is None
     bench.acknowledge()
     assert isinstance(bench.outcomes[1], Written)
+
+
+# A tree that this version cannot read, from a newer router or from anybody, is the asker's trouble and not the end of the leader.
+@pytest.mark.parametrize(
+    "tree", [b"[", b"{}", b"[]", b'["no such operator"]', b'["=",["p"]]', b'["and",1]', b'["update",["set"]]']
+)
+def test_an_unreadable_tree_is_refused(tree: bytes) -> None:
+    bench = CoreBench(table()).elect()
+    bench.ask(put("x", n=ONE))
+    commands = [
+        query("x")._replace(filter=tree),
+        query("x")._replace(projection=tree),
+        get("x")._replace(projection=tree),
+    ]
+    writes = [put("x")._replace(condition=tree), update("x")._replace(update=tree)]
+    outcomes = [bench.ask(command) for command in (*commands, *writes)]
+    assert {failed(outcome) for outcome in outcomes} <= {ErrorCode.INTERNAL}
+    assert bench.ask(get("x")) == Got(body("x", n=ONE), 7)
 
 
 # Applying comes later: neither the answer nor a read of the item waits for it.
