@@ -25,6 +25,8 @@ class Started(msgspec.Struct, frozen=True):
     pid: int
     created: float
     metrics: str = ""
+    booted: float | None = None
+    """When the machine was booted, by the clock of then: a clock that is set since moves both times alike."""
 
 
 class ProcessTable:
@@ -132,7 +134,7 @@ class ProcessTable:
 
 def _started(pid: int, metrics: str) -> Started:
     try:
-        return Started(pid, psutil.Process(pid).create_time(), metrics)
+        return Started(pid, psutil.Process(pid).create_time(), metrics, psutil.boot_time())
     except psutil.NoSuchProcess:
         return Started(pid, 0.0, metrics)
 
@@ -140,7 +142,9 @@ def _started(pid: int, metrics: str) -> Started:
 def _live(started: Started) -> psutil.Process | None:
     try:
         process = psutil.Process(started.pid)
-        same = abs(process.create_time() - started.created) < CREATED_TOLERANCE_SECONDS
+        moved = 0.0 if started.booted is None else psutil.boot_time() - started.booted
+        created = process.create_time()
+        same = min(abs(created - started.created), abs(created - started.created - moved)) < CREATED_TOLERANCE_SECONDS
         if same and process.status() == psutil.STATUS_ZOMBIE:
             _reap(started.pid)
             return None
