@@ -12,7 +12,7 @@ import typer
 from deploy.cli.console import fail, people
 from deploy.cli.options import DataOption, JsonOption, data_folder, opened
 from deploy.local.errors import LocalClusterError
-from wire.cluster import ControlPlane, Settings, WordingOfErrors
+from wire.cluster import REGION_NAME, ControlPlane, Settings, WordingOfErrors
 
 ControlPlaneOption = typer.Option(
     help="How long tables take to be made, changed and dropped: no time (the default), or a few seconds, as on AWS."
@@ -106,6 +106,8 @@ def dev(
     """Run one region in one process, signatures off: for tests and laptops. Ready in well under a second; Ctrl-C ends it."""
     from deploy.local.embedded import run_embedded
 
+    if not REGION_NAME.fullmatch(region):
+        fail(f"region name {region!r}: expected small letters, digits and hyphens, as in us-east-1")
     try:
         asyncio.run(
             run_embedded(

@@ -160,6 +160,13 @@ def test_help_shows_defaults() -> None:
     assert "(default: 3)" in " ".join(done.stdout.replace("│", " ").split())
 
 
+# A region's name becomes part of ARNs and of file names, in `dev` as well.
+def test_dev_refuses_a_strange_region() -> None:
+    done = subprocess.run([GLOBETABLE, "dev", "--region", "../x"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "expected small letters" in done.stderr
+
+
 # No cluster there: one line that says how to get one.
 def test_status_without_a_cluster(tmp_path: Path) -> None:
     assert "start one with `globetable up`" in Typed(tmp_path / "empty").refused("status")
