@@ -1,8 +1,9 @@
 """Three regions of real processes: what each accepts alone, all hold together in the end, byte for byte and version for version."""
 
-import threading
+import signal
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 
 import pytest
 
@@ -11,11 +12,12 @@ from deploy.chaos.workload import Workload
 from deploy.cli.admin import ControlRefused
 from deploy.local.topology import router_name
 from tests.support.cluster import RunningCluster, add_replica, eventually, make_table, reader, running_cluster
-from tests.support.replication_cluster import backlog, converged, dumps, fill, mixed_writes
+from tests.support.replication_cluster import MixedWriter, backlog, converged, dumps, fill
 from wire.catalog import CATALOG_PARTITION, LinkState
 
 PARTITIONS = 2
 SEED = 20_261_123
+APART_SECONDS = 30.0
 CONVERGENCE_SECONDS_MAX = 10.0
 
 
@@ -41,22 +43,21 @@ def names(prefix: str, count: int) -> list[str]:
     return [f"{prefix}{number}" for number in range(count)]
 
 
-# The promise of the whole project: a region cut off goes on, nothing that either side accepted is lost unless a newer write won, and
-# within ten seconds of mending all regions hold the same.
+# The promise of the whole project: a region cut off goes on, nothing that either side accepted is lost unless a newer write won, what
+# was deleted stays so, and within ten seconds of mending all regions hold the same.
 def test_regions_converge_after_a_cut(cluster: RunningCluster, table: str) -> None:
     shared = names("shared", 60)
     fill(cluster, table, ({"pk": {"S": name}, "by": {"S": "before"}} for name in shared))
     converged(cluster, table)
     cluster.isolate(2)
     writers = [
-        threading.Thread(
-            target=mixed_writes(
-                cluster.client(region),
-                table,
-                seed=SEED + region,
-                keys=[*shared, *names(f"own{region}-", 40)],
-                mark=str(region),
-            )
+        MixedWriter(
+            cluster.client(region),
+            table,
+            seed=SEED + region,
+            keys=[*shared, *names(f"own{region}-", 40)],
+            mark=str(region),
+            seconds=APART_SECONDS,
         )
         for region in range(3)
     ]
@@ -69,6 +70,11 @@ def test_regions_converge_after_a_cut(cluster: RunningCluster, table: str) -> No
     cluster.isolate(2, LinkState.UP)
     records = converged(cluster, table, CONVERGENCE_SECONDS_MAX)
     assert {key[0][:4] for key in records} == {b"shar", b"own0", b"own1", b"own2"}
+    own = {name: gone for writer in writers for name, gone in writer.deleted.items() if name.startswith("own")}
+    # Of an item that was never there a deletion leaves nothing.
+    assert {name for name, gone in own.items() if not gone} == {
+        key[0].decode() for key, row in records.items() if key[0].startswith(b"own") and not row[2]
+    }
 
 
 # The one who ships may die in the middle of it: its successor carries on from the replicated cursor, and nothing is left out.
@@ -84,6 +90,33 @@ def test_regions_converge_when_a_shipping_leader_is_killed(cluster: RunningClust
     cluster.local.start(victim)
     cluster.wait_ready()
     eventually(lambda: backlog(cluster, 0, 1) == backlog(cluster, 0, 2) == 0, "cursors at rest")
+
+
+# A power cut everywhere: all nodes of all regions at once, under load in each. What any region acknowledged is there, and everywhere.
+def test_all_nodes_of_all_regions_killed_at_once(cluster: RunningCluster, table: str) -> None:
+    nodes = [node.id for region in cluster.regions for node in region.nodes]
+    with ExitStack() as stack:
+        loads = [
+            stack.enter_context(
+                Workload(partial(cluster.client, region, retries=False), table, workers=2, name=f"r{region}-")
+            )
+            for region in range(3)
+        ]
+        for load in loads:
+            load.wait_for(100)
+        for node in nodes:
+            cluster.local.processes.send(node, signal.SIGKILL)
+        for node in nodes:
+            cluster.local.kill(node)
+            cluster.local.start(node)
+        cluster.wait_ready()
+        for load in loads:
+            load.wait_for(50)
+    converged(cluster, table)
+    history = [each for load in loads for each in load.history.all()]
+    read = reader(cluster.client(1), table)
+    assert lost_puts(history, read) == []
+    assert wrong_counters(history, read) == []
 
 
 # A delay of the wire must cost time, not throughput: what would take a minute with one batch per delay arrives after little more than one.

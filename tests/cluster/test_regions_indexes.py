@@ -1,7 +1,6 @@
 """Global indexes of a global table: each region keeps its own, fed by what it wrote and by what it received."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from deploy.cli.region_reader import RegionReader
 from deploy.cli.scrub import ScrubReport, scrubbed
 from tests.support.cluster import RunningCluster, add_replica, eventually, running_cluster
-from tests.support.replication_cluster import converged, fill, mixed_writes
+from tests.support.replication_cluster import MixedWriter, converged, fill
 
 TABLE = "shared"
 INDEX = "by-mark"
@@ -56,9 +55,7 @@ def test_each_region_keeps_its_index(cluster: RunningCluster) -> None:
     fill(cluster, TABLE, ({"pk": {"S": name}, "by": {"S": f"before{len(name)}"}} for name in names))
     add_replica(cluster, TABLE, 0, 1)
     writers = [
-        threading.Thread(
-            target=mixed_writes(cluster.client(region), TABLE, seed=SEED + region, keys=names, mark=str(region))
-        )
+        MixedWriter(cluster.client(region), TABLE, seed=SEED + region, keys=names, mark=str(region), seconds=0.0)
         for region in (0, 1)
     ]
     for writer in writers:

@@ -2,8 +2,9 @@
 
 import asyncio
 import random
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import aiohttp
@@ -73,30 +74,41 @@ def backlog(cluster: RunningCluster, source: int, destination: int) -> int:
     return sum(link.pending_records for link in links if link.destination == name)
 
 
-def mixed_writes(client: Any, table: str, *, seed: int, keys: Iterable[str], mark: str) -> Callable[[], None]:
-    """Return what puts, updates and deletes these keys in an order that the seed decides."""
+class MixedWriter(threading.Thread):
+    """Puts, updates and deletes items in an order that the seed decides, each once or more, for that many seconds.
 
-    def write() -> None:
-        generator = random.Random(seed)
-        names = list(keys)
-        generator.shuffle(names)
-        for name in names:
-            _write_one(client, table, name, mark, generator.randrange(3))
+    `deleted` says of each key whether the last write, every one of which was acknowledged, deleted it.
+    """
 
-    return write
+    def __init__(self, client: Any, table: str, *, seed: int, keys: Iterable[str], mark: str, seconds: float) -> None:
+        super().__init__(name=f"writer-{mark}")
+        self.deleted: dict[str, bool] = {}
+        self._client = client
+        self._table = table
+        self._random = random.Random(seed)
+        self._keys = list(keys)
+        self._mark = mark
+        self._seconds = seconds
 
+    def run(self) -> None:
+        end = time.monotonic() + self._seconds
+        while not self.deleted or time.monotonic() < end:
+            self._random.shuffle(self._keys)
+            for name in self._keys:
+                self._write(name, self._random.randrange(3))
 
-def _write_one(client: Any, table: str, name: str, mark: str, draw: int) -> None:
-    key = {"pk": {"S": name}}
-    if draw == 0:
-        client.put_item(TableName=table, Item={**key, "by": {"S": mark}})
-    elif draw == 1:
-        values = {":by": {"S": mark}, ":one": {"N": "1"}}
-        client.update_item(
-            TableName=table,
-            Key=key,
-            UpdateExpression="SET updated_by = :by ADD n :one",
-            ExpressionAttributeValues=values,
-        )
-    else:
-        client.delete_item(TableName=table, Key=key)
+    def _write(self, name: str, draw: int) -> None:
+        client, key = self._client, {"pk": {"S": name}}
+        if draw == 0:
+            client.put_item(TableName=self._table, Item={**key, "by": {"S": self._mark}})
+        elif draw == 1:
+            values = {":by": {"S": self._mark}, ":one": {"N": "1"}}
+            client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression="SET updated_by = :by ADD n :one",
+                ExpressionAttributeValues=values,
+            )
+        else:
+            client.delete_item(TableName=self._table, Key=key)
+        self.deleted[name] = draw == 2
