@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from docker.models.containers import Container
+from testcontainers.core.docker_client import DockerClient
 
 from tests.support.cluster import eventually
 from tests.support.container_cluster import ContainerCluster
@@ -41,12 +41,23 @@ class Impairment:
             self.slowed += counted["slowed"]
 
 
+def provide_tools() -> None:
+    """Make the helpers' image unless it is here: from the official base where that is, else from Debian packages. May take minutes."""
+    images = DockerClient().client.images
+    if images.list(name=TOOLS_IMAGE):
+        return
+    if images.list(name=OFFICIAL_BASE):
+        recipe = f"FROM {OFFICIAL_BASE}\nRUN apt-get update -qq && apt-get install -qqy --no-install-recommends {' '.join(TOOLS)}\n"
+        subprocess.run(["docker", "build", "--tag", TOOLS_IMAGE, "-"], input=recipe, text=True, check=True)
+    else:
+        subprocess.run([ROOT / "scripts" / "make_base_image.sh", TOOLS_IMAGE, *TOOLS], check=True)
+
+
 @contextmanager
 def impaired(
     cluster: ContainerCluster, source: int, destination: int, *, loss_percent: int = 0, delay_ms: int = 0
 ) -> Iterator[Impairment]:
     """Impair what the nodes of one region send to another, and nothing else."""
-    _provide_tools(cluster.engine)
     network = cluster.pair(source, destination)
     nodes = cluster.nodes(source)
     with ThreadPoolExecutor(len(nodes)) as pool:
@@ -84,14 +95,3 @@ def _way(helper: Container) -> str:
         return lines
 
     return str(json.loads(eventually(said, f"{helper.name} at work")[0])["by"])
-
-
-def _provide_tools(engine: Any) -> None:
-    """Make the helpers' image unless it is here: from the official base where that is, else from Debian packages."""
-    if engine.images.list(name=TOOLS_IMAGE):
-        return
-    if engine.images.list(name=OFFICIAL_BASE):
-        recipe = f"FROM {OFFICIAL_BASE}\nRUN apt-get update -qq && apt-get install -qqy --no-install-recommends {' '.join(TOOLS)}\n"
-        subprocess.run(["docker", "build", "--tag", TOOLS_IMAGE, "-"], input=recipe, text=True, check=True)
-    else:
-        subprocess.run([ROOT / "scripts" / "make_base_image.sh", TOOLS_IMAGE, *TOOLS], check=True)

@@ -8,7 +8,7 @@ import pytest
 from tests.support.cluster import add_replica, make_table
 from tests.support.container_cluster import ContainerCluster, container_cluster
 from tests.support.container_image import missing
-from tests.support.container_network import NETEM, ways_used
+from tests.support.container_network import NETEM, provide_tools, ways_used
 
 
 @pytest.fixture(scope="session")
@@ -18,8 +18,9 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[ContainerCluster]:
         pytest.skip(f"NOT RUN: {reason}")
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with ExitStack() as stack:
-        # The image may take minutes: its progress is for whoever looks on.
+        # Images may take minutes: their progress is for whoever looks on. All of them first, while there is nothing to disturb.
         with capture.global_and_fixture_disabled():
+            provide_tools()
             running = stack.enter_context(container_cluster())
         yield running
 
