@@ -299,7 +299,7 @@ class NodeProcess:
             state=lambda: self._state,
             wait_fed=node.feed_indexes(partitions, proposer).wait_fed,
         )
-        server = RpcServer(self._listen)
+        server = RpcServer(self._listen, self._entry.id)
         storage = StorageService(node.driver, node.feed, server.streams)
         peers = PeerService(node.driver, server.streams)
         catalog = CatalogService(node.feed, server.streams)

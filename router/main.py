@@ -165,7 +165,7 @@ async def serve(settings: RouterSettings, arguments: Sequence[str]) -> None:
         randomness=randomness,
     )
     receiver = Receiver(router.store, clock, timeout_ms=cluster.settings.request_timeout_ms)
-    gateway = GatewayServer(receiver, listen_address(region.gateway, settings.listen))
+    gateway = GatewayServer(receiver, listen_address(region.gateway, settings.listen), region.name)
     metrics = _metrics(
         settings,
         RouterSources(

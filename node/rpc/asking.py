@@ -16,6 +16,7 @@ from wire.clock import Clock
 from wire.commands import Command, Failed, Outcome, Request
 from wire.convert import request_to_proto, response_from_proto
 from wire.errors import ErrorCode
+from wire.recipients import GIVE_UP_SECONDS, is_misdirected, meant_for
 from wire.v1 import storage_pb2, storage_pb2_grpc
 
 
@@ -68,12 +69,20 @@ class NodeClient:
         request_to_proto(batch, request)
         stub: Any = storage_pb2_grpc.StorageServiceStub(self._channel(address))
         try:
-            answer = await stub.Execute(batch)
+            answer = await stub.Execute(batch, metadata=meant_for(node))
         except grpc.aio.AioRpcError as error:
+            if is_misdirected(error):
+                await self._forget(address)
+                return Failed(ErrorCode.NOT_READY, f"node {node} at {address}: {error.details()}")
             return Failed(
                 ErrorCode.UNKNOWN_OUTCOME, f"node {node} at {address}: {error.code().name}: {error.details()}"
             )
         return response_from_proto(answer.responses[0]).outcome
+
+    async def _forget(self, address: str) -> None:
+        channel = self._channels.pop(address, None)
+        if channel is not None:
+            await channel.close(GIVE_UP_SECONDS)
 
     def _channel(self, address: str) -> grpc.aio.Channel:
         channel = self._channels.get(address)

@@ -18,6 +18,7 @@ from wire.catalog_changes import CatalogChange, Decided, encode_change
 from wire.convert_pieces import change_to_proto
 from wire.errors import ErrorCode, StoreError
 from wire.limits import GRPC_MESSAGE_BYTES_MAX
+from wire.recipients import meant_for
 from wire.v1 import admin_pb2, gateway_pb2, gateway_pb2_grpc
 
 CONNECT_SECONDS: Final = 5.0
@@ -88,7 +89,7 @@ class GrpcGateways:
         """Open a stream and close it when the block ends. Raises LinkBrokenError when there is no answer soon."""
         async with self._channel(destination) as channel:
             await _ready(channel, destination)
-            call: Any = _stub(channel).Replicate()
+            call: Any = _stub(channel).Replicate(metadata=meant_for(destination))
             try:
                 yield GrpcConnection(call, self._source)
             finally:
@@ -103,7 +104,7 @@ class GrpcGateways:
         async with self._channel(destination) as channel:
             await _ready(channel, destination)
             try:
-                answer = await _stub(channel).Control(request, timeout=timeout_seconds)
+                answer = await _stub(channel).Control(request, timeout=timeout_seconds, metadata=meant_for(destination))
             except grpc.aio.AioRpcError as error:
                 raise LinkBrokenError(_text(error)) from error
         if answer.code:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from wire.limits import GRPC_MESSAGE_BYTES_MAX
+from wire.recipients import RESOLVING_OPTIONS
 
 _SIZES: Final = (
     ("grpc.max_send_message_length", GRPC_MESSAGE_BYTES_MAX),
@@ -24,6 +25,7 @@ SERVER_OPTIONS: Final = (
 # Consensus notices a dead peer by itself; pings only free connections that would hang for minutes.
 CHANNEL_OPTIONS: Final = (
     *_SIZES,
+    *RESOLVING_OPTIONS,
     ("grpc.keepalive_time_ms", 5_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),

@@ -19,6 +19,7 @@ from node.rpc.options import CHANNEL_OPTIONS
 from wire.catalog import NodeId, PartitionId
 from wire.limits import PEER_QUEUE_MESSAGES_MAX
 from wire.outages import Outage
+from wire.recipients import GIVE_UP_SECONDS, is_misdirected, meant_for
 from wire.telemetry import EventLog
 from wire.v1 import peer_pb2, peer_pb2_grpc
 
@@ -89,7 +90,7 @@ class PeerConnection:
         self._node = node
         self._randomness = randomness
         self._address = address
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._channel = self._opened()
         self._queue: deque[tuple[PartitionId, Message]] = deque()
         self._queue_bytes = 0
         self._wake = asyncio.Event()
@@ -135,7 +136,7 @@ class PeerConnection:
     async def send_snapshot(self, partition: PartitionId, message: Message, chunks: AsyncIterator[bytes]) -> None:
         """Carry a snapshot on a stream of its own."""
         stub: Any = peer_pb2_grpc.PeerServiceStub(self._channel)
-        call = stub.SendSnapshot()
+        call = stub.SendSnapshot(metadata=meant_for(self._node))
         try:
             async for chunk in _chunks(partition, message, chunks):
                 async with asyncio.timeout(SNAPSHOT_STALL_SECONDS):
@@ -155,7 +156,7 @@ class PeerConnection:
     async def _deliver(self) -> bool:
         """Serve one stream until it breaks; tell whether it was ever connected."""
         stub: Any = peer_pb2_grpc.PeerServiceStub(self._channel)
-        call = stub.Deliver()
+        call = stub.Deliver(metadata=meant_for(self._node))
         was_connected = False
         reason = "the node ended the stream"
         try:
@@ -164,12 +165,24 @@ class PeerConnection:
             self._connected()
             call.add_done_callback(lambda _: self._wake.set())
             await self._write(call)
+            await call
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
             reason = _reason(error)
+            if is_misdirected(error):
+                was_connected = False
+                await self._reopen()
         finally:
             call.cancel()
         self._break(reason)
         return was_connected
+
+    async def _reopen(self) -> None:
+        """Have the node's name resolved anew: somebody else has the address that it led to."""
+        former, self._channel = self._channel, self._opened()
+        await former.close(GIVE_UP_SECONDS)
+
+    def _opened(self) -> grpc.aio.Channel:
+        return grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS)
 
     async def _write(self, call: Any) -> None:
         while not call.done():

@@ -8,6 +8,7 @@ import grpc.aio
 
 from node.rpc.options import SERVER_OPTIONS
 from wire.open_streams import OpenStreams
+from wire.recipients import RecipientCheck
 
 STOP_GRACE_SECONDS: Final = 0.5
 
@@ -19,17 +20,18 @@ class ListenError(Exception):
 
 
 class RpcServer:
-    """Listen at one address until stopped. Its services open their streams among `streams`."""
+    """Listen at one address until stopped, as the node of that name. Its services open their streams among `streams`."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, name: str) -> None:
         self.streams = OpenStreams()
+        self._name = name
         self._address = address
         self._server: grpc.aio.Server | None = None
         self.port = 0
 
     async def start(self, *registrations: Registration) -> None:
         """Register services and serve; port 0 takes a free one. Raises ListenError."""
-        server = grpc.aio.server(options=SERVER_OPTIONS)
+        server = grpc.aio.server(options=SERVER_OPTIONS, interceptors=[RecipientCheck(self._name)])
         for register in registrations:
             register(server)
         try:

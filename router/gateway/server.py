@@ -17,6 +17,7 @@ from wire.convert_pieces import change_from_proto
 from wire.errors import ErrorCode, StoreError
 from wire.limits import GRPC_MESSAGE_BYTES_MAX
 from wire.open_streams import OpenStreams
+from wire.recipients import RecipientCheck
 from wire.telemetry import EventLog
 from wire.v1 import gateway_pb2, gateway_pb2_grpc
 
@@ -85,10 +86,11 @@ class GatewayService(gateway_pb2_grpc.GatewayServiceServicer):
 
 
 class GatewayServer:
-    """Listen for other regions' shippers at one address."""
+    """Listen for other regions' shippers at one address, as the gateway of a region."""
 
-    def __init__(self, receiver: Receiver, address: str) -> None:
+    def __init__(self, receiver: Receiver, address: str, region: str) -> None:
         self._receiver = receiver
+        self._region = region
         self.address = address
         self._streams = OpenStreams()
         self._server: grpc.aio.Server | None = None
@@ -96,7 +98,7 @@ class GatewayServer:
 
     async def start(self) -> None:
         """Listen; port 0 takes a free one, which `port` then tells."""
-        self._server = grpc.aio.server(options=_OPTIONS)
+        self._server = grpc.aio.server(options=_OPTIONS, interceptors=[RecipientCheck(self._region)])
         service = GatewayService(self._receiver, self._streams)
         gateway_pb2_grpc.add_GatewayServiceServicer_to_server(service, self._server)
         self.port = self._server.add_insecure_port(self.address)

@@ -20,6 +20,7 @@ from wire.convert import UnreadableMessage, response_from_proto
 from wire.errors import ErrorCode, StoreError
 from wire.limits import EXCHANGE_INFLIGHT_REQUESTS_MAX, GRPC_MESSAGE_BYTES_MAX
 from wire.outages import Outage
+from wire.recipients import GIVE_UP_SECONDS, RESOLVING_OPTIONS, is_misdirected, meant_for
 from wire.telemetry import EventLog
 from wire.v1 import catalog_pb2, catalog_pb2_grpc, storage_pb2, storage_pb2_grpc
 
@@ -34,6 +35,7 @@ _TIMEOUT_MS_MAX: Final = (1 << 32) - 1
 CHANNEL_OPTIONS: Final = (
     ("grpc.max_send_message_length", GRPC_MESSAGE_BYTES_MAX),
     ("grpc.max_receive_message_length", GRPC_MESSAGE_BYTES_MAX),
+    *RESOLVING_OPTIONS,
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -90,7 +92,7 @@ class NodeClient:
     async def watch(self, known_version: int) -> AsyncIterator[Delta]:
         """Yield catalog deltas; a node that is silent for too long counts as gone."""
         stub: Any = catalog_pb2_grpc.CatalogServiceStub(self._opened())
-        call = stub.Watch(catalog_pb2.WatchRequest(known_version=known_version))
+        call = stub.Watch(catalog_pb2.WatchRequest(known_version=known_version), metadata=meant_for(self.node))
         try:
             while True:
                 message = await asyncio.wait_for(call.read(), WATCH_SILENCE_SECONDS_MAX)
@@ -136,9 +138,7 @@ class NodeClient:
         finally:
             checking.cancel()
             self._break("")
-            if self._channel is not None:
-                await self._channel.close()
-                self._channel = None
+            await self._close_channel(None)
 
     def _refusal(self) -> Failed | None:
         if self._is_down:
@@ -152,10 +152,16 @@ class NodeClient:
             self._channel = grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS)
         return self._channel
 
+    async def _close_channel(self, grace_seconds: float | None) -> None:
+        """Close it; whoever wants one after that has the node's name resolved anew."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close(grace_seconds)
+
     async def _exchange(self) -> bool:
         """Serve one stream until it breaks; tell whether the node ever answered on it."""
         stub: Any = storage_pb2_grpc.StorageServiceStub(self._opened())
-        call: _ExchangeCall = stub.Exchange()
+        call: _ExchangeCall = stub.Exchange(metadata=meant_for(self.node))
         was_connected = False
         reason = ""
         try:
@@ -165,6 +171,8 @@ class NodeClient:
             reason = await self._until_broken(call)
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
             reason = _reason(error)
+            if is_misdirected(error):
+                await self._close_channel(GIVE_UP_SECONDS)
         except TimeoutError:
             reason = "no answer to the first question"
         finally:

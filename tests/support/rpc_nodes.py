@@ -61,9 +61,11 @@ class FakeNode:
 
 
 @asynccontextmanager
-async def served(node: FakeNode, feed: CatalogFeed, address: str = "127.0.0.1:0") -> AsyncIterator[RpcServer]:
+async def served(
+    node: FakeNode, feed: CatalogFeed, address: str = "127.0.0.1:0", *, name: str = "n1"
+) -> AsyncIterator[RpcServer]:
     """Serve a node's storage, peer and catalog services."""
-    server = RpcServer(address)
+    server = RpcServer(address, name)
     await server.start(
         lambda each: storage_pb2_grpc.add_StorageServiceServicer_to_server(
             StorageService(node, feed, server.streams), each

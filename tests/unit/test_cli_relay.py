@@ -55,7 +55,7 @@ async def answering(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> AsyncIterator[tuple[Answering, ComposeCluster]]:
     service = Answering()
-    server = RpcServer("127.0.0.1:0")
+    server = RpcServer("127.0.0.1:0", "n1")
     await server.start(
         lambda each: admin_pb2_grpc.add_AdminServiceServicer_to_server(service, each),
         lambda each: gateway_pb2_grpc.add_GatewayServiceServicer_to_server(service, each),

@@ -126,7 +126,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
         state=lambda: "ready",
         wait_fed=feeders.wait_fed,
     )
-    server = RpcServer(f"{HOST}:0")
+    server = RpcServer(f"{HOST}:0", "n1")
     await server.start(
         lambda each: storage_pb2_grpc.add_StorageServiceServicer_to_server(
             StorageService(node.driver, node.feed, server.streams), each

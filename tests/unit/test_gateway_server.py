@@ -23,7 +23,7 @@ SECONDS_MAX = 60.0
 
 @asynccontextmanager
 async def serving(store: FakeStore) -> AsyncIterator[tuple[GatewayServer, GrpcGateways]]:
-    server = GatewayServer(Receiver(store, ManualClock(), timeout_ms=30_000), "127.0.0.1:0")
+    server = GatewayServer(Receiver(store, ManualClock(), timeout_ms=30_000), "127.0.0.1:0", "region-a")
     await server.start()
     try:
         yield server, GrpcGateways("region-b", {"region-a": f"127.0.0.1:{server.port}"})
@@ -102,6 +102,23 @@ async def test_gateway_refuses_a_source_that_is_no_member() -> None:
         gateways = GrpcGateways("region-c", {"region-a": f"127.0.0.1:{server.port}"})
         answers = await answers_to(gateways, batch_of(1, change_of("k")))
     assert answers[1].code == ErrorCode.RESOURCE_NOT_FOUND
+
+
+# A gateway's address may have become another region's: to take its changes would count them as arrived where they never were.
+async def test_gateway_takes_nothing_that_is_meant_for_another_region() -> None:
+    store = FakeStore(table_spec())
+    async with serving(store) as (server, _):
+        gateways = GrpcGateways("region-b", {"region-d": f"127.0.0.1:{server.port}"})
+        async with asyncio.timeout(10), gateways.connect("region-d") as connection:
+            with pytest.raises(LinkBrokenError, match="this is region-a, not region-d"):
+                await anext(connection.answers())
+        with pytest.raises(LinkBrokenError, match="this is region-a, not region-d"):
+            await gateways.control(
+                "region-d",
+                ForgetReplica(name="orders", global_table_id="global-1", region="region-b"),
+                timeout_seconds=5,
+            )
+    assert not store.merged
 
 
 # One partition without a leader fails the batch, with the reason, and leaves the stream and other batches alone.

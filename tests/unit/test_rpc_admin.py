@@ -60,7 +60,7 @@ async def admin(tmp_path: Path) -> AsyncIterator[Admin]:
         state=lambda: "ready",
         wait_fed=feeders.wait_fed,
     )
-    server = RpcServer(f"{HOST}:0")
+    server = RpcServer(f"{HOST}:0", "n1")
     await server.start(lambda each: admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(parts), each))
     async with grpc.aio.insecure_channel(f"{HOST}:{server.port}") as channel:
         yield Admin(node, admin_pb2_grpc.AdminServiceStub(channel))

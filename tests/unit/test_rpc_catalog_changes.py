@@ -49,7 +49,7 @@ async def decided(node: FakeNode, address_of: Callable[[NodeId], str | None]) ->
 @asynccontextmanager
 async def other(node: FakeNode) -> AsyncIterator[Callable[[NodeId], str | None]]:
     """Serve a second node; yield how its address is found."""
-    async with served(node, feed()) as server:
+    async with served(node, feed(), name=THERE) as server:
         yield lambda asked: f"127.0.0.1:{server.port}" if asked == THERE else None
 
 
@@ -90,7 +90,7 @@ async def test_a_refusal_is_raised() -> None:
 # The answer is lost: only whoever asked knows whether asking again does harm.
 async def test_a_lost_answer_is_an_unknown_outcome() -> None:
     here, there = answering(NotLeader(THERE)), FakeNode()
-    async with served(there, feed()) as server:
+    async with served(there, feed(), name=THERE) as server:
         address = f"127.0.0.1:{server.port}"
 
         def stop_serving(request: Request) -> Outcome:

@@ -177,6 +177,21 @@ async def test_a_client_reaches_a_node_over_a_slow_wire() -> None:
         assert await sent(client) == Got(b"", 0)
 
 
+# A node's address may have become another's: that one is asked nothing, whatever it leads, and the node is found again.
+async def test_a_client_asks_nobody_else() -> None:
+    stranger, node = FakeNode(), FakeNode()
+    node.answer = lambda request: Got(b"", 0)
+    async with served(stranger, feed_at(1), name="n2") as server, connected(server.port) as client:
+        assert isinstance(await sent(client), Failed)
+        with pytest.raises(StoreError, match="this is n2, not n1"):
+            await anext(client.watch(0))
+        await server.stop()
+        async with served(node, feed_at(1), f"127.0.0.1:{server.port}"), asyncio.timeout(SECONDS_MAX):
+            await client.wait_reachable()
+            assert await sent(client) == Got(b"", 0)
+    assert stranger.requests == []
+
+
 # A node that never answers holds a caller no longer than it is willing to wait.
 async def test_silence_ends_with_the_deadline() -> None:
     node = FakeNode()
@@ -216,7 +231,7 @@ async def test_a_port_in_use_is_an_error() -> None:
     async with served(FakeNode(), feed_at(1)) as server:
         address = f"127.0.0.1:{server.port}"
         with pytest.raises(ListenError, match=f"cannot listen on {address}"):
-            await RpcServer(address).start()
+            await RpcServer(address, "n1").start()
 
 
 # A follower gets everything first, then each change, and learns when the node is gone.

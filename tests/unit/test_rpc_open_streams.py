@@ -71,7 +71,9 @@ async def test_a_node_that_stops_ends_its_streams(caplog: pytest.LogCaptureFixtu
 
 # Shippers of other regions, too.
 async def test_a_gateway_that_stops_ends_its_streams(caplog: pytest.LogCaptureFixture) -> None:
-    server = GatewayServer(Receiver(FakeStore(table_spec()), ManualClock(), timeout_ms=1_000), "127.0.0.1:0")
+    server = GatewayServer(
+        Receiver(FakeStore(table_spec()), ManualClock(), timeout_ms=1_000), "127.0.0.1:0", "region-a"
+    )
     await server.start()
     async with channel_to(server.port) as channel:
         gateway: Any = gateway_pb2_grpc.GatewayServiceStub(channel)

@@ -53,7 +53,7 @@ class Nodes:
         self.client = PartitionClient(self.connections, self.feed, clock)
 
     async def start(self, node: NodeId) -> None:
-        server = RpcServer(f"{HOST}:0")
+        server = RpcServer(f"{HOST}:0", node)
         service = StorageService(self.nodes[node], self.feed, server.streams)
         await server.start(lambda each: storage_pb2_grpc.add_StorageServiceServicer_to_server(service, each))
         self._stack.push_async_callback(server.stop)
@@ -117,3 +117,18 @@ async def test_refusal_is_handed_back(nodes: Nodes) -> None:
     assert await nodes.client.execute(PartitionId(9), COMMAND, timeout_seconds=1) == Failed(
         ErrorCode.NOT_READY, "it is not known yet where partition 9 is"
     )
+
+
+# A node's address may have become another's: that one is asked nothing, and the right one is found under the next address.
+async def test_nobody_else_is_asked(nodes: Nodes) -> None:
+    nodes.nodes[NODES[0]].outcome = NotLeader(NODES[1])
+    nodes.nodes[NODES[1]].outcome = nodes.nodes[NODES[2]].outcome = Merged(1, 0)
+    own, nodes.addresses[NODES[1]] = nodes.addresses[NODES[1]], nodes.addresses[NODES[2]]
+    placement = nodes.feed.view.placements[PARTITION]
+    deadline = SystemClock().monotonic() + 5
+    asked = await nodes.connections.ask(NODES[1], placement, COMMAND, deadline)
+    assert isinstance(asked, Failed)
+    assert asked.code is ErrorCode.NOT_READY
+    nodes.addresses[NODES[1]] = own
+    assert await nodes.connections.ask(NODES[1], placement, COMMAND, deadline) == Merged(1, 0)
+    assert nodes.asked == [0, 1, 0]

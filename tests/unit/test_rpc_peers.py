@@ -66,7 +66,7 @@ async def test_it_is_both_transports() -> None:
 # Consensus relies on messages of one sender arriving in order, or not at all.
 async def test_messages_arrive_in_order() -> None:
     node = FakeNode()
-    async with served(node, CatalogFeed()) as server, connections(server.port) as peers:
+    async with served(node, CatalogFeed(), name=N2) as server, connections(server.port) as peers:
         for number in range(500):
             peers.send(N2, P1, message(number, b"payload"))
         async with asyncio.timeout(SECONDS_MAX):
@@ -77,7 +77,7 @@ async def test_messages_arrive_in_order() -> None:
 # A node that cannot be reached must not cost memory; what is newest is what consensus needs.
 async def test_a_full_queue_drops_the_oldest() -> None:
     node = FakeNode()
-    async with served(node, CatalogFeed()) as server, connections(server.port) as peers:
+    async with served(node, CatalogFeed(), name=N2) as server, connections(server.port) as peers:
         for number in range(PEER_QUEUE_MESSAGES_MAX + 10):
             peers.send(N2, P1, message(number))
         async with asyncio.timeout(SECONDS_MAX):
@@ -96,7 +96,7 @@ async def test_an_unknown_node_gets_nothing() -> None:
 # A replica that fell behind gets the message and every chunk, and the sender learns that it is installed.
 async def test_a_snapshot_arrives_whole() -> None:
     node = FakeNode()
-    async with served(node, CatalogFeed()) as server, connections(server.port) as peers:
+    async with served(node, CatalogFeed(), name=N2) as server, connections(server.port) as peers:
         await peers.send_snapshot(N2, P1, snapshot_message(), chunks(b"a" * (1 << 20), b"b", b""))
     assert node.installed == [(P1, snapshot_message(), [b"a" * (1 << 20), b"b", b""])]
 
@@ -117,7 +117,7 @@ async def test_a_snapshot_arrives_over_a_slow_wire() -> None:
 async def test_a_refused_snapshot_says_why() -> None:
     node = FakeNode()
     node.refusal = "the disk is full"
-    async with served(node, CatalogFeed()) as server, connections(server.port) as peers:
+    async with served(node, CatalogFeed(), name=N2) as server, connections(server.port) as peers:
         with pytest.raises(SnapshotRefusedError, match="the disk is full"):
             await peers.send_snapshot(N2, P1, snapshot_message(), chunks(b"a"))
 
@@ -129,7 +129,7 @@ async def test_a_snapshot_that_breaks_off_is_not_installed() -> None:
         raise SnapshotRefusedError("the sender lost its view")
 
     node = FakeNode()
-    async with served(node, CatalogFeed()) as server, connections(server.port) as peers:
+    async with served(node, CatalogFeed(), name=N2) as server, connections(server.port) as peers:
         with pytest.raises(SnapshotRefusedError, match="lost its view"):
             await peers.send_snapshot(N2, P1, snapshot_message(), broken())
     assert node.installed == []
@@ -137,8 +137,36 @@ async def test_a_snapshot_that_breaks_off_is_not_installed() -> None:
 
 # Nobody listens: the leader has to hear of it, to try again later.
 async def test_a_snapshot_to_a_dead_node_is_refused() -> None:
-    async with served(FakeNode(), CatalogFeed()) as server:
+    async with served(FakeNode(), CatalogFeed(), name=N2) as server:
         port = server.port
     async with connections(port) as peers:
         with pytest.raises(SnapshotRefusedError, match="n2"):
             await peers.send_snapshot(N2, P1, snapshot_message(), chunks(b"a"))
+
+
+# An address may have become another node's: what is sent there counts as lost, and goes on once it is the right one's again.
+async def test_messages_reach_nobody_else() -> None:
+    stranger, node = FakeNode(), FakeNode()
+    async with (
+        asyncio.timeout(30),
+        served(stranger, CatalogFeed(), name=N1) as server,
+        connections(server.port) as peers,
+    ):
+        while not peers.all() or peers.all()[N2].is_up:
+            peers.send(N2, P1, message(1))
+            await asyncio.sleep(0)
+        await server.stop()
+        async with served(node, CatalogFeed(), f"127.0.0.1:{server.port}", name=N2):
+            while not node.delivered:
+                peers.send(N2, P1, message(2))
+                await asyncio.sleep(0)
+    assert stranger.delivered == []
+
+
+# A snapshot that reaches somebody else is refused before it has replaced anything.
+async def test_a_snapshot_reaches_nobody_else() -> None:
+    stranger = FakeNode()
+    async with served(stranger, CatalogFeed(), name=N1) as server, connections(server.port) as peers:
+        with pytest.raises(SnapshotRefusedError, match="this is n1, not n2"):
+            await peers.send_snapshot(N2, P1, snapshot_message(), chunks(b"rows"))
+    assert stranger.installed == []

@@ -38,7 +38,7 @@ class Leader(admin_pb2_grpc.AdminServiceServicer):
 @pytest.fixture
 async def leader() -> AsyncIterator[tuple[Leader, str]]:
     service = Leader()
-    server = RpcServer("127.0.0.1:0")
+    server = RpcServer("127.0.0.1:0", "n1")
     await server.start(lambda each: admin_pb2_grpc.add_AdminServiceServicer_to_server(service, each))
     yield service, f"127.0.0.1:{server.port}"
     await server.stop()
