@@ -4,17 +4,17 @@ import base64
 import json
 import os
 import random
+import signal
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
+from ipaddress import IPv4Address
 from itertools import islice, permutations
-from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
 import pytest
 from docker.models.containers import Container
 from testcontainers.compose import DockerCompose
@@ -25,16 +25,15 @@ from deploy.local.ports import free_ports
 from deploy.local.topology import router_name
 from tests.support.cluster import eventually
 from tests.support.container_image import ROOT, compose_command, image_version
+from tests.support.container_programs import Program, killer, observer
+from tests.support.container_projects import PROJECT_PREFIX, each_at_once, remove_leftovers, remove_project
 from wire.cluster import ClusterSpec, RegionEntry
 
 COMPOSE_FILE = ROOT / "deploy" / "docker" / "compose.yaml"
-PROJECT_PREFIX = "globetable-test-"
-CLUSTER_VOLUME_AT = "/etc/globetable"
 READY_SECONDS = 120.0
 CONVERGENCE_SECONDS = 60.0
 STOP_GRACE_SECONDS = 20
 PARTITIONS = 2
-AT_ONCE = 4
 
 Record = tuple[int, int, bool, bytes]
 
@@ -47,47 +46,6 @@ class Compose(DockerCompose):
         return [*compose_command(), "-p", os.environ["COMPOSE_PROJECT_NAME"], "-f", str(COMPOSE_FILE)]
 
 
-class Observer:
-    """A container in the networks of all regions that answers what only processes inside can see."""
-
-    def __init__(self, engine: Any, project: str, image: str, regions: Iterable[str]) -> None:
-        first, *others = (f"{project}_{region}" for region in regions)
-        source = (Path(__file__).parent / "container_observer.py").read_text()
-        self._container = engine.containers.create(
-            image,
-            ["python3", "-c", source],
-            name=f"{project}-observer",
-            labels={"com.docker.compose.project": project},
-            network=first,
-            volumes={f"{project}_config": {"bind": CLUSTER_VOLUME_AT, "mode": "ro"}},
-            stdin_open=True,
-            healthcheck={"test": ["NONE"]},
-        )
-        for network in others:
-            engine.networks.get(network).connect(self._container)
-        self._process = subprocess.Popen(
-            ["docker", "start", "--attach", "--interactive", self._container.id],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def ask(self, what: str, **arguments: Any) -> Any:
-        """Return its answer."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"ask": what, **arguments}) + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        assert answer, f"the observer ended: {self._container.logs().decode()[-2_000:]}"
-        return json.loads(answer)
-
-    def close(self) -> None:
-        """End it."""
-        self._process.communicate()
-        self._container.remove(force=True)
-
-
 class ContainerCluster:
     """A started project with what tests ask of it. A container is named by its service: a node's id, or REGION-router."""
 
@@ -95,7 +53,8 @@ class ContainerCluster:
         self.project = project
         self.image = image
         self.engine = DockerClient().client
-        self._observer = Observer(self.engine, project, image, ports)
+        self._programs = ExitStack()
+        self._observer = self._programs.enter_context(observer(self.engine, project, image, ports))
         self.spec = _as_published(msgspec.convert(self._observer.ask("spec"), ClusterSpec), ports)
 
     @property
@@ -103,7 +62,7 @@ class ContainerCluster:
         return self.spec.regions
 
     def close(self) -> None:
-        self._observer.close()
+        self._programs.close()
 
     def client(self, region: int = 0, *, retries: bool = True) -> Any:
         """Return a client of the region with that position, at its published port."""
@@ -137,11 +96,59 @@ class ContainerCluster:
 
     def kill(self, *services: str) -> None:
         """Kill containers with SIGKILL, at once."""
-        _each(lambda service: self.container(service).kill(), services)
+        each_at_once(lambda service: self.container(service).kill(), services)
+
+    def crash(self, service: str, *signals: int, after: int = 0, pause_ms: int = 0) -> int:
+        """Send a running container's process signals (SIGKILL) behind the engine's back, so that its restart policy counts.
+
+        Returns the process's id. With `after`, waits until another process than that one runs.
+        """
+        pid = int(eventually(lambda: self._pid_other_than(service, after), f"{service} to run"))
+        self._killer.ask("kill", pid=pid, signals=[*signals] or [signal.SIGKILL], pause_ms=pause_ms)
+        return pid
+
+    def _pid_other_than(self, service: str, before: int) -> int:
+        pid = int(self.container(service).attrs["State"]["Pid"])
+        return 0 if pid == before else pid
+
+    def wait_running(self, service: str, *, after: int) -> None:
+        """Wait until another process than that one runs."""
+        eventually(lambda: self._pid_other_than(service, after), f"{service} to run again")
+
+    def address(self, service: str, network: str) -> IPv4Address:
+        """Return a container's address in a network, named as in the compose file."""
+        networks = self.container(service).attrs["NetworkSettings"]["Networks"]
+        return IPv4Address(networks[f"{self.project}_{network}"]["IPAddress"])
+
+    def wait_healthy(self, service: str) -> None:
+        """Wait until a container says of itself that it is well."""
+
+        def is_healthy() -> bool:
+            return bool(self.container(service).attrs["State"].get("Health", {}).get("Status") == "healthy")
+
+        eventually(is_healthy, f"{service} healthy", READY_SECONDS)
+
+    @cached_property
+    def _killer(self) -> Program:
+        return self._programs.enter_context(killer(self.engine, self.project, self.image))
+
+    def exit_codes(self, service: str, since: float) -> list[int]:
+        """Return with what a container's processes have ended since then, first first; restarts of the same container included."""
+        told = self.engine.events(
+            since=since,
+            until=time.time(),
+            decode=True,
+            filters={"event": "die", "container": self.container(service).id},
+        )
+        return [int(each["Actor"]["Attributes"]["exitCode"]) for each in told]
+
+    def lines(self, service: str) -> list[dict[str, Any]]:
+        """Return what a container has logged."""
+        return [json.loads(line) for line in self.container(service).logs().decode().splitlines()]
 
     def start(self, *services: str) -> None:
         """Start containers, on the volumes that they have."""
-        _each(lambda service: self.container(service).start(), services)
+        each_at_once(lambda service: self.container(service).start(), services)
 
     def pause(self, service: str) -> None:
         """Freeze a container."""
@@ -153,7 +160,7 @@ class ContainerCluster:
 
     def stop(self, *services: str) -> dict[str, int]:
         """Stop containers as `docker stop` does, at once, and return their exit codes."""
-        return dict(zip(services, _each(self._stop, services), strict=True))
+        return dict(zip(services, each_at_once(self._stop, services), strict=True))
 
     def _stop(self, service: str) -> int:
         container = self.container(service)
@@ -168,9 +175,15 @@ class ContainerCluster:
         for node in self.nodes(region):
             self.engine.volumes.get(f"{self.project}_{node}").remove(force=True)
 
-    def create(self, region: int) -> None:
-        """Start a region that is not there, with empty volumes, by compose."""
-        command = [*Compose(ROOT).compose_command_property, "up", "--detach", "--no-recreate", *self.members(region)]
+    def lose_disk(self, node: str) -> None:
+        """Kill a node and destroy its container and its volume."""
+        self.kill(node)
+        self.container(node).remove(force=True)
+        self.engine.volumes.get(f"{self.project}_{node}").remove(force=True)
+
+    def create(self, *services: str) -> None:
+        """Start containers that are not there, with empty volumes, by compose."""
+        command = [*Compose(ROOT).compose_command_property, "up", "--detach", "--no-recreate", *services]
         subprocess.run(command, check=True, capture_output=True)
 
     def isolate(self, region: int) -> None:
@@ -204,7 +217,7 @@ class ContainerCluster:
         """Undo whatever a test did: everybody is there, runs, is connected, and serves."""
         for region in range(len(self.regions)):
             if not self._services() >= set(self.members(region)):
-                self.create(region)
+                self.create(*self.members(region))
         for service in self.everybody():
             container = self.container(service)
             if container.status == "paused":
@@ -284,6 +297,15 @@ class ContainerCluster:
         name = self.regions[destination].name
         return sum((status[node] or {"pending": {}})["pending"].get(name, 0) for node in self.nodes(source))
 
+    def installing(self, node: str) -> bool:
+        """Whether a node receives a snapshot."""
+        is_installing: bool = self._observer.ask("installing", node=node)
+        return is_installing
+
+    def keys_of(self, node: str, table: str) -> set[bytes]:
+        """Return the partition keys that a node holds of a table, whoever leads."""
+        return {base64.b64decode(key) for key in self._observer.ask("keys", node=node, table=table)}
+
     def dumps(self, table: str) -> list[dict[tuple[bytes, bytes], Record]]:
         """Return every record of a table by region: key -> (time, region, tombstone, body)."""
         dumped = self._observer.ask("dump", table=table)
@@ -339,31 +361,6 @@ def container_cluster() -> Iterator[ContainerCluster]:
                 cluster.close()
         finally:
             remove_project(project)
-
-
-def remove_leftovers() -> None:
-    """Remove the projects of test runs that were killed before they could do so."""
-    networks = DockerClient().client.networks.list(filters={"label": "com.docker.compose.project"})
-    projects = {network.attrs["Labels"]["com.docker.compose.project"] for network in networks}
-    for project in projects:
-        if project.startswith(PROJECT_PREFIX) and not psutil.pid_exists(int(project.removeprefix(PROJECT_PREFIX))):
-            remove_project(project)
-
-
-def remove_project(project: str) -> None:
-    """Remove a project's containers, networks and volumes, whatever state they are in: quicker than compose, which asks all to stop."""
-    engine = DockerClient().client
-    mine = {"label": f"com.docker.compose.project={project}"}
-    _each(lambda container: container.remove(force=True, v=True), engine.containers.list(all=True, filters=mine))
-    for network in engine.networks.list(filters=mine):
-        network.remove()
-    for volume in engine.volumes.list(filters=mine):
-        volume.remove(force=True)
-
-
-def _each(act: Callable[[Any], Any], subjects: Iterable[Any]) -> list[Any]:
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(act, subjects))
 
 
 def _as_published(spec: ClusterSpec, ports: dict[str, int]) -> ClusterSpec:

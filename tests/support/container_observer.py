@@ -10,6 +10,7 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import grpc
 import msgspec
@@ -60,6 +61,23 @@ async def _dump_of(nodes: Any, table: str) -> list[list[Any]]:
     return records
 
 
+async def keys(spec: ClusterSpec, node: str, table: str) -> list[str]:
+    """Return the partition keys that one node holds of a table, whether or not it leads."""
+    entry = next(each for region in spec.regions for each in region.nodes if each.id == node)
+    return [_text(item.partition_key) async for item in dumped_items(entry, table, leaders_only=False)]
+
+
+def is_installing(spec: ClusterSpec, node: str) -> bool:
+    """Return whether a node says that it receives a snapshot; no if it does not answer."""
+    entry = next(each for region in spec.regions for each in region.nodes if each.id == node)
+    try:
+        with urlopen(f"http://{entry.address.rpartition(':')[0]}:9100/metrics", timeout=2) as answer:
+            lines = answer.read().decode().splitlines()
+    except OSError:
+        return False
+    return any(float(line.split()[-1]) for line in lines if line.startswith("globetable_partition_installing{"))
+
+
 def _text(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
@@ -76,6 +94,10 @@ def main() -> None:
                 answer = asyncio.run(status(spec))
             case "dump":
                 answer = asyncio.run(dump(spec, request["table"]))
+            case "keys":
+                answer = asyncio.run(keys(spec, request["node"], request["table"]))
+            case "installing":
+                answer = is_installing(spec, request["node"])
         print(json.dumps(answer), flush=True)
 
 

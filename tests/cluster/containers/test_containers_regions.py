@@ -70,7 +70,7 @@ def test_region_lost_and_rebuilt(cluster: ContainerCluster, table: str) -> None:
         progress(running[:2], 50)
         here.update_table(TableName=table, ReplicaUpdates=[{"Delete": {"RegionName": name}}])
         progress(running[:2], 20)
-        cluster.create(2)
+        cluster.create(*cluster.members(2))
         cluster.wait_ready()
         eventually(lambda: name not in replicas(here, table), f"{table} without {name}")
         assert cluster.client(2).list_tables()["TableNames"] == []
