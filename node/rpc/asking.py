@@ -16,7 +16,7 @@ from wire.clock import Clock
 from wire.commands import Command, Failed, Outcome, Request
 from wire.convert import request_to_proto, response_from_proto
 from wire.errors import ErrorCode
-from wire.recipients import GIVE_UP_SECONDS, is_misdirected, meant_for
+from wire.recipients import GIVE_UP_SECONDS, MISDIRECTED, meant_for
 from wire.v1 import storage_pb2, storage_pb2_grpc
 
 
@@ -71,7 +71,7 @@ class NodeClient:
         try:
             answer = await stub.Execute(batch, metadata=meant_for(node))
         except grpc.aio.AioRpcError as error:
-            if is_misdirected(error):
+            if error.code() is MISDIRECTED:
                 await self._forget(address)
                 return Failed(ErrorCode.NOT_READY, f"node {node} at {address}: {error.details()}")
             return Failed(

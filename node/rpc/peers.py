@@ -19,7 +19,7 @@ from node.rpc.options import CHANNEL_OPTIONS
 from wire.catalog import NodeId, PartitionId
 from wire.limits import PEER_QUEUE_MESSAGES_MAX
 from wire.outages import Outage
-from wire.recipients import GIVE_UP_SECONDS, is_misdirected, meant_for
+from wire.recipients import GIVE_UP_SECONDS, failure, meant_for
 from wire.telemetry import EventLog
 from wire.v1 import peer_pb2, peer_pb2_grpc
 
@@ -145,7 +145,8 @@ class PeerConnection:
             async with asyncio.timeout(SNAPSHOT_INSTALL_SECONDS):
                 outcome = await call
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
-            raise SnapshotRefusedError(f"node {self._node} at {self._address}: {_reason(error)}") from None
+            reason, _ = await failure(call, error)
+            raise SnapshotRefusedError(f"node {self._node} at {self._address}: {reason}") from None
         except TimeoutError:
             raise SnapshotRefusedError(f"node {self._node} at {self._address} takes no snapshot in time") from None
         finally:
@@ -167,8 +168,8 @@ class PeerConnection:
             await self._write(call)
             await call
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
-            reason = _reason(error)
-            if is_misdirected(error):
+            reason, is_misdirected = await failure(call, error)
+            if is_misdirected:
                 was_connected = False
                 await self._reopen()
         finally:
@@ -233,9 +234,3 @@ async def _chunks(
 
 def _payload_bytes(message: Message) -> int:
     return sum(len(entry.payload) for entry in message.entries) if message.entries else 0
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, grpc.aio.AioRpcError):
-        return f"{error.code().name}: {error.details()}"
-    return str(error)

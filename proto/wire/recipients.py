@@ -17,6 +17,9 @@ RESOLVING_OPTIONS: Final = (("grpc.dns_min_time_between_resolutions_ms", 1_000),
 # Calls that are meant for another end at once; none is waited for longer when its connection is given up.
 GIVE_UP_SECONDS: Final = 1.0
 
+# What a call ends with that reached somebody else; nothing else in the project ends one so.
+MISDIRECTED: Final = grpc.StatusCode.FAILED_PRECONDITION
+
 _KEY: Final = "globetable-recipient"
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
@@ -26,9 +29,16 @@ def meant_for(name: str) -> tuple[tuple[str, str], ...]:
     return ((_KEY, name),)
 
 
-def is_misdirected(error: BaseException) -> bool:
-    """Tell whether a call failed because it reached somebody else; the connection is then good for nothing."""
-    return isinstance(error, grpc.aio.AioRpcError) and error.code() is grpc.StatusCode.FAILED_PRECONDITION
+async def failure(call: Any, error: Exception) -> tuple[str, bool]:
+    """Return why a call failed, for people, and whether it may have reached somebody else: then its connection is good for nothing.
+
+    `error` is what reading, writing or awaiting raised. Writing on a call that has ended says no more than that, and writing on one that
+    is just being refused makes gRPC forget why: its status is then INTERNAL.
+    """
+    if not call.done():
+        return str(error), False
+    code = await call.code()
+    return f"{code.name}: {await call.details()}", code in (MISDIRECTED, grpc.StatusCode.INTERNAL)
 
 
 class RecipientCheck(grpc.aio.ServerInterceptor):
@@ -51,7 +61,7 @@ class RecipientCheck(grpc.aio.ServerInterceptor):
 
 def _refusing(handler: "grpc.RpcMethodHandler[Any, Any]", text: str) -> _Handler:
     async def refuse(_: object, context: Any) -> None:
-        await context.abort(grpc.StatusCode.FAILED_PRECONDITION, text)
+        await context.abort(MISDIRECTED, text)
 
     match handler.request_streaming, handler.response_streaming:
         case True, True:

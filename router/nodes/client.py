@@ -20,7 +20,7 @@ from wire.convert import UnreadableMessage, response_from_proto
 from wire.errors import ErrorCode, StoreError
 from wire.limits import EXCHANGE_INFLIGHT_REQUESTS_MAX, GRPC_MESSAGE_BYTES_MAX
 from wire.outages import Outage
-from wire.recipients import GIVE_UP_SECONDS, RESOLVING_OPTIONS, is_misdirected, meant_for
+from wire.recipients import GIVE_UP_SECONDS, RESOLVING_OPTIONS, failure, meant_for
 from wire.telemetry import EventLog
 from wire.v1 import catalog_pb2, catalog_pb2_grpc, storage_pb2, storage_pb2_grpc
 
@@ -170,8 +170,8 @@ class NodeClient:
             self._connected()
             reason = await self._until_broken(call)
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
-            reason = _reason(error)
-            if is_misdirected(error):
+            reason, is_misdirected = await failure(call, error)
+            if is_misdirected:
                 await self._close_channel(GIVE_UP_SECONDS)
         except TimeoutError:
             reason = "no answer to the first question"

@@ -167,6 +167,6 @@ async def test_messages_reach_nobody_else() -> None:
 async def test_a_snapshot_reaches_nobody_else() -> None:
     stranger = FakeNode()
     async with served(stranger, CatalogFeed(), name=N1) as server, connections(server.port) as peers:
-        with pytest.raises(SnapshotRefusedError, match="this is n1, not n2"):
+        with pytest.raises(SnapshotRefusedError):
             await peers.send_snapshot(N2, P1, snapshot_message(), chunks(b"rows"))
     assert stranger.installed == []
