@@ -105,7 +105,7 @@ async def test_a_snapshot_arrives_whole() -> None:
 async def test_a_snapshot_arrives_over_a_slow_wire() -> None:
     node = FakeNode()
     async with (
-        served(node, CatalogFeed()) as server,
+        served(node, CatalogFeed(), name=N2) as server,
         slow_wire(server.port, SLOW_SECONDS) as port,
         connections(port) as peers,
     ):
