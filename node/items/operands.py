@@ -6,7 +6,7 @@ A missing attribute is None, never an error: what that means is for the conditio
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from wire.expressions import Step, Tree
+from wire.expressions import Step, Tree, UnreadableTree
 from wire.items import AttributeValue, Item, decoded_binary
 
 Values: TypeAlias = Sequence[AttributeValue]
@@ -19,7 +19,7 @@ def compiled_operand(tree: Tree) -> Operand:
     """Return the function that finds the attribute value an operand's tree stands for."""
     match tree:
         case ["v", index]:
-            return lambda _, values: values[index]
+            return _compiled_value(index)
         case ["p", name]:
             return lambda item, _: item.get(name)
         case ["p", name, *steps]:
@@ -27,6 +27,16 @@ def compiled_operand(tree: Tree) -> Operand:
         case ["size", operand]:
             return _compiled_size(compiled_operand(operand))
     raise AssertionError(f"expected an operand, found {tree!r}")
+
+
+def _compiled_value(index: int) -> Operand:
+    def find(_: Item, values: Values) -> AttributeValue:
+        try:
+            return values[index]
+        except (LookupError, TypeError):
+            raise UnreadableTree(f"an expression names value {index!r} of {len(values)}") from None
+
+    return find
 
 
 def value_at(value: AttributeValue | None, steps: Sequence[Step]) -> AttributeValue | None:

@@ -49,6 +49,17 @@ def test_an_unreadable_tree_is_refused(tree: bytes) -> None:
     assert bench.ask(get("x")) == Got(body("x", n=ONE), 7)
 
 
+# Nor is one that names values which did not come with it.
+@pytest.mark.parametrize("value", [b"1", b'"one"'])
+def test_a_value_that_is_not_there_is_refused(value: bytes) -> None:
+    bench = CoreBench(table()).elect()
+    bench.ask(put("x", n=ONE))
+    tree = b'["=",["p","n"],["v",' + value + b"]]"
+    outcomes = [bench.ask(put("x")._replace(condition=tree)), bench.ask(query("x")._replace(filter=tree))]
+    assert {failed(outcome) for outcome in outcomes} == {ErrorCode.INTERNAL}
+    assert bench.ask(get("x")) == Got(body("x", n=ONE), 7)
+
+
 # Applying comes later: neither the answer nor a read of the item waits for it.
 def test_a_read_sees_a_committed_write_before_it_is_applied() -> None:
     bench = CoreBench(table()).elect()
