@@ -103,7 +103,8 @@ class NodeClient:
         except TimeoutError:
             raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, f"node {self.node} is silent about the catalog") from None
         except grpc.aio.AioRpcError as error:
-            raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, _reason(error)) from None
+            reason, _ = await failure(call, error)
+            raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, reason) from None
         finally:
             call.cancel()
 
@@ -260,9 +261,3 @@ class NodeClient:
                     self._silent.set()
                 case Verdict.FINE:
                     pass
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, grpc.aio.AioRpcError):
-        return f"{error.code().name}: {error.details()}"
-    return str(error)
