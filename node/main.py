@@ -335,6 +335,7 @@ class NodeProcess:
             state=self._health,
             catalog_version=lambda: node.feed.view.version,
             replicas=node.driver.status,
+            conditions=node.driver.conditions,
             counts=node.driver.counts,
             exchange=exchange,
             peers=self._peers.all,

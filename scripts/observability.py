@@ -286,7 +286,28 @@ ROWS: dict[str, tuple[Panel, ...]] = {
                 Query(rate("globetable_peer_dropped_messages_total", "instance"), "{{instance}} dropped"),
                 Query(level("max", "globetable_peer_queued_messages", "instance"), "{{instance}} queued"),
                 Query(rate("globetable_snapshots_total", "instance, outcome"), "{{instance}} snapshots {{outcome}}"),
-                Query(level("sum", "globetable_partition_installing", "instance"), "{{instance}} installing"),
+            ),
+        ),
+        Panel(
+            "Replicas that are not well",
+            "short",
+            "How many of a node's replicas are in each condition; they mend themselves, except those that cannot follow.",
+            (
+                Query(
+                    f"{level('sum', 'globetable_partition_condition', 'instance, condition')} > 0",
+                    "{{instance}} {{condition}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Nodes that are not well",
+            "short",
+            "1 while a node's disk or clock keeps it from its work.",
+            (
+                Query(
+                    f"{level('max', 'globetable_node_condition', 'instance, condition')} > 0",
+                    "{{instance}} {{condition}}",
+                ),
             ),
         ),
         Panel(

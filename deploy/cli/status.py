@@ -32,6 +32,8 @@ class NodeReport(msgspec.Struct, frozen=True):
     leads: list[int]
     storage_bytes: int = 0
     metrics: str = ""  # the address of /metrics and /health
+    conditions: list[str] = []  # what is wrong with it as a whole: storage-full, storage-failing, clock-refused
+    replica_conditions: dict[str, list[int]] = {}  # what is wrong with which of its replicas, by condition
 
 
 class RouterReport(msgspec.Struct, frozen=True):
@@ -144,7 +146,17 @@ def _node_report(node: NodeEntry, view: ProcessView, answer: "admin_pb2.NodeStat
         leads=sorted(leads),
         storage_bytes=answer.storage_bytes if answer is not None else 0,
         metrics=view.metrics,
+        conditions=list(answer.conditions) if answer is not None else [],
+        replica_conditions=_replica_conditions(answer) if answer is not None else {},
     )
+
+
+def _replica_conditions(answer: "admin_pb2.NodeStatus") -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for each in answer.partitions:
+        for condition in each.conditions:
+            found.setdefault(condition, []).append(each.partition)
+    return found
 
 
 def _state(view: ProcessView, said: str | None) -> ProcessState:

@@ -1,9 +1,11 @@
 """Status as tables for people."""
 
+from collections.abc import Iterator
+
 from rich.table import Table
 from rich.text import Text
 
-from deploy.cli.status import ClusterStatus, LinkReport, RegionReport
+from deploy.cli.status import ClusterStatus, LinkReport, NodeReport, RegionReport
 
 _COLOURS = {
     "ready": "green",
@@ -44,10 +46,21 @@ def _region_table(region: RegionReport) -> Table:
     for node in region.nodes:
         leads = " ".join(str(partition) for partition in node.leads)
         table.add_row(node.id, node.zone, _pid(node.pid), _coloured(node.state), leads)
+        for condition, where in _conditions(node):
+            table.add_row(Text(f"  {condition}", style="red"), "", "", "", Text(where, style="red"))
     if region.leaderless:
         missing = " ".join(str(partition) for partition in region.leaderless)
         table.add_row(Text("no leader", style="red"), "", "", "", Text(missing, style="red"))
     return table
+
+
+def _conditions(node: NodeReport) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with a node and where: the whole node, or some of its replicas."""
+    for condition in node.conditions:
+        yield condition, "the whole node"
+    for condition, partitions in sorted(node.replica_conditions.items()):
+        if condition not in node.conditions:
+            yield condition, f"partitions {' '.join(map(str, partitions))}"
 
 
 def _add_link(table: Table, link: LinkReport) -> None:

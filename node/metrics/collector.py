@@ -1,7 +1,7 @@
 """Reads a node's numbers, room by room. Called on the event loop, once per scrape."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import Final, Protocol
@@ -16,6 +16,7 @@ from node.rpc.exchange import ExchangeCounts
 from node.storage.engine import EngineUsage
 from node.storage.writer import WriterCounts
 from wire.catalog import NodeId
+from wire.conditions import OF_NODES, OF_REPLICAS, Condition
 from wire.metrics import Reading
 from wire.metrics_server import READY
 
@@ -49,6 +50,7 @@ class NodeSources:
     state: Callable[[], str]
     catalog_version: Callable[[], int]
     replicas: Callable[[], Iterable[ReplicaStatus]]
+    conditions: Callable[[], Collection[Condition]]
     counts: ReplicaCounts
     exchange: ExchangeCounts
     peers: Callable[[], Mapping[NodeId, Peer]]
@@ -70,6 +72,7 @@ def node_readings(sources: NodeSources) -> Iterator[Reading]:
     yield Reading(m.CATALOG_VERSION, sources.catalog_version())
     yield from _exchange(sources.exchange)
     yield from _partitions(sources.replicas())
+    yield from _conditions(sources.conditions())
     yield from _consensus(sources.counts)
     yield from _peers(sources.peers())
     yield from _storage(sources)
@@ -96,7 +99,13 @@ def _partitions(replicas: Iterable[ReplicaStatus]) -> Iterator[Reading]:
         yield Reading(m.TERM, replica.term, partition)
         yield Reading(m.LOG_ENTRIES, max(0, replica.last_index - replica.first_index + 1), partition)
         yield Reading(m.UNAPPLIED, max(0, replica.commit - replica.applied), partition)
-        yield Reading(m.INSTALLING, replica.is_installing, partition)
+        for condition in OF_REPLICAS:
+            yield Reading(m.PARTITION_CONDITION, condition in replica.conditions, (*partition, condition))
+
+
+def _conditions(present: Collection[Condition]) -> Iterator[Reading]:
+    for condition in OF_NODES:
+        yield Reading(m.NODE_CONDITION, condition in present, (condition,))
 
 
 def _consensus(counts: ReplicaCounts) -> Iterator[Reading]:

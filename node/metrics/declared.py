@@ -58,8 +58,18 @@ UNAPPLIED: Final = gauge(
     "Entries that a replica knows to be committed and has not applied durably. Usually a few, for some milliseconds.",
     "partition",
 )
-INSTALLING: Final = gauge(
-    "globetable_partition_installing", "1 while a replica receives a snapshot of its whole state, else 0.", "partition"
+PARTITION_CONDITION: Final = gauge(
+    "globetable_partition_condition",
+    "1 while something is wrong with a replica here, by what it is, else 0. installing: it receives a snapshot; recovering: it lost its "
+    "log and counts for no quorum; quarantined: it holds damaged data; cannot-follow: it cannot take what its leader sends; storage-full: "
+    "it refuses writes. Replicas mend themselves of all of these but cannot-follow; a full disk wants space.",
+    *("partition", "condition"),
+)
+NODE_CONDITION: Final = gauge(
+    "globetable_node_condition",
+    "1 while something is wrong with this node as a whole, by what it is, else 0. storage-full: the disk has less than 16 MiB to write to; "
+    "storage-failing: the disk answers with errors; clock-refused: its clock is not what a majority of its region says.",
+    "condition",
 )
 ELECTIONS: Final = counter(
     "globetable_elections_total", "Elections that replicas here called. A calm cluster calls none for days."

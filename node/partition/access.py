@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from node.consensus.types import Message
 from wire.catalog import CatalogView, NodeId, PartitionId
 from wire.commands import Changes, Outcome, Position, ReadChanges, Request
+from wire.conditions import Condition
 from wire.keys import ItemKey
 from wire.versions import Version
 
@@ -51,9 +52,8 @@ class ReplicaStatus:
     first_index: int
     last_index: int
     is_ready: bool
-    is_installing: bool
-    is_storage_full: bool
     waiting_requests: int
+    conditions: frozenset[Condition] = frozenset()
 
 
 class ReplicaAccess(Protocol):
@@ -145,4 +145,8 @@ class NodeAccess(Protocol):
 
     def status(self) -> Sequence[ReplicaStatus]:
         """Return what every replica is doing, by partition id."""
+        ...
+
+    def conditions(self) -> frozenset[Condition]:
+        """Return what is wrong with the node as a whole; what is wrong with single replicas is in their status."""
         ...

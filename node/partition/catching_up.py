@@ -8,6 +8,12 @@ from collections.abc import Mapping, Sequence
 
 from node.partition.access import ReplicaStatus
 from wire.catalog import PartitionId
+from wire.conditions import Condition
+
+_NOT_WHOLE = frozenset(
+    {Condition.INSTALLING, Condition.RECOVERING, Condition.QUARANTINED, Condition.CANNOT_FOLLOW},
+)
+"""A replica in one of these takes no part, whatever it has applied."""
 
 
 class CatchingUp:
@@ -32,4 +38,6 @@ class CatchingUp:
         if replica.is_ready:
             return True  # it leads, and has applied what its predecessors committed
         due = self._due.get(replica.partition)
-        return replica.leader is not None and not replica.is_installing and due is not None and replica.applied >= due
+        if due is None or replica.leader is None or not replica.conditions.isdisjoint(_NOT_WHOLE):
+            return False
+        return replica.applied >= due

@@ -31,6 +31,7 @@ from node.storage.log import LogStore
 from node.storage.snapshots import interrupted_install
 from wire.catalog import CATALOG_PARTITION, PartitionId, Placement
 from wire.commands import Failed, NotLeader, Outcome, Request
+from wire.conditions import Condition
 from wire.errors import ErrorCode
 from wire.telemetry import EventLog
 from wire.versions import HybridClock
@@ -183,6 +184,10 @@ class NodeDriver:
     def status(self) -> Sequence[ReplicaStatus]:
         """Return what every replica is doing, by partition id."""
         return [self._drivers[partition].status() for partition in sorted(self._drivers)]
+
+    def conditions(self) -> frozenset[Condition]:
+        """Return what is wrong with the node as a whole."""
+        return frozenset({Condition.STORAGE_FULL}) if self._is_reserve_used else frozenset()
 
     def _tell_changes(self, partition: PartitionId, tables: Collection[int], latest: int) -> None:
         for callback in self._change_callbacks:

@@ -2,6 +2,7 @@
 
 from node.partition.access import ReplicaStatus
 from node.partition.core import PartitionCore
+from wire.conditions import Condition
 
 
 def status_of(core: PartitionCore) -> ReplicaStatus:
@@ -19,7 +20,14 @@ def status_of(core: PartitionCore) -> ReplicaStatus:
         first_index=consensus.first_index,
         last_index=consensus.last_index,
         is_ready=core.is_ready,
-        is_installing=core.is_installing,
-        is_storage_full=core.is_storage_full,
         waiting_requests=core.waiting_count,
+        conditions=_conditions(core),
     )
+
+
+def _conditions(core: PartitionCore) -> frozenset[Condition]:
+    found = {
+        Condition.INSTALLING: core.is_installing,
+        Condition.STORAGE_FULL: core.is_storage_full,
+    }
+    return frozenset(condition for condition, is_so in found.items() if is_so)

@@ -55,6 +55,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             storage_bytes=usage.used_bytes,
             storage_map_bytes=usage.map_bytes,
             pid=os.getpid(),
+            conditions=sorted(parts.node.conditions()),
         )
 
     async def HandOver(self, request: admin_pb2.HandOverRequest, context: Any) -> admin_pb2.HandOverAnswer:
@@ -113,6 +114,7 @@ def _partition_status(status: ReplicaStatus) -> admin_pb2.PartitionStatus:
         first_index=status.first_index,
         last_index=status.last_index,
         ready=status.is_ready,
+        conditions=sorted(status.conditions),
     )
 
 

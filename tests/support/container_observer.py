@@ -75,7 +75,11 @@ def is_installing(spec: ClusterSpec, node: str) -> bool:
             lines = answer.read().decode().splitlines()
     except OSError:
         return False
-    return any(float(line.split()[-1]) for line in lines if line.startswith("globetable_partition_installing{"))
+    return any(
+        float(line.split()[-1])
+        for line in lines
+        if line.startswith("globetable_partition_condition{") and 'condition="installing"' in line
+    )
 
 
 def _text(value: bytes) -> str:

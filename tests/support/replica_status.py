@@ -14,7 +14,5 @@ FOLLOWER = ReplicaStatus(
     first_index=1,
     last_index=5,
     is_ready=False,
-    is_installing=False,
-    is_storage_full=False,
     waiting_requests=0,
 )

@@ -31,6 +31,7 @@ from tests.support.http_edge import dispatcher, echo, request
 from wire.catalog import NodeId, PartitionId
 from wire.clock import SystemClock
 from wire.commands import Get, Write
+from wire.conditions import Condition
 from wire.errors import ErrorCode, StoreError
 from wire.keys import ItemKey
 from wire.metrics import Buckets, Metric, Reading
@@ -53,6 +54,7 @@ def sources(**given: Any) -> NodeSources:
         "state": lambda: "ready",
         "catalog_version": lambda: 9,
         "replicas": tuple,
+        "conditions": tuple,
         "counts": ReplicaCounts(),
         "exchange": ExchangeCounts(),
         "peers": dict,
@@ -194,9 +196,8 @@ def test_partitions_are_told_one_by_one() -> None:
         first_index=11,
         last_index=41,
         is_ready=True,
-        is_installing=False,
-        is_storage_full=False,
         waiting_requests=7,
+        conditions=frozenset({Condition.INSTALLING}),
     )
     node = sources(replicas=lambda: [replica])
     found = {
@@ -204,6 +205,18 @@ def test_partitions_are_told_one_by_one() -> None:
         for metric in (of_nodes.WAITING, of_nodes.LEADS, of_nodes.TERM, of_nodes.LOG_ENTRIES, of_nodes.UNAPPLIED)
     }
     assert list(found.values()) == [7, True, 5, 31, 2]
+    told = read(node_readings(node), of_nodes.PARTITION_CONDITION)
+    assert {condition for condition, is_so in told.items() if is_so} == {("3", "installing")}
+
+
+# An alert resolves only when the level falls to 0: what is well is told, too.
+def test_conditions_of_the_node_are_told_whether_or_not_they_hold() -> None:
+    node = sources(conditions=lambda: {Condition.CLOCK_REFUSED})
+    assert read(node_readings(node), of_nodes.NODE_CONDITION) == {
+        ("storage-full",): 0,
+        ("storage-failing",): 0,
+        ("clock-refused",): 1,
+    }
 
 
 # Thousands of indexes must not make a scrape that nothing can hold: those furthest behind are told of.

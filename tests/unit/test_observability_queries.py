@@ -7,6 +7,7 @@ from node.metrics.declared import METRICS as OF_NODES
 from router.metrics.declared import METRICS as OF_ROUTERS
 from tests.support.observability import PORT, ROOT, dashboard, mistakes, queries, target_labels
 from tests.support.promql import QueryError, checked
+from wire.conditions import Condition
 from wire.metrics import Metric, MetricKind
 
 ALL = tuple(dict.fromkeys((*OF_NODES, *OF_ROUTERS)))
@@ -19,7 +20,7 @@ EXPOSED = {
 
 
 def declared(*metrics: Metric) -> dict[str, list[dict[str, str]]]:
-    """Return one series of each metric, as if a process had just exposed it."""
+    """Return one series of each metric, of each condition where it has that label, as if a process had just exposed it."""
     (target,) = {tuple(sorted(labels)) for labels in target_labels().values()}
     found = {"up": [{**dict.fromkeys(target, ""), "job": "globetable"}]}
     for metric in metrics:
@@ -27,6 +28,8 @@ def declared(*metrics: Metric) -> dict[str, list[dict[str, str]]]:
         if metric.kind is MetricKind.HISTOGRAM:
             found |= {f"{metric.name}_sum": [series], f"{metric.name}_count": [series]}
             found[f"{metric.name}_bucket"] = [{**series, "le": "1.0"}]
+        elif "condition" in metric.labels:
+            found[metric.name] = [{**series, "condition": condition} for condition in Condition]
         else:
             found[metric.name] = [series]
     for name in ("process_cpu_seconds_total", "process_resident_memory_bytes"):

@@ -7,6 +7,7 @@ import pytest
 from node.partition.catching_up import CatchingUp
 from tests.support.replica_status import FOLLOWER
 from wire.catalog import PartitionId
+from wire.conditions import Condition
 
 ONE, TWO = PartitionId(1), PartitionId(2)
 
@@ -44,7 +45,14 @@ def test_every_replica_counts() -> None:
 
 
 # Without a leader, or while its data arrive, a replica helps nobody, whatever it has applied.
-@pytest.mark.parametrize("state", [{"leader": None}, {"is_installing": True}])
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"leader": None},
+        {"conditions": frozenset({Condition.INSTALLING})},
+        {"conditions": frozenset({Condition.RECOVERING})},
+    ],
+)
 def test_a_replica_that_takes_no_part(state: dict[str, object]) -> None:
     assert told({ONE: 5}, {ONE: 5}).behind([replace(FOLLOWER, **state)]) == [ONE]  # type: ignore[arg-type]
 

@@ -11,6 +11,7 @@ from tests.support.partition_items import body, delete, get, key, put, query, ta
 from tests.support.partition_region import SECONDS_MAX, SETTINGS, TICK_MS, Region
 from wire.catalog import NodeId, PartitionId
 from wire.commands import Command, Failed, Got, Outcome, Page, Position, ReadChanges, Written
+from wire.conditions import Condition
 from wire.errors import ErrorCode
 from wire.keys import key_hash
 
@@ -65,7 +66,11 @@ async def test_a_broken_snapshot_is_never_served() -> None:
 
 
 def is_installing(region: Region, node: NodeId) -> bool:
-    return region.network.drivers[node].status()[0].is_installing
+    return Condition.INSTALLING in conditions(region, node)
+
+
+def conditions(region: Region, node: NodeId) -> frozenset[Condition]:
+    return region.network.drivers[node].status()[0].conditions
 
 
 # A node that is told to stop hands everything over first, and nobody who writes meanwhile is refused for good.
@@ -108,7 +113,7 @@ async def test_a_full_disk_loses_nothing() -> None:
         engine.bytes_max = engine.usage().used_bytes + 500
         stuck = region.submit(await region.leader(), put("y", pad={"S": "z" * 1_000}))
         async with asyncio.timeout(SECONDS_MAX):
-            while not region.network.drivers[NodeId("n1")].status()[0].is_storage_full:  # noqa: ASYNC110  # as above
+            while Condition.STORAGE_FULL not in conditions(region, NodeId("n1")):  # noqa: ASYNC110  # as above
                 await asyncio.sleep(0)
         assert failure(await region.ask(put("z"))) == ErrorCode.STORAGE_FULL
         assert await region.ask(get("x", "0000", consistent=False)) == Got(body("x", "0000", n=ONE), 10)

@@ -36,6 +36,7 @@ class NodeStatus(google.protobuf.message.Message):
     STORAGE_BYTES_FIELD_NUMBER: builtins.int
     STORAGE_MAP_BYTES_FIELD_NUMBER: builtins.int
     PID_FIELD_NUMBER: builtins.int
+    CONDITIONS_FIELD_NUMBER: builtins.int
     node: builtins.str
     region: builtins.str
     zone: builtins.str
@@ -49,6 +50,10 @@ class NodeStatus(google.protobuf.message.Message):
     def partitions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___PartitionStatus]: ...
     @property
     def links(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___LinkStatus]: ...
+    @property
+    def conditions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """wire.conditions: what is wrong with the node as a whole"""
+
     def __init__(
         self,
         *,
@@ -62,8 +67,9 @@ class NodeStatus(google.protobuf.message.Message):
         storage_bytes: builtins.int = ...,
         storage_map_bytes: builtins.int = ...,
         pid: builtins.int = ...,
+        conditions: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["catalog_version", b"catalog_version", "links", b"links", "node", b"node", "partitions", b"partitions", "pid", b"pid", "region", b"region", "state", b"state", "storage_bytes", b"storage_bytes", "storage_map_bytes", b"storage_map_bytes", "zone", b"zone"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["catalog_version", b"catalog_version", "conditions", b"conditions", "links", b"links", "node", b"node", "partitions", b"partitions", "pid", b"pid", "region", b"region", "state", b"state", "storage_bytes", b"storage_bytes", "storage_map_bytes", b"storage_map_bytes", "zone", b"zone"]) -> None: ...
 
 global___NodeStatus = NodeStatus
 
@@ -80,6 +86,7 @@ class PartitionStatus(google.protobuf.message.Message):
     FIRST_INDEX_FIELD_NUMBER: builtins.int
     LAST_INDEX_FIELD_NUMBER: builtins.int
     READY_FIELD_NUMBER: builtins.int
+    CONDITIONS_FIELD_NUMBER: builtins.int
     partition: builtins.int
     term: builtins.int
     role: builtins.str
@@ -92,6 +99,10 @@ class PartitionStatus(google.protobuf.message.Message):
     last_index: builtins.int
     ready: builtins.bool
     """leads and has applied an entry of its own term"""
+    @property
+    def conditions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """wire.conditions: what is wrong with this replica"""
+
     def __init__(
         self,
         *,
@@ -104,8 +115,9 @@ class PartitionStatus(google.protobuf.message.Message):
         first_index: builtins.int = ...,
         last_index: builtins.int = ...,
         ready: builtins.bool = ...,
+        conditions: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["applied", b"applied", "commit", b"commit", "first_index", b"first_index", "last_index", b"last_index", "leader", b"leader", "partition", b"partition", "ready", b"ready", "role", b"role", "term", b"term"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["applied", b"applied", "commit", b"commit", "conditions", b"conditions", "first_index", b"first_index", "last_index", b"last_index", "leader", b"leader", "partition", b"partition", "ready", b"ready", "role", b"role", "term", b"term"]) -> None: ...
 
 global___PartitionStatus = PartitionStatus
 
