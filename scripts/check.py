@@ -26,9 +26,18 @@ class Step(NamedTuple):
     missing: Callable[[], str] = str
 
 
+SECONDS_OF_REAL_PROCESSES_MAX = 900
+"""The bound of one test that starts clusters, prepares clients' environments or builds images."""
+
+
 def pytest(*arguments: str) -> tuple[str, ...]:
     """Return a pytest command."""
     return (str(BIN / "pytest"), "-q", *arguments)
+
+
+def pytest_of_processes(*arguments: str) -> tuple[str, ...]:
+    """Return a pytest command for tests that take minutes where the machine is slow."""
+    return pytest(f"--timeout={SECONDS_OF_REAL_PROCESSES_MAX}", *arguments)
 
 
 STEPS = (
@@ -61,13 +70,21 @@ STEPS = (
     Step("property", "against plain models", pytest("tests/property")),
     Step("simulation", "whole groups on one seed", pytest("tests/simulation")),
     Step("conformance", "boto3 against an embedded region", pytest("tests/conformance")),
-    Step("clients", "the AWS CLI, PynamoDB, aioboto3 and boto3's resources, unmodified", pytest("tests/clients")),
-    Step("hostile", "a hundred thousand random requests", pytest("tests/hostile")),
-    Step("cluster", "real processes, real faults", pytest("tests/cluster", "--ignore=tests/cluster/containers")),
+    Step(
+        "clients",
+        "the AWS CLI, PynamoDB, aioboto3 and boto3's resources, unmodified",
+        pytest_of_processes("tests/clients"),
+    ),
+    Step("hostile", "a hundred thousand random requests", pytest_of_processes("tests/hostile")),
+    Step(
+        "cluster",
+        "real processes, real faults",
+        pytest_of_processes("tests/cluster", "--ignore=tests/cluster/containers"),
+    ),
     Step(
         "containers",
         "three regions from the image, their cables, containers and disks",
-        pytest("tests/cluster/containers", "-vv", "-rs", "--durations=3"),
+        pytest_of_processes("tests/cluster/containers", "-vv", "-rs", "--durations=3"),
         missing_engine,
     ),
 )
