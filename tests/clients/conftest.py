@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.support.client_environments import prepared
+from tests.support.environments import prepared
 
 # Nothing of the machine's own configuration may reach a client.
 _SEALED = {

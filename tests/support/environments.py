@@ -1,4 +1,4 @@
-"""Environments of their own for clients that pin what the project pins otherwise: prepared once, from hashed requirements.
+"""Environments of their own for programs that pin what the project pins otherwise: prepared once, from hashed requirements.
 
 They stand beside the project's own environment, so that they go where it goes and no file of the repository changes.
 """
@@ -12,18 +12,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-REQUIREMENTS: Final = Path(__file__).resolve().parent.parent / "clients" / "requirements"
-_FOLDER: Final = Path(sys.prefix) / "clients"
+REQUIREMENTS: Final = Path(__file__).resolve().parent.parent / "requirements"
+_FOLDER: Final = Path(sys.prefix) / "environments"
 _UV: Final = Path(sys.prefix) / "bin" / "uv"
 
 
-def prepared(client: str, report: Callable[[str], None]) -> Path:
-    """Return the folder with the programs of a client's environment, made if it is not there or stale."""
-    requirements, environment = REQUIREMENTS / f"{client}.txt", _FOLDER / client
+def prepared(name: str, report: Callable[[str], None]) -> Path:
+    """Return the folder with the programs of an environment, made if it is not there or stale."""
+    requirements, environment = REQUIREMENTS / f"{name}.txt", _FOLDER / name
     wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
     stamp = environment / ".prepared"
     _FOLDER.mkdir(exist_ok=True)
-    with (_FOLDER / f"{client}.lock").open("w") as lock:
+    with (_FOLDER / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.exists() or stamp.read_text() != wanted:
             started = time.monotonic()
