@@ -26,9 +26,11 @@ from node.partition.expiry import ExpiryClock
 from node.partition.node_driver import RESERVE_BYTES, NodeDriver
 from node.partition.parts import NodeParts
 from node.partition.settings import NodeSettings
+from node.partition.stored_log import found_to
 from node.partition.transport import PeerTransport, SnapshotTransport
 from node.replication.journal import ConflictJournal
 from node.settings import ProcessSettings, parse_arguments
+from node.storage.batch import WriteBatch
 from node.storage.directory import Identity
 from node.storage.errors import StorageError
 from node.storage.lmdb_engine import LmdbEngine, LmdbSpec
@@ -142,6 +144,9 @@ class StorageNode:
     def start(self) -> None:
         """Open every replica and begin to take part. Raises StorageError when what is on disk cannot be used."""
         view = founded_view(self.engine, self._region, self._settings, self._id)
+        batch = WriteBatch()
+        found_to(batch, self.engine, self._id, view.placements.values())
+        self.engine.write(batch.apply)
         self.writer.start()
         self._is_started = True
         self.driver.start(view.placements.values())

@@ -6,7 +6,7 @@ to know clocks, disks and networks. The algorithm is in the modules named after 
 
 from collections.abc import Sequence
 
-from node.consensus import elections, following, reads, reconfiguration, replication
+from node.consensus import elections, following, reads, reconfiguration, recovery, replication
 from node.consensus.bootstrap import is_fresh
 from node.consensus.config import ConsensusConfig
 from node.consensus.log import LogReader, LogView
@@ -18,6 +18,7 @@ from node.consensus.types import (
     EntryKind,
     HardState,
     Index,
+    Loss,
     Membership,
     MembershipChange,
     Message,
@@ -49,6 +50,7 @@ _HANDLERS = (
     elections.on_pre_vote_reply,
     following.on_snapshot,
     elections.on_timeout_now,
+    recovery.on_safe_index,
 )
 
 
@@ -61,14 +63,25 @@ class ConsensusCore:
 
     __slots__ = ("_commit", "_in_flight", "_leader", "_replica", "_role", "_term", "_vote")
 
-    def __init__(self, config: ConsensusConfig, log: LogReader, random: Randomness, applied: Index = NO_INDEX):
+    def __init__(
+        self,
+        config: ConsensusConfig,
+        log: LogReader,
+        random: Randomness,
+        applied: Index = NO_INDEX,
+        *,
+        loss: Loss | None = None,
+    ):
         """Start from what is persisted; applied is the index up to which the state machine has persisted its state.
 
-        Raises LogDamagedError when the log ends before what is known to be committed.
+        With a loss the replica makes no promise until `recovered` is called, see node.consensus.recovery. Raises
+        LogDamagedError when the log ends before what is known to be committed.
         """
         hard_state, membership = log.initial_state()
         view = LogView(log, hard_state.commit, applied, config.tail_entries_max, config.tail_bytes_max)
-        self._replica = Replica(config, view, random, hard_state, membership, is_fresh=is_fresh(hard_state, log))
+        # Who has lost its log may have promised a leader its lease just before.
+        fresh = loss is None and is_fresh(hard_state, log)
+        self._replica = Replica(config, view, random, hard_state, membership, is_fresh=fresh, loss=loss)
         self._term = hard_state.term
         self._vote = hard_state.vote
         self._commit = hard_state.commit
@@ -120,6 +133,29 @@ class ConsensusCore:
     def committed_in_term(self) -> bool:
         """Tell whether this leader has committed an entry of its own term, so that it knows what is committed."""
         return self._replica.committed_in_term
+
+    @property
+    def loss(self) -> Loss | None:
+        """Tell what this replica has lost and not recovered yet, if anything."""
+        return self._replica.loss
+
+    @property
+    def lost_index(self) -> Index:
+        """Tell what this replica has acknowledged to its leader and does not have; 0 = nothing.
+
+        The driver must let it begin anew with a loss.
+        """
+        return self._replica.lost_index
+
+    @property
+    def is_whole_again(self) -> bool:
+        """Tell whether a lost log is durably back: the driver may make that durable and call `recovered`."""
+        return recovery.is_whole(self._replica)
+
+    def recovered(self) -> None:
+        """Take part again: it is durable that nothing is missing any more."""
+        assert self._replica.safe_index, "expected a leader's word for what this replica may have promised"
+        self._replica.loss = None
 
     def term_of(self, index: Index) -> Term:
         """Tell the term of an entry, persisted or not; UNKNOWN_TERM where this replica's log has none."""

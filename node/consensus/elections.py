@@ -5,7 +5,7 @@ Knows who may campaign, who gets a vote and what a newer or older term means. Re
 
 from enum import Enum
 
-from node.consensus import replication
+from node.consensus import recovery, replication
 from node.consensus.quorum import both_won, votes_won
 from node.consensus.replica import Replica
 from node.consensus.types import (
@@ -127,7 +127,7 @@ def on_vote(replica: Replica, message: Message) -> None:
     """Grant or refuse a vote or pre-vote. Learners vote too: they may be voters without knowing it yet."""
     is_real = message.kind is MessageKind.VOTE
     is_free = replica.vote == message.sender or (replica.vote == NO_REPLICA and replica.leader == NO_REPLICA)
-    can_vote = is_free or (not is_real and message.term > replica.term)
+    can_vote = (is_free or (not is_real and message.term > replica.term)) and recovery.may_vote(replica)
     if not can_vote or not replica.log.is_up_to_date(message.index, message.log_term):
         _answer_vote(replica, message, replica.term, reject=True)
         return

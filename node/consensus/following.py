@@ -3,11 +3,14 @@
 Knows what may be accepted and what is answered. Refuses to know who was elected and why.
 """
 
+from node.consensus import recovery
 from node.consensus.replica import Replica
 from node.consensus.types import Index, Message, MessageKind, Role, SnapshotMetadata, Term
 
 
 def _hear_leader(replica: Replica, message: Message) -> None:
+    if replica.loss is not None:
+        recovery.follow(replica, message.sender)
     if replica.role is Role.FOLLOWER:
         replica.election_elapsed = 0
         replica.leader = message.sender
@@ -60,6 +63,7 @@ def _reject(replica: Replica, message: Message) -> None:
             index=message.index,
             reject=True,
             reject_hint=hint,
+            recovering=replica.life(),
         )
     )
 
@@ -68,8 +72,9 @@ def on_heartbeat(replica: Replica, message: Message) -> None:
     """Follow the leader's commit index as far as the leader knows this log, and answer the round."""
     _hear_leader(replica, message)
     log = replica.log
-    if message.commit > log.commit:
-        assert message.commit <= log.last, f"expected a log that reaches {message.commit}, found its end at {log.last}"
+    if message.commit > log.last:
+        recovery.missing(replica, message.commit)
+    elif message.commit > log.commit:
         log.commit = message.commit
     if replica.config.lease:
         replica.promise_ticks = replica.config.election_ticks

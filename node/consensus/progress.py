@@ -28,6 +28,7 @@ class Progress:
     """
 
     __slots__ = (
+        "counts",
         "inflight",
         "inflight_max",
         "match",
@@ -35,8 +36,10 @@ class Progress:
         "pending_snapshot",
         "probe_sent",
         "recent_active",
+        "recovering",
         "replica",
         "round_acknowledged",
+        "safe_round",
         "state",
     )
 
@@ -51,7 +54,20 @@ class Progress:
         self.next = Index(last_index + 1)
         self.round_acknowledged = 0
         self.recent_active = False
+        # The life of a replica that has lost its log; what it acknowledges may not count for a quorum.
+        self.recovering = 0
+        self.counts = True
+        # The round that all others must have acknowledged before it is told which index makes it whole; 0 = not asked.
+        self.safe_round = 0
         self._enter(ProgressState.PROBE)
+
+    def begin_anew(self, life: int, last_index: Index, *, counts: bool) -> None:
+        """Forget what the follower has acknowledged: it has lost its log, and this is its first sign of a new life.
+
+        What is committed stays committed; only this follower's part in later quorums begins again.
+        """
+        self.reset(last_index)
+        self.recovering, self.counts = life, counts
 
     def _enter(self, state: ProgressState) -> None:
         self.state = state

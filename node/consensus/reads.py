@@ -4,6 +4,9 @@ Every broadcast of heartbeats is a round with a number. Once a quorum has answer
 leader when the round began: reads that waited for it may be served, and a lease may be counted from that moment.
 """
 
+from collections.abc import Sequence
+
+from node.consensus.progress import Progress
 from node.consensus.quorum import majority_value
 from node.consensus.replica import Replica
 from node.consensus.types import Message, MessageKind, ReadState, Role
@@ -43,11 +46,14 @@ def begin_round(replica: Replica) -> None:
 
 def acknowledged_round(replica: Replica) -> int:
     """Return the newest round that a quorum (both, while joint) has answered."""
-    acknowledged = majority_value([progress.round_acknowledged for progress in replica.voter_progress])
+    acknowledged = majority_value(_rounds(replica.voter_progress))
     if replica.outgoing_progress:
-        outgoing = majority_value([progress.round_acknowledged for progress in replica.outgoing_progress])
-        acknowledged = min(acknowledged, outgoing)
+        acknowledged = min(acknowledged, majority_value(_rounds(replica.outgoing_progress)))
     return acknowledged
+
+
+def _rounds(voters: Sequence[Progress]) -> list[int]:
+    return [progress.round_acknowledged if progress.counts else 0 for progress in voters]
 
 
 def release_confirmed(replica: Replica) -> None:

@@ -14,6 +14,7 @@ from node.consensus.types import (
     NO_REPLICA,
     HardState,
     Index,
+    Loss,
     Membership,
     Message,
     MessageKind,
@@ -48,6 +49,8 @@ class Replica:
         "id",
         "leader",
         "log",
+        "loss",
+        "lost_index",
         "membership",
         "messages",
         "messages_early",
@@ -62,6 +65,7 @@ class Replica:
         "reads_waiting",
         "role",
         "round",
+        "safe_index",
         "term",
         "transfer_offered",
         "transferee",
@@ -79,6 +83,7 @@ class Replica:
         membership: Membership,
         *,
         is_fresh: bool,
+        loss: Loss | None = None,
     ):
         self.config = config
         self.id = config.id
@@ -89,6 +94,11 @@ class Replica:
         # While positive no vote is given to a newer term: the leader whose heartbeat was answered counts on it for its
         # lease, whatever this replica learns meanwhile. One that has been here before may have forgotten a promise.
         self.promise_ticks = config.election_ticks if config.lease and not is_fresh else 0
+        self.loss = loss
+        # The leader's word for where a lost log is whole again; 0 while it has not come.
+        self.safe_index = NO_INDEX
+        # What the leader knows this replica to have acknowledged, although its log ends before; 0 = nothing is missing.
+        self.lost_index = NO_INDEX
         # Of a leader: appends and heartbeats, which may leave before the Ready they belong to is persisted.
         self.messages_early: list[Message] = []
         self.messages: list[Message] = []
@@ -148,7 +158,7 @@ class Replica:
         """Tell whether this replica may campaign: a voter whose state is whole."""
         membership = self.membership
         is_voter = self.id in membership.voters or self.id in membership.voters_outgoing
-        return is_voter and self.log.snapshot is None
+        return is_voter and self.log.snapshot is None and self.loss is None
 
     def is_sole_voter(self) -> bool:
         """Tell whether this replica decides alone."""
@@ -156,4 +166,10 @@ class Replica:
 
     def reply(self, kind: MessageKind, to: ReplicaId, *, index: Index = NO_INDEX, context: int = 0) -> None:
         """Queue a message that must not leave before this replica's state is persisted."""
-        self.messages.append(Message(kind, self.id, to, self.term, index=index, context=context))
+        self.messages.append(
+            Message(kind, self.id, to, self.term, index=index, context=context, recovering=self.life())
+        )
+
+    def life(self) -> int:
+        """Return the life of this replica's recovery, 0 when its log is whole."""
+        return 0 if self.loss is None else self.loss.life

@@ -7,7 +7,7 @@ a follower does with what it gets (following).
 from collections.abc import Iterable, Sequence
 from typing import cast
 
-from node.consensus import reads
+from node.consensus import reads, recovery
 from node.consensus.progress import Progress, ProgressState
 from node.consensus.quorum import majority_value
 from node.consensus.replica import Replica
@@ -92,9 +92,10 @@ def commit_by_counting(replica: Replica) -> bool:
     Only entries of the present term are counted: an older one may still be overwritten although a majority has it,
     until an entry of this term follows it (thesis 3.6.2, figure 3.7).
     """
-    index = majority_value([progress.match for progress in replica.voter_progress])
+    index = majority_value([progress.match if progress.counts else 0 for progress in replica.voter_progress])
     if replica.outgoing_progress:
-        index = min(index, majority_value([progress.match for progress in replica.outgoing_progress]))
+        outgoing = [progress.match if progress.counts else 0 for progress in replica.outgoing_progress]
+        index = min(index, majority_value(outgoing))
     log = replica.log
     if index <= log.commit or log.term(index) != replica.term:
         return False
@@ -117,6 +118,8 @@ def on_append_reply(replica: Replica, message: Message) -> None:
     progress = replica.progress.get(message.sender)
     if replica.role is not Role.LEADER or progress is None:
         return
+    if message.recovering != progress.recovering:
+        _settle_life(replica, progress, message)
     progress.recent_active = True
     if message.reject:
         _on_rejection(replica, progress, message)
@@ -136,6 +139,13 @@ def on_append_reply(replica: Replica, message: Message) -> None:
         pass
     if replica.transferee == progress.replica:
         offer_transfer(replica, progress)
+
+
+def _settle_life(replica: Replica, progress: Progress, message: Message) -> None:
+    recovery.settle_life(replica, progress, message.recovering)
+    # What a replica has acknowledged while it was recovering counts from the moment it is whole.
+    if not message.recovering and commit_by_counting(replica) and replica.config.eager_commit:
+        broadcast_append(replica)
 
 
 def _settle_state(replica: Replica, progress: Progress, index: Index) -> None:
@@ -166,6 +176,8 @@ def on_heartbeat_reply(replica: Replica, message: Message) -> None:
     progress = replica.progress.get(message.sender)
     if replica.role is not Role.LEADER or progress is None:
         return
+    if message.recovering != progress.recovering:
+        _settle_life(replica, progress, message)
     progress.recent_active = True
     progress.probe_sent = False
     if progress.state is ProgressState.REPLICATE:
@@ -177,6 +189,8 @@ def on_heartbeat_reply(replica: Replica, message: Message) -> None:
         progress.round_acknowledged = message.context
         if replica.reads_confirming:
             reads.release_confirmed(replica)
+    if progress.recovering:
+        recovery.answer(replica, progress)
 
 
 def report_snapshot(replica: Replica, peer: ReplicaId, *, received: bool) -> None:
@@ -232,4 +246,4 @@ def is_quorum_active(replica: Replica) -> bool:
 
 
 def _majority_active(voters: Sequence[Progress]) -> bool:
-    return not voters or majority_value([int(progress.recent_active) for progress in voters]) == 1
+    return not voters or majority_value([int(progress.recent_active and progress.counts) for progress in voters]) == 1

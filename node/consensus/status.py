@@ -16,6 +16,8 @@ class PeerStatus:
     next: Index
     state: ProgressState
     is_active: bool
+    is_recovering: bool = False
+    """It has lost its log and does not count yet."""
     inflight_messages: int
 
 
@@ -66,6 +68,7 @@ def _peers(replica: Replica) -> tuple[PeerStatus, ...]:
             next=progress.next,
             state=progress.state,
             is_active=progress.recent_active,
+            is_recovering=progress.recovering != 0,
             inflight_messages=len(progress.inflight),
         )
         for progress in replica.peers

@@ -174,6 +174,16 @@ LEAVE_JOINT = MembershipChange()
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """A replica has lost its log, or cannot tell whether it has: it makes no promise before it is whole again."""
+
+    life: int
+    """Names this attempt to become whole, for ever: drawn anew at each start, never 0."""
+    voters: int
+    """How many voters the group has; asked while the replica has no membership yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotMetadata:
     """Names a snapshot: the state after applying the log up to index, whose entry had this term."""
 
@@ -198,6 +208,8 @@ class MessageKind(IntEnum):
     the data has arrived there."""
     TIMEOUT_NOW = 10
     """The leader asks the recipient to campaign at once (leadership transfer)."""
+    SAFE_INDEX = 11
+    """The leader tells a replica that has lost its log: nothing that it may have promised lies beyond this index."""
 
 
 @dataclass(slots=True)
@@ -219,10 +231,12 @@ class Message:
     reject_hint: Index = Index(0)
     """Rejected APPEND_REPLY: the follower's guess at the last index where the two logs can agree."""
     context: int = 0
-    """HEARTBEAT: the leader's round number, echoed by HEARTBEAT_REPLY."""
+    """HEARTBEAT: the leader's round number, echoed by HEARTBEAT_REPLY. SAFE_INDEX: the life it is meant for."""
     snapshot: SnapshotMetadata | None = None
     force: bool = False
     """VOTE: campaign for a transfer, which the leader wants: answered although a leader is alive."""
+    recovering: int = 0
+    """Replies: the sender has lost its log and is in this life of its recovery; the reply counts for no quorum. 0 = whole."""
 
 
 @dataclass(slots=True)

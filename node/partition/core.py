@@ -27,7 +27,6 @@ from node.partition.entries import Cursor, encode_entry
 from node.partition.expiry import ExpiryCommand
 from node.partition.items import ItemMachine
 from node.partition.lease import Lease
-from node.partition.lost_logs import LostFollowers, LostLog
 from node.partition.machine import StateMachine
 from node.partition.rounds import Rounds
 from node.partition.rows import Progress
@@ -46,6 +45,7 @@ from wire.errors import ErrorCode
 _OVERLOADED = Failed(ErrorCode.OVERLOADED, "too many requests wait for this partition")
 _FULL = Failed(ErrorCode.STORAGE_FULL, "the node's disk is full: writes are refused until there is space")
 _INSTALLING = Failed(ErrorCode.NOT_READY, "this replica is receiving its data")
+_RECOVERING = Failed(ErrorCode.NOT_READY, "this replica has lost its log and is receiving it again")
 _UNREADY = Failed(ErrorCode.NOT_READY, "the new leader has not caught up yet")
 _FOREIGN = Failed(ErrorCode.INTERNAL, "this partition does not take such commands")
 
@@ -83,8 +83,6 @@ class PartitionCore:
         self.placement = placement
         self.is_storage_full = False
         self.is_installing = False
-        self.lost_followers = LostFollowers(consensus)
-        self._lost_log = LostLog(consensus)
         self._config = config
         self._machine = machine
         self._items = machine if isinstance(machine, ItemMachine) else None
@@ -197,28 +195,13 @@ class PartitionCore:
 
     def step(self, message: Message) -> None:
         """Take a consensus message in."""
-        if self.lost_followers.screens_off(message):
-            return
-        if self._lost_log.is_possible:
-            self._step_carefully(message)
-        else:
-            self._step(message)
-        self._observe()
-
-    def _step_carefully(self, message: Message) -> None:
-        screened, answer = self._lost_log.screened(message)
-        if answer is not None:
-            self._rejections.append(answer)
-        if screened is not None:
-            self._step(screened)
-            self._lost_log.stepped(message)
-
-    def _step(self, message: Message) -> None:
+        consensus = self.consensus
         if self.is_installing and (refused := withholds(message)):
             # Its log is whole but its data is not: appends are refused, so that the leader sends a snapshot again.
-            self._rejections += rejection(message)
+            self._rejections += rejection(message, 0 if consensus.loss is None else consensus.loss.life)
             message = refused
-        self.consensus.step(message)
+        consensus.step(message)
+        self._observe()
 
     def tick(self) -> None:
         """Let one tick of time pass."""
@@ -326,6 +309,13 @@ class PartitionCore:
         self._applied = self._commit_seen = int(self.consensus.applied)
         self.is_installing = False
 
+    def leave(self, outcome: Outcome) -> None:
+        """Give up leadership, if there is any: this replica ends here, and whatever it decided is void."""
+        if self._leading_term:
+            self._lose()
+        self._is_ready = False
+        self.close(outcome)
+
     def close(self, outcome: Outcome) -> None:
         """Answer everything that waits: the node stops."""
         for waiting in self._reads.clear():
@@ -379,8 +369,8 @@ class PartitionCore:
     def _read_eventually(self, waiting: Waiting, command: Get | Range | Measure) -> None:
         """Answer from what is applied here; on the leader a page holds what this leader has answered as written."""
         may_wait = self._is_ready and self.waiting_count < self._config.waiting_requests_max
-        if self.is_installing:
-            waiting.done(waiting.id, _INSTALLING)
+        if self.is_installing or self.consensus.loss is not None:
+            waiting.done(waiting.id, _INSTALLING if self.is_installing else _RECOVERING)
         elif may_wait and (needed := self._index_needed(waiting)) > self._applied:
             self._reads.wait_for_apply(needed, waiting, is_confirmed=True)
         else:

@@ -5,7 +5,7 @@ decide anything about data; it owns no task, the node's driver does.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from node.consensus.types import NO_REPLICA, Entry, Index, Message, MessageKind, ReplicaId, Role
 from node.partition.access import ReplicaStatus, StoredItem
@@ -20,6 +20,7 @@ from node.partition.expiry import Expire, ExpiryCommand
 from node.partition.installing import Installation
 from node.partition.leadership import CHECK_TICKS, PROMPT_TICKS, PreferredLeader, successor
 from node.partition.log_trim import LogTrim
+from node.partition.lost_logs import recovered_to
 from node.partition.machine import StateMachine
 from node.partition.records import find_stored, scan_stored
 from node.partition.rows import read_cursor, read_progress
@@ -72,6 +73,7 @@ class PartitionDriver:
         self._change_trim = ChangeTrim(self.partition, self._writing, equipment, lambda: core.is_installing)
         self._installation: Installation | None = None
         self._is_flushing = self._is_refusing = False
+        self._is_rejoining = self._is_stopped = False
 
     # What the rooms above see.
 
@@ -175,15 +177,14 @@ class PartitionDriver:
         self._elections.led_by(core.consensus.leader, core.consensus.term)
         if core.is_leader:
             self._leaderless_ticks = 0
-            if lost := core.lost_followers.present():
-                self._replace_leader(lost)
-            elif self._ticks % CHECK_TICKS == 0:
+            if self._ticks % CHECK_TICKS == 0:
                 self._prefer()
         elif core.consensus.leader == NO_REPLICA:
             self._leaderless_ticks += 1
             self._hasten()
         else:
             self._leaderless_ticks = 0
+        self._check_log()
         self._after()
 
     def look_again(self) -> None:
@@ -204,7 +205,7 @@ class PartitionDriver:
     def hand_over(self) -> None:
         """Hand leadership to the fittest follower, if this replica leads and there is one."""
         if self.core.is_leader:
-            heir = successor(self.core.consensus.status(), self.core.lost_followers.present())
+            heir = successor(self.core.consensus.status())
             if heir is not None:
                 self.core.transfer(heir)
             self._after()
@@ -223,7 +224,8 @@ class PartitionDriver:
         self._writing.submit(batch)
 
     def stop(self, outcome: Outcome) -> None:
-        """Answer everything that waits, and begin nothing more."""
+        """Answer everything that waits, and begin nothing more; nothing is sent any more either."""
+        self._is_stopped = True
         self.core.close(outcome)
         self._writing.stop()
         if self._installation is not None:
@@ -278,6 +280,8 @@ class PartitionDriver:
             self._writing.submit(batch, lazy=not ready.must_sync and not self.core.wants_apply)
 
     def _durable(self, turn: Turn, began: float) -> None:
+        if self._is_stopped:
+            return
         try:
             if turn.ready.must_sync:
                 self._persisted(turn)
@@ -356,12 +360,21 @@ class PartitionDriver:
 
     def _after(self) -> None:
         """Notice what an event has changed: who leads, and whether there is more to do."""
+        if self._is_stopped:
+            return
         core = self.core
         ready_term = core.term_led if core.is_ready else 0
         if ready_term != self._ready_term:
             self._tell_leadership(ready_term)
         if not self.is_marked and not self._writing.is_full and core.has_work():
             self._equipment.mark(self)
+
+    def leave(self, outcome: Outcome) -> None:
+        """Stop, while the node goes on without this replica."""
+        if self._ready_term:
+            self._tell_leadership(0)
+        self.core.leave(outcome)
+        self.stop(outcome)
 
     def _tell_leadership(self, ready_term: int) -> None:
         before, self._ready_term = self._ready_term, ready_term
@@ -383,11 +396,24 @@ class PartitionDriver:
         if heir is not None and self.core.is_ready:
             self.core.transfer(heir)
 
-    def _replace_leader(self, lost: Collection[ReplicaId]) -> None:
-        """Let somebody lead who can bring forward a replica that has lost its log."""
-        if self.core.consensus.status().transferee == NO_REPLICA:
-            _log.error("replica_lost_its_log", partition=self.partition, replicas=sorted(lost))
-            self.hand_over()
+    def _check_log(self) -> None:
+        """Notice that entries are missing, or that none are missing any more."""
+        consensus = self.core.consensus
+        if consensus.lost_index:
+            reason = f"the leader knows it to have acknowledged {consensus.lost_index}, its log ends at {consensus.last_index}"
+            self._equipment.lose(self.partition, reason)
+        elif consensus.is_whole_again and not self._is_rejoining and not self._writing.is_full:
+            self._is_rejoining = True
+            batch = WriteBatch()
+            recovered_to(batch, self.partition)
+            batch.after_commit(self._recovered)
+            self._writing.submit(batch)
+
+    def _recovered(self) -> None:
+        if not self._is_stopped:
+            self.core.consensus.recovered()
+            _log.info("replica_recovered", partition=self.partition, index=self.core.consensus.last_index)
+            self._after()
 
     def _hasten(self) -> None:
         consensus = self.core.consensus

@@ -35,6 +35,8 @@ class Equipment:
     """Give up on this node."""
     ready: Callable[[PartitionId], None]
     lost: Callable[[PartitionId], None]
+    lose: Callable[[PartitionId, str], None]
+    """Let a replica begin anew as one that has lost its log, for this reason."""
     changed: Callable[[PartitionId, Collection[int], int], None]
     """Tell that a partition led here has applied change records of these tables, the last one numbered so."""
     counts: ReplicaCounts

@@ -45,6 +45,7 @@ class Installation:
         self._writing = writing
         self._loop = loop
         self._awaited: asyncio.Future[None] | None = None
+        self._is_aborted = False
 
     def accepts(self, message: Message) -> bool:
         """Tell whether a snapshot is news: beyond everything this replica knows to be committed, and meant for it."""
@@ -102,9 +103,10 @@ class Installation:
             self._awaited.set_result(None)
 
     def abort(self) -> None:
-        """Give up: the node stops."""
+        """Give up: the node stops, or the replica begins anew."""
+        self._is_aborted = True
         if self._awaited is not None and not self._awaited.done():
-            self._awaited.set_exception(SnapshotRefusedError(f"partition {self._partition}: the node is stopping"))
+            self._awaited.set_exception(self._aborted())
 
     async def _mark_and_clear(self) -> None:
         batch = WriteBatch()
@@ -138,7 +140,12 @@ class Installation:
         self._writing.submit(batch)
         await awaited
 
+    def _aborted(self) -> SnapshotRefusedError:
+        return SnapshotRefusedError(f"partition {self._partition}: the replica has stopped")
+
     def _awaiting(self) -> asyncio.Future[None]:
+        if self._is_aborted:
+            raise self._aborted()
         self._awaited = self._loop.create_future()
         return self._awaited
 

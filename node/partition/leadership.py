@@ -3,8 +3,6 @@
 Pure. Knows what a leader knows about its followers; refuses to know how leadership moves.
 """
 
-from collections.abc import Collection
-
 from node.consensus.progress import ProgressState
 from node.consensus.status import PeerStatus, Status
 from node.consensus.types import ReplicaId
@@ -39,9 +37,9 @@ class PreferredLeader:
         return peer.replica
 
 
-def successor(status: Status, but: Collection[ReplicaId] = ()) -> ReplicaId | None:
-    """Return the follower that can take over soonest, leaving some out, or None when none can."""
-    fit = [peer for peer in status.peers if is_successor(peer, status) and peer.replica not in but]
+def successor(status: Status) -> ReplicaId | None:
+    """Return the follower that can take over soonest, or None when none can."""
+    fit = [peer for peer in status.peers if is_successor(peer, status)]
     return max(fit, key=lambda peer: (peer.match, -peer.replica)).replica if fit else None
 
 
@@ -49,4 +47,4 @@ def is_successor(peer: PeerStatus, status: Status) -> bool:
     """Tell whether a follower may be handed leadership: a voter, heard from, with nearly the whole log."""
     is_voter = peer.replica in status.membership.voters
     keeps_up = peer.state is ProgressState.REPLICATE and peer.match + LAG_ENTRIES_MAX >= status.last_index
-    return is_voter and peer.is_active and keeps_up
+    return is_voter and peer.is_active and keeps_up and not peer.is_recovering

@@ -10,7 +10,7 @@ from typing import Any
 
 from node.consensus.config import ConsensusConfig
 from node.consensus.core import ConsensusCore
-from node.consensus.types import Entry, Index, Message, ReplicaId
+from node.consensus.types import Entry, Index, Loss, Message, ReplicaId
 from node.partition.access import OnDone, ReplicaStatus
 from node.partition.core import PartitionCore, Surroundings
 from node.partition.counts import ReplicaCounts
@@ -18,6 +18,8 @@ from node.partition.driver import PartitionDriver
 from node.partition.equipment import Equipment
 from node.partition.items import ItemMachine
 from node.partition.log_trim import LogTrim
+from node.partition.losing import Losing
+from node.partition.lost_logs import clear_lost, has_begun, lose_to, lost_reason
 from node.partition.machine import StateMachine
 from node.partition.merges import MergeRules
 from node.partition.parts import NodeParts
@@ -25,8 +27,9 @@ from node.partition.rounds import Rounds
 from node.partition.rows import read_progress
 from node.partition.settings import NodeSettings
 from node.partition.shared_view import SharedView
-from node.partition.stored_log import StoredLog, bootstrap_log, open_log
+from node.partition.stored_log import StoredLog, open_log
 from node.partition.transport import SnapshotRefusedError
+from node.storage.batch import WriteBatch
 from node.storage.log import LogStore
 from node.storage.snapshots import interrupted_install
 from wire.catalog import CATALOG_PARTITION, PartitionId, Placement
@@ -48,6 +51,9 @@ HAND_OVERS_MAX = 2
 TIMER_SECONDS_MIN = 0.0005
 
 _STOPPING = Failed(ErrorCode.NOT_READY, "the node is stopping")
+_JOINING = Failed(ErrorCode.NOT_READY, "the node has not joined its region yet")
+_LOSING = Failed(ErrorCode.NOT_READY, "this replica has lost its log and begins anew")
+LIVES = 1 << 62
 
 _log = EventLog(__name__)
 
@@ -62,6 +68,8 @@ class NodeDriver:
         self._rounds = Rounds(parts.clock.monotonic, self._wake_later)
         self._hybrid = HybridClock(parts.clock, parts.region_number)
         self._drivers: dict[PartitionId, PartitionDriver] = {}
+        self._losing: set[PartitionId] = set()
+        self._is_started = False
         self._marked: list[PartitionDriver] = []
         self._is_scheduled = self._is_stopped = self._has_failed = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -80,9 +88,10 @@ class NodeDriver:
     def start(self, placements: Iterable[Placement]) -> None:
         """Open every replica that these placements put here, and begin to tick.
 
-        A replica that has never run begins its group together with the others that the placement names. Raises
+        A replica that was never founded here, see node.partition.stored_log, opens as one that has lost its log. Raises
         DamagedRecord when a replica's log cannot be used: the node must not start.
         """
+        self._is_started = True
         self._loop = asyncio.get_running_loop()
         self._view = SharedView(self._parts.engine, self._loop)
         self._equipment = self._equipped()
@@ -159,6 +168,35 @@ class NodeDriver:
         for partition, driver in self._drivers.items():
             driver.catalog_changed(placements.get(partition, driver.core.placement))
 
+    def begin_loss(self, partitions: Collection[PartitionId], reason: str) -> None:
+        """Begin what `lose` does, for several replicas together; what is not here, or is being lost, is left alone."""
+        if not self._is_stopped:
+            self._spawn(self._lose(sorted(partitions), reason))
+
+    async def lose(self, partition: PartitionId, reason: str) -> None:
+        """Let a replica begin anew as one that has lost its log; return when it follows again, empty.
+
+        It stops serving at once. That it has lost its log is durable before anything of it is cleared; from then on it
+        counts for no quorum until it is whole again, however often the process is restarted. Doing it twice does it once.
+        The only replica of its group stays as it is, because nobody could give it back what it holds.
+        """
+        await self._lose([partition], reason)
+
+    async def _lose(self, partitions: Sequence[PartitionId], reason: str) -> None:
+        drivers = [self._drivers[each] for each in partitions if each in self._drivers]
+        placements = [each.core.placement for each in drivers if len(each.core.placement.replicas) > 1]
+        for placement in placements:
+            partition = placement.partition
+            _log.error("replica_lost_its_log", partition=partition, reason=reason)
+            self._losing.add(partition)
+            self._drivers.pop(partition).leave(_LOSING)
+        if placements:
+            await Losing(self._parts.writer, self._parts.lives, placements, reason).carry_out()
+        self._view.drop()
+        for placement in placements:
+            self._losing.discard(placement.partition)
+            self._open(placement)
+
     # What the rooms above see.
 
     def replica(self, partition: PartitionId) -> PartitionDriver | None:
@@ -183,7 +221,9 @@ class NodeDriver:
 
     def status(self) -> Sequence[ReplicaStatus]:
         """Return what every replica is doing, by partition id."""
-        return [self._drivers[partition].status() for partition in sorted(self._drivers)]
+        known = {partition: driver.status() for partition, driver in self._drivers.items()}
+        known |= {partition: _losing_status(partition) for partition in self._losing}
+        return [known[partition] for partition in sorted(known)]
 
     def conditions(self) -> frozenset[Condition]:
         """Return what is wrong with the node as a whole."""
@@ -210,6 +250,7 @@ class NodeDriver:
             fail=self._fail,
             ready=lambda partition: self._tell(self._ready_callbacks, partition),
             lost=lambda partition: self._tell(self._lost_callbacks, partition),
+            lose=lambda partition, reason: self.begin_loss([partition], reason),
             changed=self._tell_changes,
             counts=self.counts,
             monotonic=parts.clock.monotonic,
@@ -222,15 +263,30 @@ class NodeDriver:
         return next((ReplicaId(each.replica) for each in placement.replicas if each.node == node), None)
 
     def _open(self, placement: Placement) -> None:
-        engine = self._parts.engine
-        store = open_log(engine, placement.partition)
-        if not store.membership:
-            bootstrap_log(engine, store, placement)
+        loss = self._loss_of(placement)
+        store = open_log(self._parts.engine, placement.partition)
         machine = self._machine_of(placement)
-        core = self._core_of(placement, store, machine)
+        core = self._core_of(placement, store, machine, loss)
         trim = LogTrim(self._settings.log_entries_kept, self._settings.log_bytes_kept)
         driver = PartitionDriver(core=core, machine=machine, log=store, trim=trim, equipment=self._equipment)
         self._drivers[placement.partition] = driver
+
+    def _loss_of(self, placement: Placement) -> Loss | None:
+        """Return what a replica has lost, having cleared what is left of it."""
+        engine, partition = self._parts.engine, placement.partition
+        with engine.snapshot() as view:
+            reason, is_begun = lost_reason(view, partition), has_begun(view, partition)
+        if reason is None and is_begun:
+            return None
+        if reason is None:
+            reason = "it opened empty in a group that was founded before"
+            batch = WriteBatch()
+            lose_to(batch, partition, reason)
+            engine.write(batch.apply)
+        if not is_begun:
+            clear_lost(engine, placement)
+        _log.warning("replica_recovers", partition=partition, reason=reason)
+        return Loss(1 + self._parts.random.randrange(LIVES), len(placement.replicas))
 
     def _machine_of(self, placement: Placement) -> StateMachine:
         if placement.partition == CATALOG_PARTITION:
@@ -255,9 +311,15 @@ class NodeDriver:
             settings.ttl_grace_seconds,
         )
 
-    def _core_of(self, placement: Placement, store: LogStore[Entry], machine: StateMachine) -> PartitionCore:
+    def _core_of(
+        self, placement: Placement, store: LogStore[Entry], machine: StateMachine, loss: Loss | None
+    ) -> PartitionCore:
         consensus = ConsensusCore(
-            self._consensus_config(placement), StoredLog(store), self._parts.random, Index(store.applied_index)
+            self._consensus_config(placement),
+            StoredLog(store),
+            self._parts.random,
+            Index(store.applied_index),
+            loss=loss,
         )
         catalog = self._parts.catalog
         is_catalog = placement.partition == CATALOG_PARTITION
@@ -281,7 +343,7 @@ class NodeDriver:
             core.is_installing = interrupted_install(view, placement.partition) is not None
             if core.is_installing:
                 _log.warning("snapshot_was_interrupted", partition=placement.partition)
-            else:
+            elif store.membership:
                 machine.restored(view)
         return core
 
@@ -381,6 +443,10 @@ class NodeDriver:
     def _absent(self, request: Request) -> Outcome:
         if self._is_stopped:
             return _STOPPING
+        if not self._is_started:
+            return _JOINING
+        if request.partition in self._losing:
+            return _LOSING
         placement = self._parts.catalog.view.placements.get(PartitionId(request.partition))
         return NotLeader(placement.replicas[0].node if placement is not None else "")
 
@@ -403,3 +469,21 @@ class NodeDriver:
             self._has_failed = True
             _log.error("node_failed", node=self._parts.node, error=repr(error))
             self._parts.on_fatal(error)
+
+
+def _losing_status(partition: PartitionId) -> ReplicaStatus:
+    """Describe a replica that is being cleared."""
+    return ReplicaStatus(
+        partition=partition,
+        replica=0,
+        term=0,
+        role="follower",
+        leader=None,
+        commit=0,
+        applied=0,
+        first_index=0,
+        last_index=0,
+        is_ready=False,
+        waiting_requests=0,
+        conditions=frozenset({Condition.RECOVERING}),
+    )

@@ -2,16 +2,33 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from node.partition.access import CatalogSource
 from node.partition.machine import StateMachine
 from node.partition.merges import Superseded, forget_superseded
 from node.partition.transport import PeerTransport, SnapshotTransport
 from node.partition.writing import Writer
+from node.storage.batch import WriteBatch
 from node.storage.engine import Engine
 from wire.catalog import NodeId
 from wire.clock import Clock
+
+
+class Lives(Protocol):
+    """The lives of a node, by which other nodes know what it has said before it lost something."""
+
+    def begin_to(self, batch: WriteBatch) -> None:
+        """Begin the next life in a batch; what was sent until that is durable counts no more where this life is known."""
+        ...
+
+
+class OneLife:
+    """Satisfy `Lives` where there are no other nodes."""
+
+    def begin_to(self, batch: WriteBatch) -> None:
+        """Do nothing: nobody hears."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +50,4 @@ class NodeParts:
     """Called once when the node cannot go on; it must stop the process."""
     superseded: Superseded = forget_superseded
     """Told of writes that lost to another region's."""
+    lives: Lives = field(default_factory=OneLife)

@@ -28,6 +28,7 @@ def status_of(core: PartitionCore) -> ReplicaStatus:
 def _conditions(core: PartitionCore) -> frozenset[Condition]:
     found = {
         Condition.INSTALLING: core.is_installing,
+        Condition.RECOVERING: core.consensus.loss is not None,
         Condition.STORAGE_FULL: core.is_storage_full,
     }
     return frozenset(condition for condition, is_so in found.items() if is_so)

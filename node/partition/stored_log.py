@@ -3,7 +3,7 @@
 Knows both rooms' shapes of the same thing; decides nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from node.consensus.bootstrap import bootstrap_state
 from node.consensus.types import (
@@ -19,7 +19,7 @@ from node.consensus.types import (
 from node.storage.batch import WriteBatch
 from node.storage.engine import Engine
 from node.storage.log import LogStore
-from wire.catalog import Placement
+from wire.catalog import NodeId, Placement
 
 _KINDS = {int(kind): kind for kind in EntryKind}
 
@@ -68,17 +68,24 @@ def open_log(engine: Engine, partition: int) -> LogStore[Entry]:
     return LogStore(engine, partition, _made_entry)
 
 
-def bootstrap_log(engine: Engine, store: LogStore[Entry], placement: Placement) -> None:
-    """Write the first state of a first member of a group; only for a log that is empty."""
-    assert not store.membership, f"partition {placement.partition} has a membership already"
+def found_to(batch: WriteBatch, engine: Engine, node: NodeId, placements: Iterable[Placement]) -> None:
+    """Write the first state of every replica that a node has as a first member of its group.
+
+    A group is founded once, when its region is: a log that opens empty later on was lost. Replicas that have begun stay
+    as they are.
+    """
+    for placement in placements:
+        if node in placement.nodes():
+            store = open_log(engine, placement.partition)
+            if not store.membership:
+                _bootstrap_to(batch, store, placement)
+
+
+def _bootstrap_to(batch: WriteBatch, store: LogStore[Entry], placement: Placement) -> None:
     voters = tuple(sorted(ReplicaId(replica.replica) for replica in placement.replicas))
     hard_state, snapshot = bootstrap_state(Membership(voters=voters))
-    batch = WriteBatch()
     store.reset_to(batch, snapshot.index, snapshot.term, snapshot.membership.encode())
     store.set_hard_state_to(batch, hard_state.term, hard_state.vote, hard_state.commit)
-    engine.write(batch.apply)
-    for notice in batch.on_commit:
-        notice()
 
 
 def _made_entry(index_term: int, index: int, kind: int, payload: bytes) -> Entry:

@@ -73,8 +73,8 @@ def withholds(message: Message) -> Message | None:
     return Message(MessageKind.HEARTBEAT, message.sender, message.recipient, message.term)
 
 
-def rejection(message: Message) -> list[Message]:
-    """Return the answer to a withheld message: an append is rejected as by an empty log."""
+def rejection(message: Message, life: int) -> list[Message]:
+    """Return the answer to a withheld message: an append is rejected as by an empty log, in this life of a recovery."""
     if message.kind is not MessageKind.APPEND:
         return []
     return [
@@ -87,5 +87,6 @@ def rejection(message: Message) -> list[Message]:
             index=message.index,
             reject=True,
             reject_hint=Index(0),
+            recovering=life,
         )
     ]

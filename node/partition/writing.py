@@ -36,7 +36,7 @@ class OrderedWriting:
         self._on_full = on_full
         self._outstanding: deque[WriteBatch] = deque()
         self._retry: asyncio.TimerHandle | None = None
-        self._is_full = False
+        self._is_full = self._is_stopped = False
         self._unsettled = 0
 
     @property
@@ -50,14 +50,17 @@ class OrderedWriting:
         return not self._outstanding
 
     def submit(self, batch: WriteBatch, *, lazy: bool = False) -> None:
-        """Write a batch after all earlier ones."""
+        """Write a batch after all earlier ones; once stopped, do nothing."""
+        if self._is_stopped:
+            return
         batch.on_commit.insert(0, self._written)
         self._outstanding.append(batch)
         if not self._is_full:
             self._send(batch, lazy=lazy)
 
     def stop(self) -> None:
-        """Give up trying again."""
+        """Take no more batches and try none again; what was given to the writer may still be written."""
+        self._is_stopped = True
         if self._retry is not None:
             self._retry.cancel()
 
@@ -81,7 +84,7 @@ class OrderedWriting:
 
     def _settled(self, future: asyncio.Future[None]) -> None:
         self._unsettled -= 1
-        if not future.cancelled() and isinstance(future.exception(), StorageFull):
+        if not self._is_stopped and not future.cancelled() and isinstance(future.exception(), StorageFull):
             self._failed()
 
     def _failed(self) -> None:

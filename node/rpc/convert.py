@@ -45,6 +45,8 @@ def message_into(target: peer_pb2.PeerMessage, partition: int, message: Message)
         target.context = message.context
     if message.force:
         target.force = True
+    if message.recovering:
+        target.recovering = message.recovering
     if message.entries:
         _fill_entries(target.entries, message.entries)
     if message.snapshot is not None:
@@ -67,6 +69,7 @@ def message_from(source: peer_pb2.PeerMessage) -> Message:
         context=source.context,
         snapshot=_snapshot(source.snapshot) if source.HasField("snapshot") else None,
         force=source.force,
+        recovering=source.recovering,
     )
 
 

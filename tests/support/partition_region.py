@@ -10,7 +10,9 @@ from node.partition.access import ReplicaAccess
 from node.partition.node_driver import NodeDriver
 from node.partition.parts import NodeParts
 from node.partition.settings import NodeSettings
+from node.partition.stored_log import found_to
 from node.partition.transport import SnapshotRefusedError
+from node.storage.batch import WriteBatch
 from node.storage.engine import Engine
 from node.storage.memory_engine import MemoryEngine
 from node.storage.writer import StorageWriter, WriterSpec
@@ -121,6 +123,7 @@ class Region:
 
     async def __aenter__(self) -> "Region":
         for node in self.nodes:
+            self.found(node)
             self.start(node)
         return self
 
@@ -128,6 +131,12 @@ class Region:
         for node in list(self.network.drivers):
             await self.stop(node)
         assert not self.fatal, f"nodes failed: {self.fatal}"
+
+    def found(self, node: NodeId) -> None:
+        """Begin a node's replicas as first members of their groups, where they have not begun."""
+        batch = WriteBatch()
+        found_to(batch, self.engines[node], node, self.catalog.view.placements.values())
+        self.engines[node].write(batch.apply)
 
     def start(self, node: NodeId) -> NodeDriver:
         """Start a node on what its engine holds."""

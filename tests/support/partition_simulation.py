@@ -14,6 +14,7 @@ from node.consensus.types import Message
 from node.partition.node_driver import NodeDriver
 from node.partition.parts import NodeParts
 from node.partition.settings import NodeSettings, PartitionConfig
+from node.partition.stored_log import found_to
 from node.partition.transport import SnapshotRefusedError
 from node.storage.batch import WriteBatch
 from node.storage.engine import EngineUsage, Snapshot, Space
@@ -276,6 +277,9 @@ class SimulatedRegion:
 
     def start(self) -> None:
         for node in self.nodes.values():
+            batch = WriteBatch()
+            found_to(batch, node.engine, node.node, self.catalog.view.placements.values())
+            node.engine.write(batch.apply)
             node.start()
 
     def catalog_of(self, node: NodeId) -> Catalog:

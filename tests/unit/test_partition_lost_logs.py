@@ -1,85 +1,152 @@
-"""A replica whose disk was emptied: it votes for nobody who might lack what it has forgotten, and it comes back."""
+"""A replica whose log was lost: what it is held to, on its disk and towards the others, until it is whole again."""
 
-import random
+import asyncio
 
-from node.consensus.config import ConsensusConfig
-from node.consensus.core import ConsensusCore
-from node.consensus.types import Entry, EntryKind, Index, Membership, Message, MessageKind, ReplicaId, Term
-from node.partition.lost_logs import LostLog
+import pytest
+
+from node.partition.lost_logs import lose_to, lost_reason
+from node.storage.batch import WriteBatch
+from node.storage.engine import Space
 from node.storage.memory_engine import MemoryEngine
-from tests.support.consensus_log import MemoryLog
 from tests.support.partition_items import body, get, put, table
-from tests.support.partition_region import Region
-from wire.commands import Got, Written
+from tests.support.partition_region import SECONDS_MAX, Region
+from wire.catalog import NodeId, PartitionId
+from wire.commands import Failed, Got, Written
+from wire.conditions import Condition
+from wire.errors import ErrorCode
 
 ONE = {"N": "1"}
+X = PartitionId(1)
 
 
-def empty(*voters: int) -> tuple[ConsensusCore, LostLog]:
-    membership = Membership(voters=tuple(map(ReplicaId, voters)))
-    config = ConsensusConfig(id=ReplicaId(1))
-    consensus = ConsensusCore(config, MemoryLog.bootstrapped(membership), random.Random(1), Index(1))
-    return consensus, LostLog(consensus)
+async def follower_of(region: Region) -> NodeId:
+    """Return a follower that has what was written."""
+    assert isinstance(await region.ask(put("x", "0000", n=ONE)), Written)
+    leader = await region.leader()
+    follower = next(node for node in region.nodes if node != leader)
+    await region.eventually(get("x", "0000", consistent=False), follower, Got(body("x", "0000", n=ONE), 10))
+    return follower
 
 
-def message(kind: MessageKind, **fields: int) -> Message:
-    wrapped = {"term": Term(4), "log_term": Term(1), **fields}
-    return Message(kind, ReplicaId(2), ReplicaId(1), **wrapped)  # type: ignore[arg-type]
+def conditions(region: Region, node: NodeId) -> frozenset[Condition]:
+    return region.network.drivers[node].status()[0].conditions
 
 
-# The emptied replica may be the only other one that had an entry: its vote would let a leader without it be elected.
-def test_no_vote_for_anybody_with_a_log() -> None:
-    _, lost = empty(1, 2, 3)
-    for kind in (MessageKind.PRE_VOTE, MessageKind.VOTE):
-        assert lost.screened(message(kind, index=Index(5))) == (None, None)
+def reason(region: Region, node: NodeId) -> str | None:
+    with region.engines[node].snapshot() as view:
+        return lost_reason(view, X)
 
 
-# Groups are founded on empty disks: there, everybody's log is as empty.
-def test_founders_vote() -> None:
-    _, lost = empty(1, 2, 3)
-    vote = message(MessageKind.VOTE, index=Index(1))
-    assert lost.screened(vote) == (vote, None)
-
-
-# Of two voters the other one has everything, and nobody else could ever lead.
-def test_the_other_of_two_gets_the_vote() -> None:
-    _, lost = empty(1, 2)
-    vote = message(MessageKind.VOTE, index=Index(5))
-    assert lost.screened(vote) == (vote, None)
-
-
-# What counts is an entry of the leader's own term: below it lies everything that was ever committed.
-def test_careful_until_an_entry_of_the_leaders_term_is_here() -> None:
-    consensus, lost = empty(1, 2, 3)
-    for index, term, is_careful in ((2, 3, True), (3, 4, False)):
-        entry = Entry(Term(term), Index(index), EntryKind.NORMAL, b"")
-        previous = Term(1 if index == 2 else 3)
-        append = message(MessageKind.APPEND, index=Index(index - 1), log_term=previous, commit=Index(index))
-        append.entries = (entry,)
-        consensus.step(append)
-        lost.stepped(append)
-        assert lost.is_possible is is_careful
-
-
-# A heartbeat that speaks of more than there is gets an answer that says so, and moves nothing.
-def test_a_leader_is_told_what_is_missing() -> None:
-    _, lost = empty(1, 2, 3)
-    screened, answer = lost.screened(message(MessageKind.HEARTBEAT, commit=Index(9)))
-    assert screened is not None
-    assert screened.commit == 0
-    assert answer is not None
-    assert (answer.reject, answer.index, answer.reject_hint) == (True, 9, 1)
+async def whole_again(region: Region, node: NodeId) -> None:
+    async with asyncio.timeout(SECONDS_MAX):
+        while reason(region, node) is not None or Condition.RECOVERING in conditions(region, node):  # noqa: ASYNC110  # nobody is told
+            await asyncio.sleep(0)
 
 
 # The leader stays alive and knows what was acknowledged; the emptied follower still gets everything again.
 async def test_an_emptied_follower_is_filled_again() -> None:
     async with Region(table()) as region:
-        assert isinstance(await region.ask(put("x", "0000", n=ONE)), Written)
-        leader = await region.leader()
-        follower = next(node for node in region.nodes if node != leader)
-        await region.eventually(get("x", "0000", consistent=False), follower, Got(body("x", "0000", n=ONE), 10))
+        follower = await follower_of(region)
         await region.stop(follower)
         region.engines[follower] = MemoryEngine()
         region.start(follower)
+        assert "founded before" in (reason(region, follower) or "")
+        await whole_again(region, follower)
         await region.eventually(get("x", "0000", consistent=False), follower, Got(body("x", "0000", n=ONE), 10))
         assert isinstance(await region.ask(put("y", n=ONE)), Written)
+
+
+# Nobody vouches for what is missing while one of the others is away: the replica must wait, over any number of restarts.
+async def test_it_stays_lost_over_restarts_while_others_are_missing() -> None:
+    async with Region(table()) as region:
+        follower = await follower_of(region)
+        leader = await region.leader()
+        await region.stop(next(node for node in region.nodes if node not in (leader, follower)))
+        for _ in range(3):
+            await region.stop(follower)
+            region.engines[follower] = MemoryEngine()
+            region.start(follower)
+            await region.stop(follower)
+            driver = region.start(follower)
+            replica = driver.replica(X)
+            assert replica is not None
+            replica.campaign()
+            assert conditions(region, follower) >= {Condition.RECOVERING}
+            outcome = await region.submit(follower, get("x", "0000", consistent=False))
+            assert isinstance(outcome, Failed)
+            assert outcome.code is ErrorCode.NOT_READY
+
+
+# In a group of two the other one has everything, and nobody could lead if the emptied one withheld its vote.
+async def test_the_other_of_two_still_leads() -> None:
+    async with Region(table(), nodes=2) as region:
+        follower = await follower_of(region)
+        await region.stop(follower)
+        region.engines[follower] = MemoryEngine()
+        region.start(follower)
+        await whole_again(region, follower)
+        assert await region.ask(get("x", "0000")) == Got(body("x", "0000", n=ONE), 10)
+
+
+# A replica that is told so begins anew in the running process: no restart, and no read of what it had.
+@pytest.mark.parametrize("leads", [False, True])
+async def test_a_running_replica_begins_anew(leads: bool) -> None:
+    async with Region(table()) as region:
+        follower = await follower_of(region)
+        node = await region.leader() if leads else follower
+        losing = asyncio.ensure_future(region.network.drivers[node].lose(X, "because"))
+        await asyncio.sleep(0)
+        assert conditions(region, node) == {Condition.RECOVERING}
+        outcome = await region.submit(node, get("x", "0000", consistent=False))
+        assert isinstance(outcome, Failed)
+        await region.network.drivers[node].lose(X, "twice")
+        await losing
+        assert reason(region, node) == "because"
+        await whole_again(region, node)
+        await region.eventually(get("x", "0000", consistent=False), node, Got(body("x", "0000", n=ONE), 10))
+
+
+# A crash after the mark and before anything is cleared: what is left must not be taken for a log.
+async def test_what_a_crash_left_behind_the_mark_is_cleared() -> None:
+    async with Region(table()) as region:
+        follower = await follower_of(region)
+        await region.stop(follower)
+        batch = WriteBatch()
+        lose_to(batch, X, "because")
+        region.engines[follower].write(batch.apply)
+        with region.engines[follower].snapshot() as view:
+            assert next(view.scan(Space.LOG, b"", None), None) is not None
+        region.start(follower)
+        with region.engines[follower].snapshot() as view:
+            assert next(view.scan(Space.ITEMS, b"", None), None) is None
+        await whole_again(region, follower)
+
+
+# An older copy of a log, put back: the leader counts on entries that are gone, and the follower must not argue with it.
+async def test_an_older_copy_begins_anew() -> None:
+    async with Region(table()) as region:
+        follower = await follower_of(region)
+        await region.stop(follower)
+        copy = MemoryEngine()
+        with region.engines[follower].snapshot() as view, copy.transaction() as transaction:
+            for space in Space:
+                for key, value in view.scan(space, b"", None):
+                    transaction.put(space, key, value)
+        region.start(follower)
+        assert isinstance(await region.ask(put("x", "0001", n=ONE)), Written)
+        await region.eventually(get("x", "0001", consistent=False), follower, Got(body("x", "0001", n=ONE), 10))
+        await region.stop(follower)
+        region.engines[follower] = copy
+        region.start(follower)
+        await region.eventually(get("x", "0001", consistent=False), follower, Got(body("x", "0001", n=ONE), 10))
+        await whole_again(region, follower)
+        assert not region.fatal
+
+
+# The only replica of its group has nobody to get anything back from: it keeps what it has.
+async def test_the_only_replica_stays_as_it_is() -> None:
+    async with Region(table(), nodes=1) as region:
+        assert isinstance(await region.ask(put("x", "0000", n=ONE)), Written)
+        node = await region.leader()
+        await region.network.drivers[node].lose(X, "because")
+        assert await region.ask(get("x", "0000")) == Got(body("x", "0000", n=ONE), 10)

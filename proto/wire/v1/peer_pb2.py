@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12wire/v1/peer.proto\x12\x07wire.v1\"F\n\x0cMessageBatch\x12\x0e\n\x06sender\x18\x01 \x01(\t\x12&\n\x08messages\x18\x02 \x03(\x0b\x32\x14.wire.v1.PeerMessage\"\xa6\x02\n\x0bPeerMessage\x12\x11\n\tpartition\x18\x01 \x01(\r\x12\x0c\n\x04kind\x18\x02 \x01(\r\x12\x0e\n\x06sender\x18\x03 \x01(\x04\x12\x11\n\trecipient\x18\x04 \x01(\x04\x12\x0c\n\x04term\x18\x05 \x01(\x04\x12\x10\n\x08log_term\x18\x06 \x01(\x04\x12\r\n\x05index\x18\x07 \x01(\x04\x12\x0e\n\x06\x63ommit\x18\x08 \x01(\x04\x12\x0e\n\x06reject\x18\t \x01(\x08\x12\x13\n\x0breject_hint\x18\n \x01(\x04\x12\x0f\n\x07\x63ontext\x18\x0b \x01(\x04\x12\r\n\x05\x66orce\x18\x0c \x01(\x08\x12\"\n\x07\x65ntries\x18\r \x03(\x0b\x32\x11.wire.v1.LogEntry\x12+\n\x08snapshot\x18\x0e \x01(\x0b\x32\x19.wire.v1.SnapshotMetadata\"F\n\x08LogEntry\x12\x0c\n\x04term\x18\x01 \x01(\x04\x12\r\n\x05index\x18\x02 \x01(\x04\x12\x0c\n\x04kind\x18\x03 \x01(\r\x12\x0f\n\x07payload\x18\x04 \x01(\x0c\"C\n\x10SnapshotMetadata\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04term\x18\x02 \x01(\x04\x12\x12\n\nmembership\x18\x03 \x01(\x0c\"u\n\rSnapshotChunk\x12\x11\n\tpartition\x18\x01 \x01(\r\x12\x0e\n\x06number\x18\x02 \x01(\r\x12\x0c\n\x04last\x18\x03 \x01(\x08\x12%\n\x07message\x18\x04 \x01(\x0b\x32\x14.wire.v1.PeerMessage\x12\x0c\n\x04rows\x18\x05 \x01(\x0c\"4\n\x0fSnapshotOutcome\x12\x11\n\tinstalled\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x0c\n\nDeliverEnd2\x8a\x01\n\x0bPeerService\x12\x37\n\x07\x44\x65liver\x12\x15.wire.v1.MessageBatch\x1a\x13.wire.v1.DeliverEnd(\x01\x12\x42\n\x0cSendSnapshot\x12\x16.wire.v1.SnapshotChunk\x1a\x18.wire.v1.SnapshotOutcome(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12wire/v1/peer.proto\x12\x07wire.v1\"b\n\x0cMessageBatch\x12\x0e\n\x06sender\x18\x01 \x01(\t\x12&\n\x08messages\x18\x02 \x03(\x0b\x32\x14.wire.v1.PeerMessage\x12\x0c\n\x04\x64isk\x18\x14 \x01(\t\x12\x0c\n\x04life\x18\x15 \x01(\x04\"\xba\x02\n\x0bPeerMessage\x12\x11\n\tpartition\x18\x01 \x01(\r\x12\x0c\n\x04kind\x18\x02 \x01(\r\x12\x0e\n\x06sender\x18\x03 \x01(\x04\x12\x11\n\trecipient\x18\x04 \x01(\x04\x12\x0c\n\x04term\x18\x05 \x01(\x04\x12\x10\n\x08log_term\x18\x06 \x01(\x04\x12\r\n\x05index\x18\x07 \x01(\x04\x12\x0e\n\x06\x63ommit\x18\x08 \x01(\x04\x12\x0e\n\x06reject\x18\t \x01(\x08\x12\x13\n\x0breject_hint\x18\n \x01(\x04\x12\x0f\n\x07\x63ontext\x18\x0b \x01(\x04\x12\r\n\x05\x66orce\x18\x0c \x01(\x08\x12\"\n\x07\x65ntries\x18\r \x03(\x0b\x32\x11.wire.v1.LogEntry\x12+\n\x08snapshot\x18\x0e \x01(\x0b\x32\x19.wire.v1.SnapshotMetadata\x12\x12\n\nrecovering\x18\x14 \x01(\x04\"F\n\x08LogEntry\x12\x0c\n\x04term\x18\x01 \x01(\x04\x12\r\n\x05index\x18\x02 \x01(\x04\x12\x0c\n\x04kind\x18\x03 \x01(\r\x12\x0f\n\x07payload\x18\x04 \x01(\x0c\"C\n\x10SnapshotMetadata\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04term\x18\x02 \x01(\x04\x12\x12\n\nmembership\x18\x03 \x01(\x0c\"u\n\rSnapshotChunk\x12\x11\n\tpartition\x18\x01 \x01(\r\x12\x0e\n\x06number\x18\x02 \x01(\r\x12\x0c\n\x04last\x18\x03 \x01(\x08\x12%\n\x07message\x18\x04 \x01(\x0b\x32\x14.wire.v1.PeerMessage\x12\x0c\n\x04rows\x18\x05 \x01(\x0c\"4\n\x0fSnapshotOutcome\x12\x11\n\tinstalled\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x0c\n\nDeliverEnd2\x8a\x01\n\x0bPeerService\x12\x37\n\x07\x44\x65liver\x12\x15.wire.v1.MessageBatch\x1a\x13.wire.v1.DeliverEnd(\x01\x12\x42\n\x0cSendSnapshot\x12\x16.wire.v1.SnapshotChunk\x1a\x18.wire.v1.SnapshotOutcome(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,19 +32,19 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wire.v1.peer_pb2', _globals
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MESSAGEBATCH']._serialized_start=31
-  _globals['_MESSAGEBATCH']._serialized_end=101
-  _globals['_PEERMESSAGE']._serialized_start=104
-  _globals['_PEERMESSAGE']._serialized_end=398
-  _globals['_LOGENTRY']._serialized_start=400
-  _globals['_LOGENTRY']._serialized_end=470
-  _globals['_SNAPSHOTMETADATA']._serialized_start=472
-  _globals['_SNAPSHOTMETADATA']._serialized_end=539
-  _globals['_SNAPSHOTCHUNK']._serialized_start=541
-  _globals['_SNAPSHOTCHUNK']._serialized_end=658
-  _globals['_SNAPSHOTOUTCOME']._serialized_start=660
-  _globals['_SNAPSHOTOUTCOME']._serialized_end=712
-  _globals['_DELIVEREND']._serialized_start=714
-  _globals['_DELIVEREND']._serialized_end=726
-  _globals['_PEERSERVICE']._serialized_start=729
-  _globals['_PEERSERVICE']._serialized_end=867
+  _globals['_MESSAGEBATCH']._serialized_end=129
+  _globals['_PEERMESSAGE']._serialized_start=132
+  _globals['_PEERMESSAGE']._serialized_end=446
+  _globals['_LOGENTRY']._serialized_start=448
+  _globals['_LOGENTRY']._serialized_end=518
+  _globals['_SNAPSHOTMETADATA']._serialized_start=520
+  _globals['_SNAPSHOTMETADATA']._serialized_end=587
+  _globals['_SNAPSHOTCHUNK']._serialized_start=589
+  _globals['_SNAPSHOTCHUNK']._serialized_end=706
+  _globals['_SNAPSHOTOUTCOME']._serialized_start=708
+  _globals['_SNAPSHOTOUTCOME']._serialized_end=760
+  _globals['_DELIVEREND']._serialized_start=762
+  _globals['_DELIVEREND']._serialized_end=774
+  _globals['_PEERSERVICE']._serialized_start=777
+  _globals['_PEERSERVICE']._serialized_end=915
 # @@protoc_insertion_point(module_scope)

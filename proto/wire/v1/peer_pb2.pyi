@@ -18,8 +18,13 @@ class MessageBatch(google.protobuf.message.Message):
 
     SENDER_FIELD_NUMBER: builtins.int
     MESSAGES_FIELD_NUMBER: builtins.int
+    DISK_FIELD_NUMBER: builtins.int
+    LIFE_FIELD_NUMBER: builtins.int
     sender: builtins.str
     """node id"""
+    disk: builtins.str
+    """Which life of which disk of the sender's says this: from an older one than was heard of, the messages are dropped."""
+    life: builtins.int
     @property
     def messages(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___PeerMessage]: ...
     def __init__(
@@ -27,8 +32,10 @@ class MessageBatch(google.protobuf.message.Message):
         *,
         sender: builtins.str = ...,
         messages: collections.abc.Iterable[global___PeerMessage] | None = ...,
+        disk: builtins.str = ...,
+        life: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["messages", b"messages", "sender", b"sender"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["disk", b"disk", "life", b"life", "messages", b"messages", "sender", b"sender"]) -> None: ...
 
 global___MessageBatch = MessageBatch
 
@@ -50,6 +57,7 @@ class PeerMessage(google.protobuf.message.Message):
     FORCE_FIELD_NUMBER: builtins.int
     ENTRIES_FIELD_NUMBER: builtins.int
     SNAPSHOT_FIELD_NUMBER: builtins.int
+    RECOVERING_FIELD_NUMBER: builtins.int
     partition: builtins.int
     kind: builtins.int
     sender: builtins.int
@@ -63,6 +71,8 @@ class PeerMessage(google.protobuf.message.Message):
     reject_hint: builtins.int
     context: builtins.int
     force: builtins.bool
+    recovering: builtins.int
+    """the sender has lost its log, and this is which attempt to get it back; counts for no quorum"""
     @property
     def entries(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___LogEntry]: ...
     @property
@@ -86,9 +96,10 @@ class PeerMessage(google.protobuf.message.Message):
         force: builtins.bool = ...,
         entries: collections.abc.Iterable[global___LogEntry] | None = ...,
         snapshot: global___SnapshotMetadata | None = ...,
+        recovering: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["snapshot", b"snapshot"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["commit", b"commit", "context", b"context", "entries", b"entries", "force", b"force", "index", b"index", "kind", b"kind", "log_term", b"log_term", "partition", b"partition", "recipient", b"recipient", "reject", b"reject", "reject_hint", b"reject_hint", "sender", b"sender", "snapshot", b"snapshot", "term", b"term"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["commit", b"commit", "context", b"context", "entries", b"entries", "force", b"force", "index", b"index", "kind", b"kind", "log_term", b"log_term", "partition", b"partition", "recipient", b"recipient", "recovering", b"recovering", "reject", b"reject", "reject_hint", b"reject_hint", "sender", b"sender", "snapshot", b"snapshot", "term", b"term"]) -> None: ...
 
 global___PeerMessage = PeerMessage
 
