@@ -10,28 +10,29 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from node.catalog.collector import TableCollector
 from node.catalog.feed import CatalogFeed
-from node.catalog.founding import founded_view
+from node.catalog.founding import found_catalog_to, founded_view
 from node.catalog.machine import CatalogMachine
 from node.catalog.placement import founding_delta
 from node.catalog.rules import CatalogRules
 from node.catalog.settling import TableSettler
 from node.indexes.feeder import CatalogChanges, Partitions
 from node.indexes.feeders import FeedersDriver
+from node.joining.joiner import Joiner, JoinerParts, Region
+from node.joining.replicas import ReplicasHere
 from node.partition.expirer import Expirer
 from node.partition.expiry import ExpiryClock
 from node.partition.node_driver import RESERVE_BYTES, NodeDriver
 from node.partition.parts import NodeParts
 from node.partition.settings import NodeSettings
-from node.partition.stored_log import found_to
 from node.partition.transport import PeerTransport, SnapshotTransport
 from node.replication.journal import ConflictJournal
 from node.settings import ProcessSettings, parse_arguments
-from node.storage.batch import WriteBatch
 from node.storage.directory import Identity
+from node.storage.disk import Disk
 from node.storage.errors import StorageError
 from node.storage.lmdb_engine import LmdbEngine, LmdbSpec
 from node.storage.writer import StorageWriter
@@ -81,11 +82,14 @@ class StorageNode:
         self._clock = clock
         self._id = NodeId(node.id)
         self.feed = CatalogFeed()
+        identity = Identity(cluster=cluster.cluster_id, region=region.name, node=node.id)
         self.engine = LmdbEngine(
             data,
-            Identity(cluster=cluster.cluster_id, region=region.name, node=node.id),
+            identity,
             LmdbSpec(map_bytes=settings.map_bytes_initial, reserve_bytes=RESERVE_BYTES),
         )
+        self.disk = Disk(self.engine, identity)
+        self.joiner: Joiner | None = None
         self.writer = StorageWriter(self.engine, clock, on_fatal)
         self.journal = ConflictJournal(clock)
         founding = founding_delta(region, settings)
@@ -105,6 +109,7 @@ class StorageNode:
             random=randomness,
             on_fatal=on_fatal,
             superseded=self.journal.superseded,
+            lives=self.disk,
         )
         self.driver = NodeDriver(parts, _node_settings(settings))
         self._collector = TableCollector(self.engine, self.writer, lambda: self.feed.view)
@@ -141,15 +146,33 @@ class StorageNode:
         """Finish tables that are made, changed or dropped by time, over this way to the region's catalog; before `run`."""
         self._settler = TableSettler(catalog=self.feed, changes=changes, clock=self._clock)
 
+    def joins(self, others: Region) -> Joiner:
+        """Begin to write, and return the way into the region, over this way to its other nodes; before `start`."""
+        self.writer.start()
+        here = ReplicasHere(
+            node=self._id,
+            engine=self.engine,
+            driver=self.driver,
+            placements=founded_view(self.engine, self._region, self._settings, self._id).placements,
+            found_catalog=lambda batch: found_catalog_to(batch, self._region, self._settings),
+        )
+        self.joiner = Joiner(
+            JoinerParts(
+                node=self._id,
+                nodes=[NodeId(each.id) for each in self._region.nodes],
+                disk=self.disk,
+                region=others,
+                replicas=here,
+                write=self.writer.written,
+            )
+        )
+        return self.joiner
+
     def start(self) -> None:
         """Open every replica and begin to take part. Raises StorageError when what is on disk cannot be used."""
-        view = founded_view(self.engine, self._region, self._settings, self._id)
-        batch = WriteBatch()
-        found_to(batch, self.engine, self._id, view.placements.values())
-        self.engine.write(batch.apply)
-        self.writer.start()
+        assert self.joiner is not None, "a node joins its region before it opens its replicas"
         self._is_started = True
-        self.driver.start(view.placements.values())
+        self.driver.start(founded_view(self.engine, self._region, self._settings, self._id).placements.values())
         self.feed.on_change(self.driver.catalog_changed)
         self.feed.on_change(self._collector.catalog_changed)
         if self.indexes is not None:
@@ -162,7 +185,9 @@ class StorageNode:
 
     async def run(self) -> None:
         """Do what has to be done beside requests, until cancelled."""
+        assert self.joiner is not None, "the node was started"
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.joiner.run())
             tasks.create_task(self._collector.run())
             if self.indexes is not None:
                 tasks.create_task(self.indexes.run())
@@ -218,7 +243,7 @@ class NodeProcess:
         self._state = "starting"
         self._stopping = asyncio.Event()
         self._failure: BaseException | None = None
-        self._peers = PeerConnections(NodeId(entry.id), self._address_of, self._randomness)
+        self._peers = PeerConnections(NodeId(entry.id), self._address_of, self._randomness, self._life)
         self._metrics_address = settings.metrics
         self._sources: NodeSources | None = None
         self._readiness: Readiness | None = None
@@ -243,6 +268,9 @@ class NodeProcess:
             stack.push_async_callback(self._peers.stop)
             await self._tell(stack)
             server = await self._serve(stack)
+            if not await self._joined():
+                await server.stop()
+                return 0 if self._failure is None else 1
             tasks = self._background()
             stack.push_async_callback(_ended, tasks)
             settled()
@@ -277,6 +305,7 @@ class NodeProcess:
         from node.rpc.deliveries import PeerService
         from node.rpc.exchange import StorageService
         from node.rpc.gateway_client import GrpcGateways, link_statuses
+        from node.rpc.introductions import GrpcRegion
         from node.rpc.partitions import PartitionClient
         from node.rpc.server import RpcServer
         from wire.v1 import admin_pb2_grpc, catalog_pb2_grpc, peer_pb2_grpc, storage_pb2_grpc
@@ -306,7 +335,8 @@ class NodeProcess:
         )
         server = RpcServer(self._listen, self._entry.id)
         storage = StorageService(node.driver, node.feed, server.streams)
-        peers = PeerService(node.driver, server.streams)
+        addresses_here = {NodeId(each.id): each.address for each in region.nodes}
+        peers = PeerService(node.driver, server.streams, node.joins(GrpcRegion(addresses_here)))
         catalog = CatalogService(node.feed, server.streams)
         stack.push_async_callback(server.stop)
         # The port first: a node that cannot be reached must not take part in elections.
@@ -316,12 +346,25 @@ class NodeProcess:
             lambda each: catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, each),
             lambda each: admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(admin), each),
         )
+        self._sources = self._measured(storage.counts)
+        return server
+
+    async def _joined(self) -> bool:
+        """Take part in the region as soon as that is allowed; False when the node has to stop before. Raises StorageError."""
+        node = self._node
+        assert node.joiner is not None, "the node listens"
+        joining, stopping = asyncio.ensure_future(node.joiner.join()), asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait([joining, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if not joining.done():
+            await _ended([joining])
+            return False
+        await _ended([stopping])
+        joining.result()
         node.start()
         node.driver.on_leadership(self._replication.leadership_ready, self._replication.leadership_lost)
         node.driver.on_changes(self._replication.changes_applied)
         node.feed.on_change(self._replication.catalog_changed)
-        self._sources = self._measured(storage.counts)
-        return server
+        return True
 
     def _health(self) -> str:
         """Return what /health says."""
@@ -391,6 +434,9 @@ class NodeProcess:
             _log.error("node_failed", error=repr(error), exc_info=error)
         self._stopping.set()
 
+    def _life(self) -> tuple[str, int]:
+        return self._node.disk.disk, self._node.disk.life
+
     def _address_of(self, node: NodeId) -> str | None:
         known = self._node.feed.view.nodes.get(node)
         return None if known is None else known.address
@@ -419,7 +465,7 @@ def _replication(
     )
 
 
-async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def _ended(tasks: Sequence[asyncio.Future[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -24,6 +24,7 @@ from wire.telemetry import configure_logs
 
 if TYPE_CHECKING:
     from node.consensus.types import Message
+    from node.joining.introductions import Answer, Founding, Introduction
     from node.main import StorageNode
     from router.main import Router
 
@@ -102,6 +103,7 @@ class EmbeddedRegion:
         node.feed_indexes(here, here)
         node.expire_items(here)
         node.settle_tables(here)
+        await node.joins(Alone()).join()
         node.start()
         running = asyncio.ensure_future(node.run())
         self._stack.push_async_callback(_ended, running)
@@ -183,6 +185,18 @@ class InProcessChannel:
     async def run(self) -> None:
         """Do nothing until cancelled: there is no connection to keep."""
         await asyncio.Event().wait()
+
+
+class Alone:
+    """Satisfy `node.joining.joiner.Region` where the node is its region."""
+
+    async def introduce(self, node: NodeId, introduction: "Introduction") -> "Answer | None":
+        """Refuse: there is nobody."""
+        raise AssertionError(f"a region of one node has no peer {node}")
+
+    async def propose(self, node: NodeId, founding: "Founding") -> bool:
+        """Refuse, likewise."""
+        raise AssertionError(f"a region of one node has no peer {node}")
 
 
 class NoPeers:

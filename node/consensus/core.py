@@ -134,6 +134,14 @@ class ConsensusCore:
         """Tell whether this leader has committed an entry of its own term, so that it knows what is committed."""
         return self._replica.committed_in_term
 
+    def acknowledged(self) -> list[tuple[ReplicaId, Index]]:
+        """Return how far each other replica is known to have what is committed; empty unless this one leads."""
+        replica = self._replica
+        if replica.role is not Role.LEADER:
+            return []
+        commit = replica.log.commit
+        return [(peer.replica, min(peer.match, commit)) for peer in replica.peers if peer.match and not peer.recovering]
+
     @property
     def loss(self) -> Loss | None:
         """Tell what this replica has lost and not recovered yet, if anything."""

@@ -32,7 +32,7 @@ from node.partition.transport import SnapshotRefusedError
 from node.storage.batch import WriteBatch
 from node.storage.log import LogStore
 from node.storage.snapshots import interrupted_install
-from wire.catalog import CATALOG_PARTITION, PartitionId, Placement
+from wire.catalog import CATALOG_PARTITION, NodeId, PartitionId, Placement
 from wire.commands import Failed, NotLeader, Outcome, Request
 from wire.conditions import Condition
 from wire.errors import ErrorCode
@@ -103,6 +103,11 @@ class NodeDriver:
         for driver in self._drivers.values():
             if len(driver.core.placement.replicas) == 1:
                 driver.campaign()
+
+    @property
+    def is_started(self) -> bool:
+        """Tell whether the replicas here are open."""
+        return self._is_started
 
     async def stop(self) -> None:
         """Stop ticking and answer everything that waits; the writer is stopped by its owner, afterwards."""
@@ -196,6 +201,16 @@ class NodeDriver:
         for placement in placements:
             self._losing.discard(placement.partition)
             self._open(placement)
+
+    def acknowledged(self, node: NodeId) -> dict[PartitionId, tuple[int, int]]:
+        """Return which committed entries of what is led here a node has acknowledged: the last index, and its term or 0."""
+        found = {}
+        for partition, driver in self._drivers.items():
+            consensus, placement = driver.core.consensus, driver.core.placement
+            for replica, index in consensus.acknowledged():
+                if placement.node_of(replica) == node:
+                    found[partition] = (int(index), max(0, int(consensus.term_of(index))))
+        return found
 
     # What the rooms above see.
 

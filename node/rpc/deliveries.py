@@ -7,9 +7,12 @@ from typing import Any, Final, Protocol
 import grpc
 
 from node.consensus.types import Message
+from node.joining.fence import Fence
+from node.joining.introductions import Answer, Founding, Introduction
 from node.partition.transport import SnapshotRefusedError
 from node.rpc.convert import message_from
-from wire.catalog import PartitionId
+from node.rpc.introductions import answer_into, founding_from, introduction_from
+from wire.catalog import NodeId, PartitionId
 from wire.open_streams import OpenStreams
 from wire.telemetry import EventLog
 from wire.v1 import peer_pb2, peer_pb2_grpc
@@ -32,11 +35,29 @@ class MessageTaker(Protocol):
         ...
 
 
+class JoinTaker(Protocol):
+    """The part of a node that answers others on their way into the region; `node.joining.joiner.Joiner` is it."""
+
+    @property
+    def fence(self) -> Fence:
+        """Return what keeps out messages of earlier lives."""
+        ...
+
+    async def answer(self, introduction: Introduction) -> Answer:
+        """Answer another node's introduction."""
+        ...
+
+    async def adopt_proposed(self, founding: Founding) -> bool:
+        """Write down the founders that another node proposes; tell whether they are this node's now."""
+        ...
+
+
 class PeerService(peer_pb2_grpc.PeerServiceServicer):
     """Receive other nodes' streams."""
 
-    def __init__(self, node: MessageTaker, streams: OpenStreams) -> None:
+    def __init__(self, node: MessageTaker, streams: OpenStreams, joiner: JoinTaker | None = None) -> None:
         self._node = node
+        self._joiner = joiner
         self._streams = streams
 
     async def Deliver(self, request_iterator: object, context: Any) -> peer_pb2.DeliverEnd:
@@ -46,13 +67,25 @@ class PeerService(peer_pb2_grpc.PeerServiceServicer):
         return peer_pb2.DeliverEnd()
 
     async def _take(self, context: Any) -> None:
-        deliver = self._node.deliver
+        deliver, fence = self._node.deliver, self._joiner.fence if self._joiner is not None else Fence()
         while (batch := await context.read()) is not grpc.aio.EOF:
+            if not fence.admits(NodeId(batch.sender), batch.disk, batch.life):
+                continue
             for message in batch.messages:
                 try:
                     deliver(PartitionId(message.partition), message_from(message))
                 except ValueError as error:
                     _log.warning("message_unreadable", peer=batch.sender, partition=message.partition, error=str(error))
+
+    async def Introduce(self, request: peer_pb2.Introduction, context: Any) -> peer_pb2.IntroductionAnswer:
+        """Say what speaks against another node's start."""
+        assert self._joiner is not None, "a node with peers joins its region"
+        return answer_into(await self._joiner.answer(introduction_from(request)))
+
+    async def ProposeFounders(self, request: peer_pb2.Founders, context: Any) -> peer_pb2.FoundersOutcome:
+        """Write down who founds the region."""
+        assert self._joiner is not None, "a node with peers joins its region"
+        return peer_pb2.FoundersOutcome(adopted=await self._joiner.adopt_proposed(founding_from(request)))
 
     async def SendSnapshot(self, request_iterator: object, context: Any) -> peer_pb2.SnapshotOutcome:
         """Take one snapshot and say what became of it."""

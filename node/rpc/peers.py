@@ -37,7 +37,15 @@ _log = EventLog(__name__)
 class PeerConnections:
     """Satisfy PeerTransport and SnapshotTransport over gRPC; connections are opened when they are first needed."""
 
-    def __init__(self, sender: NodeId, address_of: Callable[[NodeId], str | None], randomness: random.Random) -> None:
+    def __init__(
+        self,
+        sender: NodeId,
+        address_of: Callable[[NodeId], str | None],
+        randomness: random.Random,
+        life: Callable[[], tuple[str, int]] = lambda: ("", 0),
+    ) -> None:
+        """`life` names the disk and the present life of this node, see node.joining."""
+        self._life = life
         self._sender = sender
         self._address_of = address_of
         self._randomness = randomness
@@ -76,7 +84,7 @@ class PeerConnections:
         address = self._address_of(node)
         if address is None:
             return None
-        connection = PeerConnection(self._sender, node, address, self._randomness)
+        connection = PeerConnection(self._sender, node, address, self._randomness, self._life)
         self._connections[node] = connection
         self._tasks[node] = asyncio.get_running_loop().create_task(connection.run())
         return connection
@@ -85,7 +93,17 @@ class PeerConnections:
 class PeerConnection:
     """The stream to one node."""
 
-    def __init__(self, sender: NodeId, node: NodeId, address: str, randomness: random.Random) -> None:
+    def __init__(
+        self,
+        sender: NodeId,
+        node: NodeId,
+        address: str,
+        randomness: random.Random,
+        life: Callable[[], tuple[str, int]],
+    ) -> None:
+        self._life = life
+        # The life in which everything was said that is queued.
+        self._queued_life = ("", 0)
         self._sender = sender
         self._node = node
         self._randomness = randomness
@@ -115,6 +133,10 @@ class PeerConnection:
         if self._is_down:
             self.dropped += 1
             return
+        if (life := self._life()) != self._queued_life:
+            # What was said in an earlier life may be forgotten in this one.
+            self._drop_queued()
+            self._queued_life = life
         self._queue.append((partition, message))
         self._queue_bytes += _payload_bytes(message)
         while len(self._queue) > PEER_QUEUE_MESSAGES_MAX or self._queue_bytes > QUEUE_BYTES_MAX:
@@ -193,7 +215,8 @@ class PeerConnection:
                 await call.write(self._next_batch())
 
     def _next_batch(self) -> peer_pb2.MessageBatch:
-        batch = peer_pb2.MessageBatch(sender=self._sender)
+        disk, life = self._queued_life
+        batch = peer_pb2.MessageBatch(sender=self._sender, disk=disk, life=life)
         batch_bytes = 0
         while self._queue and batch_bytes < BATCH_BYTES_MAX:
             partition, message = self._pop()
@@ -213,6 +236,9 @@ class PeerConnection:
     def _break(self, reason: str) -> None:
         self._outage.failed(asyncio.get_running_loop().time(), reason=reason)
         self._is_down = True
+        self._drop_queued()
+
+    def _drop_queued(self) -> None:
         self.dropped += len(self._queue)
         self._queue.clear()
         self._queue_bytes = 0

@@ -71,10 +71,16 @@ class DataDirectory:
                 f"{path} cannot be read ({error}); restore it, or move the directory away and rejoin as a new node"
             ) from error
 
-    def verify(self, expected: Identity) -> None:
-        """Raise IdentityMismatch when the directory belongs to anyone else."""
+    def belongs_to(self, expected: Identity) -> bool:
+        """Tell whether nobody's identity is here yet; raise IdentityMismatch when it is anyone else's."""
         found = self.identity()
-        if found is None or found == expected:
+        if found is not None:
+            self.require(found, expected, f"data directory {self.path}")
+        return found is None
+
+    def require(self, found: Identity, expected: Identity, what: Path | str) -> None:
+        """Raise IdentityMismatch when what was found is anyone else's."""
+        if found == expected:
             return
         wrong = ", ".join(
             f"{name} is {value!r}, expected {asdict(expected)[name]!r}"
@@ -82,9 +88,15 @@ class DataDirectory:
             if value != asdict(expected)[name]
         )
         raise IdentityMismatch(
-            f"data directory {self.path} belongs to another node: {wrong}; "
-            f"correct the configuration or choose another data directory"
+            f"{what} belongs to another node: {wrong}; correct the configuration or choose another data directory"
         )
+
+    def set_aside(self, name: str) -> None:
+        """Keep a file that cannot be used under another name, in place of one that was set aside before."""
+        path = self.path / name
+        if path.exists():
+            path.replace(self.path / f"{name}.unusable")
+            _sync_names(self.path)
 
     def claim(self, identity: Identity) -> None:
         """Write down whose data this is; durable, and all or nothing."""

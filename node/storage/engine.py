@@ -24,6 +24,7 @@ class Space(IntEnum):
     STATE = 3
     EXPIRY = 4
     INTENTS = 5
+    NODE = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

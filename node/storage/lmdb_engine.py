@@ -17,6 +17,7 @@ from typing import Self, TypeVar
 import lmdb
 
 from node.storage.directory import DataDirectory, Identity
+from node.storage.disk import disk_name, found_alone, name_disk
 from node.storage.engine import KEY_BYTES_MAX, EngineUsage, Space
 from node.storage.errors import DamagedStorage, SnapshotLost, StorageError, StorageFull
 
@@ -145,15 +146,22 @@ class LmdbTransaction:
 class LmdbEngine:
     """Keep the spaces in one LMDB environment inside a data directory that this process holds."""
 
-    def __init__(self, path: Path, identity: Identity, spec: LmdbSpec | None = None) -> None:
+    def __init__(self, path: Path, identity: Identity, spec: LmdbSpec | None = None, *, lost: str = "") -> None:
+        """Open the database in a directory, or make one.
+
+        With `lost`, the reason why the file that is there cannot be used, that file is set aside and a new one takes its
+        place, which remembers the reason: this node founds nothing, it gets everything back from its peers.
+        """
         self._spec = spec or LmdbSpec()
         self._directory = DataDirectory.locked(path)
         try:
-            self._directory.verify(identity)
-            is_new = self._directory.identity() is None
+            is_new = self._directory.belongs_to(identity)
+            if lost:
+                self._directory.set_aside(_DATA_NAME)
+                is_new = True
+            self._lost = lost
             self._environment = self._opened(is_new=is_new)
-            if is_new:
-                self._directory.claim(identity)
+            self._bind(identity, is_new=is_new)
         except BaseException:
             self._directory.close()
             raise
@@ -248,10 +256,44 @@ class LmdbEngine:
             raise DamagedStorage(f"{path} cannot be opened ({error}); {_REJOIN}") from error
         except lmdb.Error as error:
             raise self.translated(error) from error
-        if is_new:
-            self._require_empty(environment, path)
         environment.reader_check()
         return environment
+
+    def _bind(self, identity: Identity, *, is_new: bool) -> None:
+        """Require that the file is this node's, give it its name if it has none, and write the identity file anew.
+
+        The file itself says whose it is; the identity file beside it is for people, and for files from before.
+        """
+        try:
+            with self._environment.begin(write=True) as handle:
+                transaction = LmdbTransaction(self.databases, handle)
+                found = disk_name(transaction)
+                if found is None:
+                    self._name(transaction, identity, is_new=is_new)
+            if found is not None:
+                self._directory.require(found.identity, identity, self._directory.path / _DATA_NAME)
+            if self._directory.identity() is None:
+                self._directory.claim(identity)
+        except lmdb.Error as error:
+            self._environment.close()
+            raise self.translated(error) from error
+        except BaseException:
+            self._environment.close()
+            raise
+
+    def _name(self, transaction: LmdbTransaction, identity: Identity, *, is_new: bool) -> None:
+        is_empty = not any(self._entries(transaction))
+        if is_new and not is_empty:
+            path = self._directory.path / _DATA_NAME
+            raise DamagedStorage(f"{path} holds data but its identity file is missing; restore it, or {_REJOIN}")
+        name_disk(transaction, identity, self._lost)
+        if not is_empty:
+            found_alone(transaction, identity)
+
+    def _entries(self, transaction: LmdbTransaction) -> Iterator[int]:
+        for space in Space:
+            if space is not Space.NODE:
+                yield from (1 for _ in transaction.scan(space, b"", None))
 
     def _environment_of(self, path: Path) -> lmdb.Environment:
         return lmdb.Environment(
@@ -286,13 +328,6 @@ class LmdbEngine:
             environment.close()
             raise DamagedStorage(f"{path} was cut off ({missing[0]}); {_REJOIN}")
         os.truncate(path, whole_bytes)
-
-    def _require_empty(self, environment: lmdb.Environment, path: Path) -> None:
-        """Refuse data of unknown origin: a directory without identity may only hold an unfinished first start."""
-        with environment.begin() as transaction:
-            if any(transaction.stat(database)["entries"] for database in self.databases):
-                environment.close()
-                raise DamagedStorage(f"{path} holds data but its identity file is missing; restore it, or {_REJOIN}")
 
     def _reserve(self) -> None:
         """Hold space ahead of use, if there is any; only inside a write transaction, which keeps other writers away."""

@@ -18,6 +18,8 @@ from node.storage.engine import Engine, Transaction
 from node.storage.errors import StorageFull, StorageOverloaded, StorageStopped
 from wire.metrics import COUNTS, Histogram
 
+RETRY_SECONDS = 0.25
+
 
 class MonotonicClock(Protocol):
     """Tell monotonic time; the part of a clock that the writer needs."""
@@ -136,6 +138,16 @@ class StorageWriter:
         future = self._loop.create_future()
         self._queue.put(_Waiting(batch, future, self._generation, lazy))
         return future
+
+    async def written(self, batch: WriteBatch) -> None:
+        """Make a batch durable, however long the disk is full. For what nothing else may overtake meanwhile."""
+        while True:
+            try:
+                await self.submit(batch)
+            except (StorageFull, StorageOverloaded):
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
 
     # On the writer thread from here.
 

@@ -118,9 +118,11 @@ def answer(dynamodb: Any, key: str) -> str | None:
 
 
 def all_caught_up(cluster: RunningCluster) -> bool:
-    """Whether every replica of every partition has applied the same entries."""
+    """Whether every replica of every partition has applied the same entries, and counts for its group."""
     statuses = asyncio.run(node_statuses(cluster.regions[0].nodes)).values()
     if not all(statuses):
+        return False
+    if any(each.conditions for status in statuses if status for each in status.partitions):
         return False
     applied = [sorted((each.partition, each.applied) for each in status.partitions) for status in statuses if status]
     return all(each == applied[0] for each in applied)

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.cli.region_reader import RegionReader
 from deploy.cli.scrub import NothingToScrub, ScrubReport, scrubbed
-from deploy.local.embedded import HOST, NoPeers, embedded_cluster
+from deploy.local.embedded import HOST, Alone, NoPeers, embedded_cluster
 from node.indexes.here import PartitionsHere
 from node.main import StorageNode
 from node.rpc.admin import AdminParts, AdminService
@@ -109,6 +109,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     )
     here = PartitionsHere(node.driver, node.feed)
     feeders = node.feed_indexes(here, here)
+    await node.joins(Alone()).join()
     node.start()
     running = asyncio.create_task(node.run())
     led: asyncio.Queue[PartitionId] = asyncio.Queue()

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import grpc
 import pytest
 
-from deploy.local.embedded import HOST, PARTITIONS, InProcessChannel, NoPeers, embedded_cluster
+from deploy.local.embedded import HOST, PARTITIONS, Alone, InProcessChannel, NoPeers, embedded_cluster
 from node.indexes.here import PartitionsHere
 from node.main import StorageNode
 from node.rpc.admin import DUMP_ITEMS_MAX, AdminParts, AdminService
@@ -48,6 +48,7 @@ async def admin(tmp_path: Path) -> AsyncIterator[Admin]:
     )
     here = PartitionsHere(node.driver, node.feed)
     feeders = node.feed_indexes(here, here)
+    await node.joins(Alone()).join()
     node.start()
     parts = AdminParts(
         node_id=region.nodes[0].id,

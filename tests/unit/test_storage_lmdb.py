@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from node.storage.directory import IDENTITY_NAME, Identity
+from node.storage.disk import Disk
 from node.storage.engine import Space
 from node.storage.errors import (
     DamagedStorage,
@@ -297,15 +298,93 @@ def test_identity_of_another_format_is_refused(folder: Path) -> None:
         LmdbEngine(folder, IDENTITY)
 
 
-# Without its identity, data could be anybody's; but a first start that was interrupted just starts again.
-def test_data_without_identity_is_refused_unless_empty(folder: Path) -> None:
+def as_left_by_versions_before(folder: Path) -> None:
+    """Remove what a file knows of itself; versions before knew it from the identity file alone."""
+    engine = LmdbEngine(folder, IDENTITY)
+    with engine.transaction() as transaction:
+        transaction.delete_range(Space.NODE, b"", None, 100)
+    engine.close()
+
+
+# The database says whose it is; the file beside it is for people, and is written again.
+def test_a_lost_identity_file_is_written_again(folder: Path) -> None:
+    filled(folder)
+    before = (folder / IDENTITY_NAME).read_text()
+    (folder / IDENTITY_NAME).unlink()
     LmdbEngine(folder, IDENTITY).close()
+    assert (folder / IDENTITY_NAME).read_text() == before
+
+
+# Of a file that does not say so itself, nobody knows whose it is once its identity file is gone; an empty one just starts again.
+def test_data_without_any_identity_is_refused_unless_empty(folder: Path) -> None:
+    as_left_by_versions_before(folder)
     (folder / IDENTITY_NAME).unlink()
     LmdbEngine(folder, IDENTITY).close()
     filled(folder)
+    as_left_by_versions_before(folder)
     (folder / IDENTITY_NAME).unlink()
     with pytest.raises(DamagedStorage, match="its identity file is missing"):
         LmdbEngine(folder, IDENTITY)
+
+
+# The identity file of the right node beside the data of another one: its votes would be given a second time.
+def test_data_of_another_node_under_ones_own_identity_is_refused(folder: Path, tmp_path: Path) -> None:
+    filled(folder)
+    other = tmp_path / "other"
+    LmdbEngine(other, Identity(cluster="test-cluster", region="eu-west-1", node="n2")).close()
+    (other / "data.mdb").replace(folder / "data.mdb")
+    with pytest.raises(IdentityMismatch) as raised:
+        LmdbEngine(folder, IDENTITY)
+    assert str(raised.value) == (
+        f"{folder / 'data.mdb'} belongs to another node: node is 'n2', expected 'n1'; "
+        f"correct the configuration or choose another data directory"
+    )
+
+
+# A directory of the version before holds a node that has lived: it is a founder of its region, not a newcomer.
+def test_data_of_the_version_before_is_a_founders(folder: Path) -> None:
+    filled(folder)
+    as_left_by_versions_before(folder)
+    engine = LmdbEngine(folder, IDENTITY)
+    disk = Disk(engine, IDENTITY)
+    assert disk.founding == {"n1": disk.disk}
+    assert not disk.is_lost
+    engine.close()
+
+
+# A file that cannot be used is set aside, and the one in its place can never pass for a founder's.
+def test_a_file_in_place_of_an_unusable_one_founds_nothing(folder: Path) -> None:
+    filled(folder)
+    (folder / "data.mdb").write_bytes(b"x" * 8_192)
+    engine = LmdbEngine(folder, IDENTITY, lost="its pages are broken")
+    disk = Disk(engine, IDENTITY)
+    assert (disk.is_lost, disk.name.lost, disk.founding) == (True, "its pages are broken", None)
+    engine.close()
+    assert (folder / "data.mdb.unusable").read_bytes() == b"x" * 8_192
+    engine = LmdbEngine(folder, IDENTITY)
+    assert Disk(engine, IDENTITY).is_lost
+    engine.close()
+
+
+# A name that points at bytes which a power failure may still take away is no identity: contents first, then the name, then
+# the folder that holds it.
+def test_the_identity_file_is_synced_before_it_has_its_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def noted_fsync(file: int) -> None:
+        steps.append(f"sync {Path(os.readlink(f'/proc/self/fd/{file}')).name}")
+        fsync(file)
+
+    def noted_replace(path: Path, target: Path) -> Path:
+        steps.append(f"rename {path.name}")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "replace", noted_replace)
+    LmdbEngine(folder, IDENTITY).close()
+    new = f"{IDENTITY_NAME}.new"
+    assert steps == [f"sync {new}", f"rename {new}", f"sync {folder.name}", f"sync {folder.parent.name}"]
 
 
 # A node whose data vanished must not come back with an empty memory: it would break its promises.

@@ -24,27 +24,47 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12wire/v1/peer.proto\x12\x07wire.v1\"b\n\x0cMessageBatch\x12\x0e\n\x06sender\x18\x01 \x01(\t\x12&\n\x08messages\x18\x02 \x03(\x0b\x32\x14.wire.v1.PeerMessage\x12\x0c\n\x04\x64isk\x18\x14 \x01(\t\x12\x0c\n\x04life\x18\x15 \x01(\x04\"\xba\x02\n\x0bPeerMessage\x12\x11\n\tpartition\x18\x01 \x01(\r\x12\x0c\n\x04kind\x18\x02 \x01(\r\x12\x0e\n\x06sender\x18\x03 \x01(\x04\x12\x11\n\trecipient\x18\x04 \x01(\x04\x12\x0c\n\x04term\x18\x05 \x01(\x04\x12\x10\n\x08log_term\x18\x06 \x01(\x04\x12\r\n\x05index\x18\x07 \x01(\x04\x12\x0e\n\x06\x63ommit\x18\x08 \x01(\x04\x12\x0e\n\x06reject\x18\t \x01(\x08\x12\x13\n\x0breject_hint\x18\n \x01(\x04\x12\x0f\n\x07\x63ontext\x18\x0b \x01(\x04\x12\r\n\x05\x66orce\x18\x0c \x01(\x08\x12\"\n\x07\x65ntries\x18\r \x03(\x0b\x32\x11.wire.v1.LogEntry\x12+\n\x08snapshot\x18\x0e \x01(\x0b\x32\x19.wire.v1.SnapshotMetadata\x12\x12\n\nrecovering\x18\x14 \x01(\x04\"F\n\x08LogEntry\x12\x0c\n\x04term\x18\x01 \x01(\x04\x12\r\n\x05index\x18\x02 \x01(\x04\x12\x0c\n\x04kind\x18\x03 \x01(\r\x12\x0f\n\x07payload\x18\x04 \x01(\x0c\"C\n\x10SnapshotMetadata\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04term\x18\x02 \x01(\x04\x12\x12\n\nmembership\x18\x03 \x01(\x0c\"u\n\rSnapshotChunk\x12\x11\n\tpartition\x18\x01 \x01(\r\x12\x0e\n\x06number\x18\x02 \x01(\r\x12\x0c\n\x04last\x18\x03 \x01(\x08\x12%\n\x07message\x18\x04 \x01(\x0b\x32\x14.wire.v1.PeerMessage\x12\x0c\n\x04rows\x18\x05 \x01(\x0c\"4\n\x0fSnapshotOutcome\x12\x11\n\tinstalled\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x0c\n\nDeliverEnd2\x8a\x01\n\x0bPeerService\x12\x37\n\x07\x44\x65liver\x12\x15.wire.v1.MessageBatch\x1a\x13.wire.v1.DeliverEnd(\x01\x12\x42\n\x0cSendSnapshot\x12\x16.wire.v1.SnapshotChunk\x1a\x18.wire.v1.SnapshotOutcome(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12wire/v1/peer.proto\x12\x07wire.v1\"\xaf\x01\n\x0cIntroduction\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0c\n\x04\x64isk\x18\x02 \x01(\t\x12\x1c\n\x05lives\x18\x03 \x03(\x0b\x32\r.wire.v1.Life\x12(\n\x08\x66ounding\x18\x04 \x01(\x0b\x32\x11.wire.v1.FoundersH\x00\x88\x01\x01\x12\x0f\n\x07is_lost\x18\x05 \x01(\x08\x12\x1d\n\x04\x65nds\x18\x06 \x03(\x0b\x32\x0f.wire.v1.LogEndB\x0b\n\t_founding\"$\n\x04Life\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0c\n\x04mark\x18\x02 \x01(\t\"8\n\x06LogEnd\x12\x11\n\tpartition\x18\x01 \x01(\r\x12\r\n\x05index\x18\x02 \x01(\x04\x12\x0c\n\x04term\x18\x03 \x01(\x04\"e\n\x08\x46ounders\x12+\n\x05\x64isks\x18\x01 \x03(\x0b\x32\x1c.wire.v1.Founders.DisksEntry\x1a,\n\nDisksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa0\x01\n\x12IntroductionAnswer\x12+\n\x0cintroduction\x18\x01 \x01(\x0b\x32\x15.wire.v1.Introduction\x12\x0f\n\x07refused\x18\x02 \x01(\t\x12\x1e\n\x04lost\x18\x03 \x03(\x0b\x32\x10.wire.v1.LostLog\x12,\n\racquaintances\x18\x04 \x03(\x0b\x32\x15.wire.v1.Acquaintance\",\n\x07LostLog\x12\x11\n\tpartition\x18\x01 \x01(\r\x12\x0e\n\x06reason\x18\x02 \x01(\t\"~\n\x0c\x41\x63quaintance\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0c\n\x04\x64isk\x18\x02 \x01(\t\x12\x1b\n\x04life\x18\x03 \x01(\x0b\x32\r.wire.v1.Life\x12\x0e\n\x06\x66ormer\x18\x04 \x03(\t\x12%\n\x0c\x61\x63knowledged\x18\x05 \x03(\x0b\x32\x0f.wire.v1.LogEnd\"\"\n\x0f\x46oundersOutcome\x12\x0f\n\x07\x61\x64opted\x18\x01 \x01(\x08\"b\n\x0cMessageBatch\x12\x0e\n\x06sender\x18\x01 \x01(\t\x12&\n\x08messages\x18\x02 \x03(\x0b\x32\x14.wire.v1.PeerMessage\x12\x0c\n\x04\x64isk\x18\x14 \x01(\t\x12\x0c\n\x04life\x18\x15 \x01(\x04\"\xba\x02\n\x0bPeerMessage\x12\x11\n\tpartition\x18\x01 \x01(\r\x12\x0c\n\x04kind\x18\x02 \x01(\r\x12\x0e\n\x06sender\x18\x03 \x01(\x04\x12\x11\n\trecipient\x18\x04 \x01(\x04\x12\x0c\n\x04term\x18\x05 \x01(\x04\x12\x10\n\x08log_term\x18\x06 \x01(\x04\x12\r\n\x05index\x18\x07 \x01(\x04\x12\x0e\n\x06\x63ommit\x18\x08 \x01(\x04\x12\x0e\n\x06reject\x18\t \x01(\x08\x12\x13\n\x0breject_hint\x18\n \x01(\x04\x12\x0f\n\x07\x63ontext\x18\x0b \x01(\x04\x12\r\n\x05\x66orce\x18\x0c \x01(\x08\x12\"\n\x07\x65ntries\x18\r \x03(\x0b\x32\x11.wire.v1.LogEntry\x12+\n\x08snapshot\x18\x0e \x01(\x0b\x32\x19.wire.v1.SnapshotMetadata\x12\x12\n\nrecovering\x18\x14 \x01(\x04\"F\n\x08LogEntry\x12\x0c\n\x04term\x18\x01 \x01(\x04\x12\r\n\x05index\x18\x02 \x01(\x04\x12\x0c\n\x04kind\x18\x03 \x01(\r\x12\x0f\n\x07payload\x18\x04 \x01(\x0c\"C\n\x10SnapshotMetadata\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04term\x18\x02 \x01(\x04\x12\x12\n\nmembership\x18\x03 \x01(\x0c\"u\n\rSnapshotChunk\x12\x11\n\tpartition\x18\x01 \x01(\r\x12\x0e\n\x06number\x18\x02 \x01(\r\x12\x0c\n\x04last\x18\x03 \x01(\x08\x12%\n\x07message\x18\x04 \x01(\x0b\x32\x14.wire.v1.PeerMessage\x12\x0c\n\x04rows\x18\x05 \x01(\x0c\"4\n\x0fSnapshotOutcome\x12\x11\n\tinstalled\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x0c\n\nDeliverEnd2\x8b\x02\n\x0bPeerService\x12\x37\n\x07\x44\x65liver\x12\x15.wire.v1.MessageBatch\x1a\x13.wire.v1.DeliverEnd(\x01\x12\x42\n\x0cSendSnapshot\x12\x16.wire.v1.SnapshotChunk\x1a\x18.wire.v1.SnapshotOutcome(\x01\x12?\n\tIntroduce\x12\x15.wire.v1.Introduction\x1a\x1b.wire.v1.IntroductionAnswer\x12>\n\x0fProposeFounders\x12\x11.wire.v1.Founders\x1a\x18.wire.v1.FoundersOutcomeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wire.v1.peer_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MESSAGEBATCH']._serialized_start=31
-  _globals['_MESSAGEBATCH']._serialized_end=129
-  _globals['_PEERMESSAGE']._serialized_start=132
-  _globals['_PEERMESSAGE']._serialized_end=446
-  _globals['_LOGENTRY']._serialized_start=448
-  _globals['_LOGENTRY']._serialized_end=518
-  _globals['_SNAPSHOTMETADATA']._serialized_start=520
-  _globals['_SNAPSHOTMETADATA']._serialized_end=587
-  _globals['_SNAPSHOTCHUNK']._serialized_start=589
-  _globals['_SNAPSHOTCHUNK']._serialized_end=706
-  _globals['_SNAPSHOTOUTCOME']._serialized_start=708
-  _globals['_SNAPSHOTOUTCOME']._serialized_end=760
-  _globals['_DELIVEREND']._serialized_start=762
-  _globals['_DELIVEREND']._serialized_end=774
-  _globals['_PEERSERVICE']._serialized_start=777
-  _globals['_PEERSERVICE']._serialized_end=915
+  _globals['_FOUNDERS_DISKSENTRY']._loaded_options = None
+  _globals['_FOUNDERS_DISKSENTRY']._serialized_options = b'8\001'
+  _globals['_INTRODUCTION']._serialized_start=32
+  _globals['_INTRODUCTION']._serialized_end=207
+  _globals['_LIFE']._serialized_start=209
+  _globals['_LIFE']._serialized_end=245
+  _globals['_LOGEND']._serialized_start=247
+  _globals['_LOGEND']._serialized_end=303
+  _globals['_FOUNDERS']._serialized_start=305
+  _globals['_FOUNDERS']._serialized_end=406
+  _globals['_FOUNDERS_DISKSENTRY']._serialized_start=362
+  _globals['_FOUNDERS_DISKSENTRY']._serialized_end=406
+  _globals['_INTRODUCTIONANSWER']._serialized_start=409
+  _globals['_INTRODUCTIONANSWER']._serialized_end=569
+  _globals['_LOSTLOG']._serialized_start=571
+  _globals['_LOSTLOG']._serialized_end=615
+  _globals['_ACQUAINTANCE']._serialized_start=617
+  _globals['_ACQUAINTANCE']._serialized_end=743
+  _globals['_FOUNDERSOUTCOME']._serialized_start=745
+  _globals['_FOUNDERSOUTCOME']._serialized_end=779
+  _globals['_MESSAGEBATCH']._serialized_start=781
+  _globals['_MESSAGEBATCH']._serialized_end=879
+  _globals['_PEERMESSAGE']._serialized_start=882
+  _globals['_PEERMESSAGE']._serialized_end=1196
+  _globals['_LOGENTRY']._serialized_start=1198
+  _globals['_LOGENTRY']._serialized_end=1268
+  _globals['_SNAPSHOTMETADATA']._serialized_start=1270
+  _globals['_SNAPSHOTMETADATA']._serialized_end=1337
+  _globals['_SNAPSHOTCHUNK']._serialized_start=1339
+  _globals['_SNAPSHOTCHUNK']._serialized_end=1456
+  _globals['_SNAPSHOTOUTCOME']._serialized_start=1458
+  _globals['_SNAPSHOTOUTCOME']._serialized_end=1510
+  _globals['_DELIVEREND']._serialized_start=1512
+  _globals['_DELIVEREND']._serialized_end=1524
+  _globals['_PEERSERVICE']._serialized_start=1527
+  _globals['_PEERSERVICE']._serialized_end=1794
 # @@protoc_insertion_point(module_scope)

@@ -13,6 +13,220 @@ import typing
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
 @typing.final
+class Introduction(google.protobuf.message.Message):
+    """Who a node is, which life of which disk it is in, and how far its logs reach."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: builtins.int
+    DISK_FIELD_NUMBER: builtins.int
+    LIVES_FIELD_NUMBER: builtins.int
+    FOUNDING_FIELD_NUMBER: builtins.int
+    IS_LOST_FIELD_NUMBER: builtins.int
+    ENDS_FIELD_NUMBER: builtins.int
+    node: builtins.str
+    disk: builtins.str
+    is_lost: builtins.bool
+    """the disk takes the place of another one"""
+    @property
+    def lives(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Life]:
+        """oldest first, the present one last"""
+
+    @property
+    def founding(self) -> global___Founders: ...
+    @property
+    def ends(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___LogEnd]:
+        """those left out that count as lost anyway"""
+
+    def __init__(
+        self,
+        *,
+        node: builtins.str = ...,
+        disk: builtins.str = ...,
+        lives: collections.abc.Iterable[global___Life] | None = ...,
+        founding: global___Founders | None = ...,
+        is_lost: builtins.bool = ...,
+        ends: collections.abc.Iterable[global___LogEnd] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_founding", b"_founding", "founding", b"founding"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_founding", b"_founding", "disk", b"disk", "ends", b"ends", "founding", b"founding", "is_lost", b"is_lost", "lives", b"lives", "node", b"node"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_founding", b"_founding"]) -> typing.Literal["founding"] | None: ...
+
+global___Introduction = Introduction
+
+@typing.final
+class Life(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: builtins.int
+    MARK_FIELD_NUMBER: builtins.int
+    number: builtins.int
+    mark: builtins.str
+    def __init__(
+        self,
+        *,
+        number: builtins.int = ...,
+        mark: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["mark", b"mark", "number", b"number"]) -> None: ...
+
+global___Life = Life
+
+@typing.final
+class LogEnd(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARTITION_FIELD_NUMBER: builtins.int
+    INDEX_FIELD_NUMBER: builtins.int
+    TERM_FIELD_NUMBER: builtins.int
+    partition: builtins.int
+    index: builtins.int
+    term: builtins.int
+    def __init__(
+        self,
+        *,
+        partition: builtins.int = ...,
+        index: builtins.int = ...,
+        term: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["index", b"index", "partition", b"partition", "term", b"term"]) -> None: ...
+
+global___LogEnd = LogEnd
+
+@typing.final
+class Founders(google.protobuf.message.Message):
+    """The nodes that founded the region, each with the name of the disk it had then."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class DisksEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    DISKS_FIELD_NUMBER: builtins.int
+    @property
+    def disks(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        disks: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["disks", b"disks"]) -> None: ...
+
+global___Founders = Founders
+
+@typing.final
+class IntroductionAnswer(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INTRODUCTION_FIELD_NUMBER: builtins.int
+    REFUSED_FIELD_NUMBER: builtins.int
+    LOST_FIELD_NUMBER: builtins.int
+    ACQUAINTANCES_FIELD_NUMBER: builtins.int
+    refused: builtins.str
+    """why this cannot be that node's newest disk"""
+    @property
+    def introduction(self) -> global___Introduction:
+        """of the node that answers"""
+
+    @property
+    def lost(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___LostLog]:
+        """logs that lack what they had acknowledged"""
+
+    @property
+    def acquaintances(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Acquaintance]: ...
+    def __init__(
+        self,
+        *,
+        introduction: global___Introduction | None = ...,
+        refused: builtins.str = ...,
+        lost: collections.abc.Iterable[global___LostLog] | None = ...,
+        acquaintances: collections.abc.Iterable[global___Acquaintance] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["introduction", b"introduction"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["acquaintances", b"acquaintances", "introduction", b"introduction", "lost", b"lost", "refused", b"refused"]) -> None: ...
+
+global___IntroductionAnswer = IntroductionAnswer
+
+@typing.final
+class LostLog(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARTITION_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    partition: builtins.int
+    reason: builtins.str
+    def __init__(
+        self,
+        *,
+        partition: builtins.int = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["partition", b"partition", "reason", b"reason"]) -> None: ...
+
+global___LostLog = LostLog
+
+@typing.final
+class Acquaintance(google.protobuf.message.Message):
+    """What a node remembers of another one."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: builtins.int
+    DISK_FIELD_NUMBER: builtins.int
+    LIFE_FIELD_NUMBER: builtins.int
+    FORMER_FIELD_NUMBER: builtins.int
+    ACKNOWLEDGED_FIELD_NUMBER: builtins.int
+    node: builtins.str
+    disk: builtins.str
+    @property
+    def life(self) -> global___Life: ...
+    @property
+    def former(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    @property
+    def acknowledged(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___LogEnd]: ...
+    def __init__(
+        self,
+        *,
+        node: builtins.str = ...,
+        disk: builtins.str = ...,
+        life: global___Life | None = ...,
+        former: collections.abc.Iterable[builtins.str] | None = ...,
+        acknowledged: collections.abc.Iterable[global___LogEnd] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["life", b"life"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["acknowledged", b"acknowledged", "disk", b"disk", "former", b"former", "life", b"life", "node", b"node"]) -> None: ...
+
+global___Acquaintance = Acquaintance
+
+@typing.final
+class FoundersOutcome(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ADOPTED_FIELD_NUMBER: builtins.int
+    adopted: builtins.bool
+    def __init__(
+        self,
+        *,
+        adopted: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["adopted", b"adopted"]) -> None: ...
+
+global___FoundersOutcome = FoundersOutcome
+
+@typing.final
 class MessageBatch(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

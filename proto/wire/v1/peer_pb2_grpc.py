@@ -46,6 +46,16 @@ class PeerServiceStub(object):
                 request_serializer=wire_dot_v1_dot_peer__pb2.SnapshotChunk.SerializeToString,
                 response_deserializer=wire_dot_v1_dot_peer__pb2.SnapshotOutcome.FromString,
                 _registered_method=True)
+        self.Introduce = channel.unary_unary(
+                '/wire.v1.PeerService/Introduce',
+                request_serializer=wire_dot_v1_dot_peer__pb2.Introduction.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_peer__pb2.IntroductionAnswer.FromString,
+                _registered_method=True)
+        self.ProposeFounders = channel.unary_unary(
+                '/wire.v1.PeerService/ProposeFounders',
+                request_serializer=wire_dot_v1_dot_peer__pb2.Founders.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_peer__pb2.FoundersOutcome.FromString,
+                _registered_method=True)
 
 
 class PeerServiceServicer(object):
@@ -65,6 +75,19 @@ class PeerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Introduce(self, request, context):
+        """At each start, before the node takes part in anything.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProposeFounders(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PeerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +100,16 @@ def add_PeerServiceServicer_to_server(servicer, server):
                     servicer.SendSnapshot,
                     request_deserializer=wire_dot_v1_dot_peer__pb2.SnapshotChunk.FromString,
                     response_serializer=wire_dot_v1_dot_peer__pb2.SnapshotOutcome.SerializeToString,
+            ),
+            'Introduce': grpc.unary_unary_rpc_method_handler(
+                    servicer.Introduce,
+                    request_deserializer=wire_dot_v1_dot_peer__pb2.Introduction.FromString,
+                    response_serializer=wire_dot_v1_dot_peer__pb2.IntroductionAnswer.SerializeToString,
+            ),
+            'ProposeFounders': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProposeFounders,
+                    request_deserializer=wire_dot_v1_dot_peer__pb2.Founders.FromString,
+                    response_serializer=wire_dot_v1_dot_peer__pb2.FoundersOutcome.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -135,6 +168,60 @@ class PeerService(object):
             '/wire.v1.PeerService/SendSnapshot',
             wire_dot_v1_dot_peer__pb2.SnapshotChunk.SerializeToString,
             wire_dot_v1_dot_peer__pb2.SnapshotOutcome.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Introduce(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.PeerService/Introduce',
+            wire_dot_v1_dot_peer__pb2.Introduction.SerializeToString,
+            wire_dot_v1_dot_peer__pb2.IntroductionAnswer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProposeFounders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.PeerService/ProposeFounders',
+            wire_dot_v1_dot_peer__pb2.Founders.SerializeToString,
+            wire_dot_v1_dot_peer__pb2.FoundersOutcome.FromString,
             options,
             channel_credentials,
             insecure,

@@ -33,6 +33,17 @@ class PeerServiceStub:
         wire.v1.peer_pb2.SnapshotOutcome,
     ]
 
+    Introduce: grpc.UnaryUnaryMultiCallable[
+        wire.v1.peer_pb2.Introduction,
+        wire.v1.peer_pb2.IntroductionAnswer,
+    ]
+    """At each start, before the node takes part in anything."""
+
+    ProposeFounders: grpc.UnaryUnaryMultiCallable[
+        wire.v1.peer_pb2.Founders,
+        wire.v1.peer_pb2.FoundersOutcome,
+    ]
+
 class PeerServiceAsyncStub:
     """Node to node within a region. One Deliver stream per ordered pair of nodes carries the consensus messages of all partitions;
     delivery is best effort: when a queue is full the oldest messages are dropped and consensus sends again.
@@ -46,6 +57,17 @@ class PeerServiceAsyncStub:
     SendSnapshot: grpc.aio.StreamUnaryMultiCallable[
         wire.v1.peer_pb2.SnapshotChunk,
         wire.v1.peer_pb2.SnapshotOutcome,
+    ]
+
+    Introduce: grpc.aio.UnaryUnaryMultiCallable[
+        wire.v1.peer_pb2.Introduction,
+        wire.v1.peer_pb2.IntroductionAnswer,
+    ]
+    """At each start, before the node takes part in anything."""
+
+    ProposeFounders: grpc.aio.UnaryUnaryMultiCallable[
+        wire.v1.peer_pb2.Founders,
+        wire.v1.peer_pb2.FoundersOutcome,
     ]
 
 class PeerServiceServicer(metaclass=abc.ABCMeta):
@@ -66,5 +88,20 @@ class PeerServiceServicer(metaclass=abc.ABCMeta):
         request_iterator: _MaybeAsyncIterator[wire.v1.peer_pb2.SnapshotChunk],
         context: _ServicerContext,
     ) -> typing.Union[wire.v1.peer_pb2.SnapshotOutcome, collections.abc.Awaitable[wire.v1.peer_pb2.SnapshotOutcome]]: ...
+
+    @abc.abstractmethod
+    def Introduce(
+        self,
+        request: wire.v1.peer_pb2.Introduction,
+        context: _ServicerContext,
+    ) -> typing.Union[wire.v1.peer_pb2.IntroductionAnswer, collections.abc.Awaitable[wire.v1.peer_pb2.IntroductionAnswer]]:
+        """At each start, before the node takes part in anything."""
+
+    @abc.abstractmethod
+    def ProposeFounders(
+        self,
+        request: wire.v1.peer_pb2.Founders,
+        context: _ServicerContext,
+    ) -> typing.Union[wire.v1.peer_pb2.FoundersOutcome, collections.abc.Awaitable[wire.v1.peer_pb2.FoundersOutcome]]: ...
 
 def add_PeerServiceServicer_to_server(servicer: PeerServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
