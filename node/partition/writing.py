@@ -84,7 +84,7 @@ class OrderedWriting:
 
     def _settled(self, future: asyncio.Future[None]) -> None:
         self._unsettled -= 1
-        if not self._is_stopped and not future.cancelled() and isinstance(future.exception(), StorageFull):
+        if not future.cancelled() and isinstance(future.exception(), StorageFull) and not self._is_stopped:
             self._failed()
 
     def _failed(self) -> None:

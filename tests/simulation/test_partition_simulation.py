@@ -6,55 +6,18 @@ import random
 import pytest
 from msgspec import structs
 
-from node.storage.engine import Space
-from node.storage.layout import change_sequence_of, table_and_index_of
-from node.streams.records import ChangeKind, decode_row
+from tests.support.partition_convergence import check_indexes, check_log_tells_state, converge
 from tests.support.partition_history import History
-from tests.support.partition_indexes import BY_N, BY_T, check_derived, indexed_table
+from tests.support.partition_indexes import BY_N, BY_T, indexed_table
 from tests.support.partition_nemesis import nemesis
-from tests.support.partition_simulation import PARTITION, SimulatedRegion
+from tests.support.partition_simulation import SimulatedRegion
 from tests.support.virtual_loop import VirtualLoop, run_virtually
-from wire.keys import ItemKey
 from wire.tables import KeyAttribute
 
 STORM_SECONDS = 2.0
 CLIENTS = 6
 # Counters have rows by their number, claims by who has won them.
 TABLE = indexed_table(BY_N, structs.replace(BY_T, sort=(KeyAttribute("by", "S"),)), streams=True)
-
-
-async def converge(region: SimulatedRegion) -> None:
-    """Wait until all replicas hold the same rows."""
-    for _ in range(1_000):
-        states = [
-            [region.rows(node, space) for space in (Space.ITEMS, Space.CHANGES, Space.STATE)] for node in region.nodes
-        ]
-        if all(state == states[0] for state in states):
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("replicas still differ although everything works")
-
-
-def check_log_tells_state(region: SimulatedRegion) -> None:
-    """The change log, read in order, must end in the items that are there, without a hole in its numbers."""
-    node = next(iter(region.nodes))
-    rows = sorted(region.rows(node, Space.CHANGES).items(), key=lambda row: change_sequence_of(row[0]))
-    assert [change_sequence_of(key) for key, _ in rows] == list(range(1, len(rows) + 1))
-    told: dict[ItemKey, bytes] = {}
-    for key, row in rows:
-        record = decode_row(1, change_sequence_of(key), row)
-        assert record.old_image == told.get(record.key, b""), f"change {record.sequence} does not follow the last one"
-        assert (record.kind == ChangeKind.INSERT) == (record.key not in told)
-        told[record.key] = record.new_image
-    items = [key for key in region.rows(node, Space.ITEMS) if table_and_index_of(key) == (TABLE.number, 0)]
-    assert len(told) == len(items)
-
-
-def check_indexes(region: SimulatedRegion) -> None:
-    """Rows of local indexes, sizes of item collections and counts must be those of the items that are there."""
-    for node in region.nodes.values():
-        with node.engine.snapshot() as view:
-            check_derived(view, PARTITION, TABLE)
 
 
 def simulated(seed: int, *, lease_reads: bool = True) -> tuple[list[str], dict[str, int]]:
@@ -72,8 +35,8 @@ def simulated(seed: int, *, lease_reads: bool = True) -> tuple[list[str], dict[s
         region.heal()
         await history.settle()
         await converge(region)
-        check_log_tells_state(region)
-        check_indexes(region)
+        check_log_tells_state(region, TABLE)
+        check_indexes(region, TABLE)
         assert not region.fatal, f"nodes failed: {region.fatal}"
         await region.stop()
         found.append((history.trace, region.counts))

@@ -11,16 +11,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from node.consensus.types import Message
+from node.joining.joiner import Joiner
 from node.partition.node_driver import NodeDriver
 from node.partition.parts import NodeParts
 from node.partition.settings import NodeSettings, PartitionConfig
 from node.partition.stored_log import found_to
 from node.partition.transport import SnapshotRefusedError
 from node.storage.batch import WriteBatch
+from node.storage.disk import Disk
 from node.storage.engine import EngineUsage, Snapshot, Space
 from node.storage.errors import StorageFull
 from node.storage.layout import LOCAL_STATE, state_key
 from node.storage.memory_engine import MemoryEngine
+from tests.support.partition_joining import identity_of, joiner_of
 from tests.support.virtual_loop import VirtualLoop
 from wire.catalog import CatalogView, NodeId, PartitionId, Placement, ReplicaPlacement
 from wire.commands import Command, Failed, NotLeader, Outcome, Request
@@ -30,6 +33,7 @@ from wire.tables import TableSpec
 
 PARTITION = PartitionId(1)
 TICK_MS = 10
+LATE_SECONDS_MAX = 0.6
 NO_ANSWER = Failed(ErrorCode.UNKNOWN_OUTCOME, "the node crashed")
 
 
@@ -79,7 +83,8 @@ class SimulatedWriter:
             return
         if self.is_full:
             for _, future in waiting:
-                future.set_exception(StorageFull("simulated"))
+                if not future.done():
+                    future.set_exception(StorageFull("simulated"))
             return
         with self._engine.transaction() as transaction:
             for batch, _ in waiting:
@@ -94,7 +99,8 @@ class SimulatedWriter:
         for batch, future in waiting:
             for notice in batch.on_commit:
                 notice()
-            future.set_result(None)
+            if not future.done():
+                future.set_result(None)
 
 
 class RoomyEngine:
@@ -126,6 +132,8 @@ class Weather:
     loss: float = 0.02
     duplication: float = 0.02
     delay_seconds_max: float = 0.004
+    late: float = 0.0
+    """How many messages are on their way for up to LATE_SECONDS_MAX."""
 
 
 CALM = Weather(loss=0.0, duplication=0.0, delay_seconds_max=0.001)
@@ -142,9 +150,12 @@ class Heard:
 
     node: "SimulatedNode"
     message: Message
+    sender: NodeId
+    life: tuple[str, int]
 
     def __call__(self) -> None:
-        self.node.deliver(self.message)
+        if self.node.joiner is not None and self.node.joiner.fence.admits(self.sender, *self.life):
+            self.node.deliver(self.message)
 
 
 class SimulatedNode:
@@ -156,12 +167,16 @@ class SimulatedNode:
         self.engine = RoomyEngine()
         self.driver: NodeDriver | None = None
         self.writer: SimulatedWriter | None = None
+        self.joiner: Joiner | None = None
+        self._disk: Disk | None = None
+        self._life: asyncio.Task[None] | None = None
         self._stalled: list[Callable[[], None]] | None = None
 
     def start(self) -> None:
         region, rng = self.region, self.region.rng
         clock = NodeClock(region.loop, rng.uniform(0.97, 1.03), rng.randrange(-2_000, 2_000))
         self.writer = SimulatedWriter(self, rng)
+        disk = self._disk = Disk(self.engine, identity_of(self.node))
         parts = NodeParts(
             node=self.node,
             region_number=1,
@@ -174,16 +189,30 @@ class SimulatedNode:
             clock=clock,
             random=random.Random(rng.randrange(1 << 30)),
             on_fatal=region.fatal.append,
+            lives=disk,
         )
-        self.driver = NodeDriver(parts, region.settings)
-        self.driver.start(region.catalog_of(self.node).view.placements.values())
+        driver = self.driver = NodeDriver(parts, region.settings)
+        self.joiner = joiner_of(self, driver, disk)
+        self._life = region.loop.create_task(self._live(driver, self.joiner))
+
+    async def _live(self, driver: NodeDriver, joiner: Joiner) -> None:
+        await joiner.join()
+        driver.on_leadership(lambda _: self.region.led(self), lambda _: None)
+        driver.start(self.region.catalog_of(self.node).view.placements.values())
+        await joiner.run()
+
+    def found(self, founding: dict[NodeId, str]) -> None:
+        """Begin this node's replicas as a founder of the region."""
+        batch = WriteBatch()
+        Disk(self.engine, identity_of(self.node)).found_to(batch, founding)
+        found_to(batch, self.engine, self.node, self.region.catalog_of(self.node).view.placements.values())
+        self.engine.write(batch.apply)
 
     def stall(self, seconds: float) -> None:
         """Stop the process for a while: it hears nothing, and its timers run late; its clock goes on."""
-        if self._stalled is None and self.driver is not None:
+        # Only a test stalls a node, so the driver has no way of its own to be stalled.
+        if self._stalled is None and self.driver is not None and self.driver._timer is not None:
             self._stalled = []
-            # Only a test stalls a node, so the driver has no way of its own to be stalled.
-            assert self.driver._timer is not None
             self.driver._timer.cancel()
             self.region.loop.call_later(seconds, self._resume, self.driver)
 
@@ -207,24 +236,31 @@ class SimulatedNode:
 
     async def crash(self) -> None:
         """Lose everything that is not durable, and everybody who waits."""
-        driver, writer = self.driver, self.writer
-        self.driver = self._stalled = None
+        driver, writer, life = self.driver, self.writer, self._life
+        self.driver = self.joiner = self._stalled = self._life = None
+        if life is not None:
+            life.cancel()
         if writer is not None:
             writer.is_crashed = True
-        if driver is not None:
+        if driver is not None and driver.is_started:
             await driver.stop()
 
     def send(self, node: NodeId, partition: PartitionId, message: Message) -> None:
         region, rng = self.region, self.region.rng
         weather = region.weather
+        assert self._disk is not None
+        life = (self._disk.disk, self._disk.life)
         copies = 1 + (rng.random() < weather.duplication) - (rng.random() < weather.loss)
         for _ in range(copies):
-            region.loop.call_later(rng.uniform(0.0001, weather.delay_seconds_max), self._arrive, node, message)
+            # No draw where nothing is late, so that seeds keep their meaning.
+            is_late = weather.late > 0 and rng.random() < weather.late
+            delay_seconds = rng.uniform(0.0001, LATE_SECONDS_MAX if is_late else weather.delay_seconds_max)
+            region.loop.call_later(delay_seconds, self._arrive, node, message, life)
 
-    def _arrive(self, node: NodeId, message: Message) -> None:
+    def _arrive(self, node: NodeId, message: Message, life: tuple[str, int]) -> None:
         receiver = self.region.nodes[node]
         if (self.node, node) not in self.region.cut:
-            receiver.hear(Heard(receiver, message))
+            receiver.hear(Heard(receiver, message, self.node, life))
 
     def deliver(self, message: Message) -> None:
         if self.driver is not None:
@@ -273,14 +309,22 @@ class SimulatedRegion:
         view.version = 1
         self.nodes = {node: SimulatedNode(self, node) for node in names}
         self.request_id = 0
+        self._leaders: dict[int, NodeId] = {}
         self._waiting: set[asyncio.Future[Outcome]] = set()
 
     def start(self) -> None:
+        founding = {name: Disk(node.engine, identity_of(name)).disk for name, node in self.nodes.items()}
         for node in self.nodes.values():
-            batch = WriteBatch()
-            found_to(batch, node.engine, node.node, self.catalog.view.placements.values())
-            node.engine.write(batch.apply)
+            node.found(founding)
             node.start()
+
+    def led(self, node: SimulatedNode) -> None:
+        """Note that a node leads: in one term only one ever does."""
+        replica = node.driver.replica(PARTITION) if node.driver is not None else None
+        if replica is not None:
+            term = replica.core.term_led
+            leader = self._leaders.setdefault(term, node.node)
+            assert leader == node.node, f"both {leader} and {node.node} lead in term {term}"
 
     def catalog_of(self, node: NodeId) -> Catalog:
         """Return the catalog as a node knows it: here all know the same."""

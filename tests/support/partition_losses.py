@@ -1,0 +1,115 @@
+"""Disks that are lost and copies that are put back, in a simulated region, as far as a region promises to survive that.
+
+One node at a time is without its log: another one loses its own only when all others are whole. A copy is put back only
+when all others remember a later life of its disk: of a copy that nobody can tell from the newest one, nothing is promised.
+"""
+
+import asyncio
+import random
+from dataclasses import dataclass
+
+from node.partition.lost_logs import has_begun, lost_reason
+from node.storage.disk import Disk
+from node.storage.engine import Space
+from tests.support.partition_joining import identity_of
+from tests.support.partition_simulation import PARTITION, RoomyEngine, SimulatedRegion
+from wire.catalog import NodeId
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A node's directory as it was once."""
+
+    engine: RoomyEngine
+    disk: str
+    life: int
+
+
+class Losses:
+    """Lose disks and put copies back until a time."""
+
+    def __init__(self, region: SimulatedRegion, rng: random.Random) -> None:
+        self.region = region
+        self.rng = rng
+        self.copies: dict[NodeId, list[Copy]] = {node: [] for node in region.nodes}
+        self._stale: set[NodeId] = set()
+        region.counts |= {"wipes": 0, "copies": 0, "losses": 0}
+
+    async def run(self, until: float) -> None:
+        """Do one thing after another, never waiting long."""
+        region, rng = self.region, self.rng
+        while region.loop.time() < until:
+            await asyncio.sleep(rng.uniform(0.01, 0.15))
+            node = rng.choice(list(region.nodes))
+            self._copy(rng.choice(list(region.nodes)))
+            if not all(self._is_whole(other) for other in region.nodes if other != node):
+                continue
+            choice = rng.random()
+            if choice < 0.45:
+                await self._wipe(node)
+            elif choice < 0.8:
+                await self._put_back(node)
+            elif (driver := region.nodes[node].driver) is not None and driver.replica(PARTITION) is not None:
+                region.counts["losses"] += 1
+                driver.begin_loss([PARTITION], "simulated")
+
+    def _is_whole(self, node: NodeId) -> bool:
+        with self.region.nodes[node].engine.snapshot() as view:
+            is_marked = lost_reason(view, PARTITION) is not None
+            is_begun = has_begun(view, PARTITION)
+        if is_marked:
+            self._stale.discard(node)
+        return is_begun and not is_marked and node not in self._stale
+
+    def _copy(self, node: NodeId) -> None:
+        engine = copied(self.region.nodes[node].engine)
+        disk = Disk(engine, identity_of(node))
+        if len(self.copies[node]) < 4:
+            self.copies[node].append(Copy(engine, disk.disk, disk.life))
+
+    async def _wipe(self, node: NodeId) -> None:
+        self.region.counts["wipes"] += 1
+        await self.region.nodes[node].crash()
+        self.region.nodes[node].engine = RoomyEngine()
+        self._perhaps_start(node)
+
+    async def _put_back(self, node: NodeId) -> None:
+        tellable = [copy for copy in self.copies[node] if self._others_know_more(node, copy)]
+        if not tellable:
+            return
+        copy = self.rng.choice(tellable)
+        self.copies[node].remove(copy)
+        self.region.counts["copies"] += 1
+        await self.region.nodes[node].crash()
+        self.region.nodes[node].engine = copy.engine
+        self._stale.add(node)
+        self._perhaps_start(node)
+
+    def _perhaps_start(self, node: NodeId) -> None:
+        if self.rng.random() < 0.8:
+            self.region.nodes[node].start()
+
+    def _others_know_more(self, node: NodeId, copy: Copy) -> bool:
+        return all(
+            knows_more(self.region.nodes[other].engine, other, node, copy)
+            for other in self.region.nodes
+            if other != node
+        )
+
+
+def knows_more(engine: RoomyEngine, knowing: NodeId, node: NodeId, copy: Copy) -> bool:
+    """Tell whether what a node remembers of another one is more than a copy of that one's disk knows."""
+    fields = Disk(engine, identity_of(knowing)).peers.get(node)
+    if fields is None:
+        return False
+    return copy.disk in fields["former"] or (fields["disk"] == copy.disk and fields["life"][0] > copy.life)
+
+
+def copied(engine: RoomyEngine) -> RoomyEngine:
+    """Return an engine that holds the same."""
+    copy = RoomyEngine()
+    with engine.snapshot() as view, copy.transaction() as transaction:
+        for space in Space:
+            for key, value in view.scan(space, b"", None):
+                transaction.put(space, key, value)
+    return copy
