@@ -1,14 +1,13 @@
 """Keeps out what a node said in an earlier life: messages may be on their way for long, and what they promise may be lost.
 
-Knows the newest life heard of, of each node. What it forgets in a restart is not needed: an answer from before counts only for a
-leader or a candidate of that time, and after a restart this node is neither in the terms it was in.
+Of each node it knows the disk that the node itself has named last when it was introduced, or was asked; a message from any other
+disk is not from the present. What is forgotten here in a restart is not needed: an answer from before counts only for a leader or
+a candidate of that time, and after a restart this node is neither in the terms it was in.
 """
 
-from typing import Final
+from collections.abc import Collection
 
 from wire.catalog import NodeId
-
-FORMER_DISKS_KEPT: Final = 64
 
 
 class Fence:
@@ -16,28 +15,28 @@ class Fence:
 
     def __init__(self) -> None:
         self._newest: dict[NodeId, tuple[str, int]] = {}
-        self._former: dict[NodeId, list[str]] = {}
         self.dropped = 0
 
     def admits(self, node: NodeId, disk: str, life: int) -> bool:
-        """Tell whether a message is from the newest life known of its sender, which it may be the first sign of."""
+        """Tell whether a message is from the newest life known of its sender, or from a later one of that disk."""
         newest = self._newest.get(node)
         if newest == (disk, life) or not disk:
             # Versions before this one name no disk.
             return True
-        if newest is not None and self._is_older(node, newest, disk, life):
+        if newest is not None and (disk != newest[0] or life < newest[1]):
             self.dropped += 1
             return False
-        if newest is not None and newest[0] != disk:
-            self.replaced(node, newest[0])
         self._newest[node] = (disk, life)
         return True
 
-    def replaced(self, node: NodeId, *disks: str) -> None:
-        """Note that a node has other disks than these now."""
-        self._former[node] = [*self._former.get(node, []), *disks][-FORMER_DISKS_KEPT:]
+    def introduced(self, node: NodeId, disk: str, life: int) -> None:
+        """Note what a node has said of itself just now."""
+        newest = self._newest.get(node)
+        if newest is None or disk != newest[0] or life > newest[1]:
+            self._newest[node] = (disk, life)
 
-    def _is_older(self, node: NodeId, newest: tuple[str, int], disk: str, life: int) -> bool:
-        if disk == newest[0]:
-            return life < newest[1]
-        return disk in self._former.get(node, ())
+    def told(self, node: NodeId, disk: str, life: int, former: Collection[str]) -> None:
+        """Note what somebody else remembers of a node, which may be older than what is known here."""
+        newest = self._newest.get(node)
+        if newest is None or newest[0] == disk or newest[0] in former:
+            self.introduced(node, disk, life)

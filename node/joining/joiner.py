@@ -98,7 +98,7 @@ class Joiner:
         self.waits_for = ""
         self._lives = Fence()
         for known in self._known.values():
-            self._fence(known)
+            self._lives.told(known.node, known.disk, known.life.number, known.former)
 
     async def join(self) -> None:
         """Return when this node may take part: it has founded the region or found its place in it, and is introduced."""
@@ -135,7 +135,8 @@ class Joiner:
             lives=disk.lives,
             founding=founding,
             is_lost=disk.is_lost,
-            ends=self._parts.replicas.ends(),
+            # Once replicas are open their logs grow, and an answer may know of more than this says.
+            ends={} if self._is_joined else self._parts.replicas.ends(),
         )
 
     async def _advanced(self) -> bool:
@@ -177,7 +178,8 @@ class Joiner:
         for told in answer.acquaintances:
             if told.node != self._parts.node:
                 self._known[told.node] = merged(told, self._known.get(told.node))
-                self._fence(self._known[told.node])
+                self._lives.told(told.node, told.disk, told.life.number, told.former)
+        self._meet(answer.introduction)
         if objection.reason:
             _log.error("disk_refused", by=node, reason=objection.reason)
             self._introduced.clear()
@@ -222,7 +224,7 @@ class Joiner:
                 )
                 self._parts.replicas.lose_to(batch, reason)
             await self._parts.write(batch)
-        _log.info("founding_known", is_founder=is_founder, founders=sorted(founding))
+        _log.info("founding_known", is_founder=is_founder, founders=_shown(founding))
         return True
 
     def _tell_waiting(self, why: str) -> None:
@@ -241,7 +243,7 @@ class Joiner:
         objection = objection_to(introduction, known, own.founding)
         if not objection.reason and introduction.lives:
             self._known[node] = remembered(introduction, known)
-            self._fence(self._known[node])
+            self._meet(introduction)
             await self._write_known([node])
         return Answer(introduction=own, objection=objection, acquaintances=tuple(self._known.values()))
 
@@ -272,6 +274,10 @@ class Joiner:
         if nodes:
             await self._parts.write(batch)
 
-    def _fence(self, known: Acquaintance) -> None:
-        self.fence.replaced(known.node, *known.former)
-        self.fence.admits(known.node, known.disk, known.life.number)
+    def _meet(self, introduction: Introduction) -> None:
+        if introduction.disk and introduction.lives:
+            self._lives.introduced(introduction.node, introduction.disk, introduction.lives[-1].number)
+
+
+def _shown(founding: Founding) -> str:
+    return ",".join(f"{node}:{disk}" for node, disk in sorted(founding.items()))

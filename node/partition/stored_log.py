@@ -53,14 +53,11 @@ class StoredLog:
 
     def snapshot(self) -> SnapshotMetadata | None:
         """Return the applied state's place: any moment of it can be sent."""
-        applied = self._store.applied_index
-        if not applied:
-            return None
-        return SnapshotMetadata(Index(applied), Term(self._store.term(applied)), self._membership())
+        index, term, membership = self._store.stored_place()
+        return SnapshotMetadata(Index(index), Term(term), _decoded(membership)) if index else None
 
     def _membership(self) -> Membership:
-        encoded = self._store.membership
-        return Membership.decode(encoded) if encoded else Membership()
+        return _decoded(self._store.membership)
 
 
 def open_log(engine: Engine, partition: int) -> LogStore[Entry]:
@@ -86,6 +83,10 @@ def _bootstrap_to(batch: WriteBatch, store: LogStore[Entry], placement: Placemen
     hard_state, snapshot = bootstrap_state(Membership(voters=voters))
     store.reset_to(batch, snapshot.index, snapshot.term, snapshot.membership.encode())
     store.set_hard_state_to(batch, hard_state.term, hard_state.vote, hard_state.commit)
+
+
+def _decoded(membership: bytes) -> Membership:
+    return Membership.decode(membership) if membership else Membership()
 
 
 def _made_entry(index_term: int, index: int, kind: int, payload: bytes) -> Entry:

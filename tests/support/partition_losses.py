@@ -9,11 +9,14 @@ import random
 from dataclasses import dataclass
 
 from node.partition.lost_logs import has_begun, lost_reason
+from node.partition.node_driver import NodeDriver
 from node.storage.disk import Disk
 from node.storage.engine import Space
 from tests.support.partition_joining import identity_of
 from tests.support.partition_simulation import PARTITION, RoomyEngine, SimulatedRegion
 from wire.catalog import NodeId
+
+COPIES_MAX = 4
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Losses:
         self.rng = rng
         self.copies: dict[NodeId, list[Copy]] = {node: [] for node in region.nodes}
         self._stale: set[NodeId] = set()
+        # Replicas that were told to begin anew, in which process; that is durable a little later only.
+        self._losing: dict[NodeId, NodeDriver] = {}
         region.counts |= {"wipes": 0, "copies": 0, "losses": 0}
 
     async def run(self, until: float) -> None:
@@ -42,16 +47,70 @@ class Losses:
             await asyncio.sleep(rng.uniform(0.01, 0.15))
             node = rng.choice(list(region.nodes))
             self._copy(rng.choice(list(region.nodes)))
-            if not all(self._is_whole(other) for other in region.nodes if other != node):
+            if not self._others_are_whole(node):
                 continue
             choice = rng.random()
-            if choice < 0.45:
+            if choice < 0.3:
                 await self._wipe(node)
-            elif choice < 0.8:
+            elif choice < 0.5:
                 await self._put_back(node)
-            elif (driver := region.nodes[node].driver) is not None and driver.replica(PARTITION) is not None:
-                region.counts["losses"] += 1
-                driver.begin_loss([PARTITION], "simulated")
+            elif choice < 0.65:
+                await self._lose(node)
+            elif (leader := region.leader) is not None:
+                await self._try_to_forget(leader, node)
+
+    async def _try_to_forget(self, leader: NodeId, victim: NodeId) -> None:
+        """Have a leader and one follower acknowledge something alone, and see what that follower does without its log.
+
+        The other follower comes back when the leader is gone: whoever votes for it now votes away what was acknowledged.
+        """
+        region, rng = self.region, self.rng
+        bystander = next(node for node in region.nodes if node not in (leader, victim))
+        if victim == leader or not all(map(self._is_whole, region.nodes)):
+            return
+        copy = self._copied(victim)
+        await self._restart(victim)
+        await asyncio.sleep(rng.uniform(0.1, 0.4))
+        region.isolate(bystander, one_way=False)
+        await asyncio.sleep(rng.uniform(0.05, 0.3))
+        await region.nodes[victim].crash()
+        if rng.random() < 0.5 or not self._others_know_more(victim, copy):
+            region.counts["wipes"] += 1
+            region.nodes[victim].engine = RoomyEngine()
+        else:
+            region.counts["copies"] += 1
+            region.nodes[victim].engine = copy.engine
+            self._stale.add(victim)
+        for _ in range(rng.randrange(3)):
+            await self._restart(victim)
+            await asyncio.sleep(rng.uniform(0.0, 0.1))
+        await region.nodes[victim].crash()
+        await region.nodes[leader].crash()
+        region.cut.clear()
+        await self._restart(bystander)
+        await self._restart(victim)
+        await asyncio.sleep(rng.uniform(0.3, 0.6))
+        await self._restart(leader)
+        await asyncio.sleep(rng.uniform(0.0, 0.4))
+
+    async def _restart(self, node: NodeId) -> None:
+        await self.region.nodes[node].crash()
+        self.region.nodes[node].start()
+
+    async def _lose(self, node: NodeId) -> None:
+        """Lose a running replica's log; often the node dies in the middle of that."""
+        driver = self.region.nodes[node].driver
+        if driver is None or driver.replica(PARTITION) is None:
+            return
+        self.region.counts["losses"] += 1
+        driver.begin_loss([PARTITION], "simulated")
+        self._losing[node] = driver
+        if self.rng.random() < 0.6:
+            await asyncio.sleep(self.rng.uniform(0.0, 0.012))
+            await self._restart(node)
+
+    def _others_are_whole(self, node: NodeId) -> bool:
+        return all(self._is_whole(other) for other in self.region.nodes if other != node)
 
     def _is_whole(self, node: NodeId) -> bool:
         with self.region.nodes[node].engine.snapshot() as view:
@@ -59,13 +118,18 @@ class Losses:
             is_begun = has_begun(view, PARTITION)
         if is_marked:
             self._stale.discard(node)
-        return is_begun and not is_marked and node not in self._stale
+            self._losing.pop(node, None)
+        is_losing = self._losing.get(node) is not None and self._losing[node] is self.region.nodes[node].driver
+        return is_begun and not is_marked and not is_losing and node not in self._stale
 
     def _copy(self, node: NodeId) -> None:
+        if len(self.copies[node]) < COPIES_MAX:
+            self.copies[node].append(self._copied(node))
+
+    def _copied(self, node: NodeId) -> Copy:
         engine = copied(self.region.nodes[node].engine)
         disk = Disk(engine, identity_of(node))
-        if len(self.copies[node]) < 4:
-            self.copies[node].append(Copy(engine, disk.disk, disk.life))
+        return Copy(engine, disk.disk, disk.life)
 
     async def _wipe(self, node: NodeId) -> None:
         self.region.counts["wipes"] += 1
