@@ -168,6 +168,39 @@ def test_a_lost_write_is_forgotten() -> None:
     assert outcome.attributes == b'{"n":{"N":"1"}}'
 
 
+# The entry that takes its place is committed under the same number: until it is applied, a reader must not be shown the lost one.
+def test_a_lost_write_is_not_read_in_place_of_what_was_committed() -> None:
+    bench = CoreBench(table()).elect()
+    bench.peers_answer = bench.applies = False
+    bench.ask(put("x", n=ONE))
+    consensus = bench.core.consensus
+    term, last = Term(consensus.term + 1), consensus.commit
+    other = Entry(term, Index(last + 1), EntryKind.EMPTY, b"")
+    bench.core.step(
+        Message(MessageKind.APPEND, ReplicaId(2), ReplicaId(1), term, consensus.term, last, (other,), Index(last + 1))
+    )
+    bench.run()
+    assert consensus.commit == last + 1
+    outcome = bench.ask(get("x", consistent=False))
+    assert isinstance(outcome, Got)
+    assert not outcome.item
+
+
+# What its predecessors committed is in its log and perhaps not in its state yet: it must not decide on less.
+def test_a_leader_serves_nothing_before_its_terms_start_is_applied() -> None:
+    bench = CoreBench(table())
+    bench.applies = False
+    bench.elect()
+    assert bench.core.consensus.committed_in_term
+    # Any news makes it look again whether it may serve.
+    bench.core.catalog_changed()
+    assert not bench.core.is_ready
+    assert failed(bench.ask(get("x"))) == failed(bench.ask(put("x"))) == ErrorCode.NOT_READY
+    bench.apply()
+    assert bench.core.is_ready
+    assert isinstance(bench.ask(get("x")), Got)
+
+
 # A condition that failed because of a write that may still be lost has not failed yet.
 def test_a_condition_failed_on_an_uncommitted_write_waits_for_it() -> None:
     bench = CoreBench(table()).elect()

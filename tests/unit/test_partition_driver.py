@@ -1,11 +1,17 @@
 """Drivers at work: snapshots, handing over, full disks, and what the rooms above are told."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import pytest
+
+from node.consensus.types import Message, MessageKind, ReplicaId
 from node.partition.node_driver import RESERVE_BYTES
 from node.partition.settings import NodeSettings, PartitionConfig
+from node.partition.transport import SnapshotRefusedError
 from node.storage.memory_engine import MemoryEngine
+from node.storage.snapshots import Chunk, encode_chunk
 from node.streams.retention import TRIM_ROWS_MAX
 from tests.support.partition_items import body, delete, get, key, put, query, table
 from tests.support.partition_region import SECONDS_MAX, SETTINGS, TICK_MS, Region
@@ -45,6 +51,30 @@ async def test_a_follower_behind_the_log_gets_a_snapshot() -> None:
         replica = region.network.drivers[follower].replica(X)
         assert replica is not None
         assert replica.read_changes(ReadChanges(1, 7, 0, 100, 1 << 20)).latest == 60
+
+
+# Chunks that stop before the last one are half a state, however properly the stream ended.
+async def test_a_snapshot_without_its_last_chunk_is_refused() -> None:
+    async with Region(table(), settings=SHORT_LOG) as region:
+        follower = await lagging(region)
+        source = region.network.drivers[await region.leader()].replica(X)
+        assert source is not None
+        place = source.core.consensus.replica.log.readable_snapshot()
+        driver = region.start(follower)
+        # Until it hears of more itself, it takes what looks like a snapshot of everything.
+        region.network.isolate(follower)
+        consensus = source.core.consensus
+        message = Message(MessageKind.SNAPSHOT, consensus.id, ReplicaId(0), consensus.term, snapshot=place)
+        replica = driver.replica(X)
+        assert replica is not None
+        message = replace(message, recipient=replica.core.consensus.id)
+        with pytest.raises(SnapshotRefusedError, match="before its last chunk"):
+            await driver.install_snapshot(X, message, chunk_without_an_end())
+        assert is_installing(region, follower)
+
+
+async def chunk_without_an_end() -> AsyncIterator[bytes]:
+    yield encode_chunk(Chunk((), False))
 
 
 # A stream that breaks in the middle leaves half a state: it must not be served, neither then nor after a restart.

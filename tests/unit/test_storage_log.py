@@ -124,6 +124,14 @@ def test_reset_starts_after_the_snapshot(engine: Engine) -> None:
     assert log.start == LogStart(20, 3)
 
 
+# Entries beyond the snapshot's place are another leader's leftovers: a log that is opened again must not end with them.
+def test_reset_leaves_no_entry_behind(engine: Engine) -> None:
+    log = filled(engine, 30)
+    write(engine, lambda batch: log.reset_to(batch, 20, 3, b"members"))
+    for each in (log, opened(engine)):
+        assert (each.first_index, each.last_index, each.term(20)) == (21, 20, 3)
+
+
 # A replica must never forget its vote.
 def test_hard_state_survives(engine: Engine) -> None:
     log = filled(engine, 4)
