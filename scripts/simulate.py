@@ -1,8 +1,10 @@
-"""Run simulated consensus groups, each on one seed: faults first, then healing, then progress is required."""
+"""Run simulated groups, each on one seed: faults first, then healing, then progress is required."""
 
 import argparse
+import logging
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.support.consensus_simulation import Simulation, SimulationFailed, SimulationOutcome  # noqa: E402
+from tests.support.partition_storm import stormed  # noqa: E402
 
 EPILOG = """\
 The seed decides everything: settings (3 or 5 replicas, message sizes 1, 40 or 1 MB, windows 2 or 256, leases, ...), every
@@ -21,6 +24,8 @@ seed gives the same trace, always.
   scripts/simulate.py --seeds 100000 --seed 1000000
                                                a long run over seeds nobody has tried
   scripts/simulate.py --seed 1234 --show       one seed, with everything that happens: the way to look at a failure
+  scripts/simulate.py --losses --seeds 5000    whole nodes instead of bare consensus, which lose their disks and get older copies
+                                               of them back, among crashes, stalls, cuts, full disks and late messages
 
 A failing seed is reported with the promise that was broken, and the run goes on; the exit status is 1. Before it is fixed it
 becomes a transcript under tests/unit/transcripts, or a unit test.
@@ -30,6 +35,8 @@ becomes a transcript under tests/unit/transcripts, or a unit test.
 def main() -> int:
     """Run the seeds asked for; return the exit status."""
     arguments = parsed_arguments()
+    if arguments.losses:
+        return lose_disks(arguments)
     if arguments.show:
         return show(arguments.seed)
     outcomes: list[SimulationOutcome] = []
@@ -55,7 +62,26 @@ def parsed_arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=1000, metavar="N", help="how many seeds to run (default: 1000)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="the first seed (default: 0)")
     parser.add_argument("--show", action="store_true", help="run the one seed and print its trace")
+    parser.add_argument("--losses", action="store_true", help="simulate nodes that lose their disks")
     return parser.parse_args()
+
+
+def lose_disks(arguments: argparse.Namespace) -> int:
+    """Run seeds of whole nodes that lose their disks; return the exit status."""
+    logging.disable(logging.CRITICAL)
+    totals: Counter[str] = Counter()
+    failures = 0
+    begun = time.monotonic()
+    for done, seed in enumerate(range(arguments.seed, arguments.seed + arguments.seeds), 1):
+        try:
+            totals.update(stormed(seed))
+        except (AssertionError, ExceptionGroup) as failure:
+            failures += 1
+            print(f"\rseed {seed}: {failure!r:.300}", flush=True)
+        report_progress(done, arguments.seeds, failures, time.monotonic() - begun)
+    print(f"\n{arguments.seeds - failures} seeds passed, {failures} failed")
+    print("\n".join(f"{name:<12} {count:>12,}" for name, count in totals.items()))
+    return 1 if failures else 0
 
 
 def show(seed: int) -> int:

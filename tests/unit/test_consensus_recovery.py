@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Collection
+from dataclasses import replace
 
 from node.consensus.config import ConsensusConfig
 from node.consensus.core import ConsensusCore
@@ -160,6 +161,34 @@ def test_it_is_not_whole_before_every_other_voter_has_vouched() -> None:
     group.unreachable = set()
     group.tick(3)
     assert group.cores[LOST].is_whole_again
+
+
+# Leader and lost replica may have been the only ones with the newest entries of the leader's own term: that the term has begun to
+# arrive says nothing about those. Only the index that the leader names does, and only once it is durably here.
+def test_an_entry_of_the_leaders_term_is_not_enough() -> None:
+    group = Group()
+    leader = group.elect()
+    for _ in range(3):
+        last = group.put(leader)
+    lost = group.lose(LOST)
+    group.logs[LOST] = MemoryLog.bootstrapped(group.membership)
+    lost = group.restart(LOST, life=7)
+    entries = leader.replica.log.entries(2, last + 1, 1 << 20)
+    begun = Message(
+        MessageKind.APPEND, LEADER, LOST, leader.term, log_term=Term(1), index=Index(1), entries=entries[:1]
+    )
+    lost.step(replace(begun, commit=entries[0].index))
+    group.unreachable = {LEADER, OTHER}
+    group.run()
+    assert lost.commit == entries[0].index
+    assert not lost.is_whole_again
+    lost.step(Message(MessageKind.SAFE_INDEX, LEADER, LOST, leader.term, index=last, context=7))
+    assert not lost.is_whole_again
+    first = entries[0]
+    lost.step(replace(begun, index=first.index, log_term=first.term, entries=entries[1:], commit=last))
+    assert not lost.is_whole_again
+    group.run()
+    assert lost.is_whole_again
 
 
 # A round that was under way when the replica began anew proves nothing about what came after.

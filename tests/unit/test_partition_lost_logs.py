@@ -4,13 +4,14 @@ import asyncio
 
 import pytest
 
+from node.partition.losing import Losing
 from node.partition.lost_logs import lose_to, lost_reason
 from node.storage.batch import WriteBatch
 from node.storage.engine import Space
 from node.storage.memory_engine import MemoryEngine
 from tests.support.partition_items import body, get, put, table
 from tests.support.partition_region import SECONDS_MAX, Region
-from wire.catalog import NodeId, PartitionId
+from wire.catalog import NodeId, PartitionId, Placement
 from wire.commands import Failed, Got, Written
 from wire.conditions import Condition
 from wire.errors import ErrorCode
@@ -150,3 +151,23 @@ async def test_the_only_replica_stays_as_it_is() -> None:
         node = await region.leader()
         await region.network.drivers[node].lose(X, "because")
         assert await region.ask(get("x", "0000")) == Got(body("x", "0000", n=ONE), 10)
+
+
+class NotedLives:
+    """Satisfy `node.partition.parts.Lives`: put a row where the test finds it."""
+
+    def begin_to(self, batch: WriteBatch) -> None:
+        batch.put(Space.NODE, b"life", b"next")
+
+
+# What the replica has said may be on its way still: it is from another life once the mark is durable, in one transaction.
+async def test_a_loss_begins_a_new_life() -> None:
+    async with Region(table()) as region:
+        follower = await follower_of(region)
+        replicas = region.catalog.view.placements[X].replicas
+        elsewhere = Placement(PartitionId(9), 0, 0, 1, replicas)
+        losing = Losing(region.writers[follower], NotedLives(), [elsewhere], "because")
+        await losing.carry_out()
+        with region.engines[follower].snapshot() as view:
+            assert view.get(Space.NODE, b"life") == b"next"
+            assert lost_reason(view, PartitionId(9)) == "because"
