@@ -43,7 +43,7 @@ def judged(judge: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     kind, *arguments = judge.split()
     if kind == "unit":
         paths = f"{folder} {ROOT} {ROOT / 'proto'}"
-        command = ["pytest", "-q", "-x", "-p", "no:cacheprovider", "-o", f"pythonpath={paths}"]
+        command = ["pytest", "-q", "-p", "no:cacheprovider", "-o", f"pythonpath={paths}"]
         command.append(str(ROOT / "tests" / "unit" / f"{arguments[0]}.py"))
     else:
         command = ["tests.support.losses_mutant", *arguments]
