@@ -156,6 +156,11 @@ class ConsensusCore:
         return self._replica.lost_index
 
     @property
+    def rejections(self) -> int:
+        """Tell how many appends of leaders this replica has rejected since it took one."""
+        return self._replica.rejections
+
+    @property
     def is_whole_again(self) -> bool:
         """Tell whether a lost log is durably back: the driver may make that durable and call `recovered`."""
         return recovery.is_whole(self._replica)

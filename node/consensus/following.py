@@ -31,6 +31,7 @@ def on_append(replica: Replica, message: Message) -> None:
     if log.term(previous) != message.log_term:
         _reject(replica, message)
         return
+    replica.rejections = 0
     entries = message.entries
     if entries:
         known = 0 if previous == log.last else log.find_conflict(entries)
@@ -49,6 +50,7 @@ def on_append(replica: Replica, message: Message) -> None:
 
 def _reject(replica: Replica, message: Message) -> None:
     log = replica.log
+    replica.rejections += 1
     hint, hint_term = log.last, Term(0)
     if replica.config.conflict_hints:
         # Whatever follows the last entry with a term no newer than the leader's cannot be in the leader's log.
@@ -100,5 +102,6 @@ def _restore(replica: Replica, snapshot: SnapshotMetadata) -> bool:
         log.commit = snapshot.index
         return False
     log.restore(snapshot)
+    replica.rejections = 0
     replica.set_membership(snapshot.membership)
     return True

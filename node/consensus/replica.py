@@ -63,6 +63,7 @@ class Replica:
         "read_states",
         "reads_confirming",
         "reads_waiting",
+        "rejections",
         "role",
         "round",
         "safe_index",
@@ -95,6 +96,8 @@ class Replica:
         # lease, whatever this replica learns meanwhile. One that has been here before may have forgotten a promise.
         self.promise_ticks = config.election_ticks if config.lease and not is_fresh else 0
         self.loss = loss
+        # Appends rejected in a row: as long as it grows, this replica's log does not.
+        self.rejections = 0
         # The leader's word for where a lost log is whole again; 0 while it has not come.
         self.safe_index = NO_INDEX
         # What the leader knows this replica to have acknowledged, although its log ends before; 0 = nothing is missing.

@@ -4,6 +4,9 @@ from node.partition.access import ReplicaStatus
 from node.partition.core import PartitionCore
 from wire.conditions import Condition
 
+REJECTIONS_MAX = 20
+"""Appends rejected in a row that finding the place where two logs meet does not explain: one comes with each heartbeat."""
+
 
 def status_of(core: PartitionCore) -> ReplicaStatus:
     """Describe a replica."""
@@ -29,6 +32,7 @@ def _conditions(core: PartitionCore) -> frozenset[Condition]:
     found = {
         Condition.INSTALLING: core.is_installing,
         Condition.RECOVERING: core.consensus.loss is not None,
+        Condition.CANNOT_FOLLOW: core.consensus.rejections >= REJECTIONS_MAX,
         Condition.STORAGE_FULL: core.is_storage_full,
     }
     return frozenset(condition for condition, is_so in found.items() if is_so)

@@ -262,6 +262,19 @@ def test_a_heartbeat_beyond_the_log_is_a_loss() -> None:
     assert short.commit <= index
 
 
+# A log that never meets the leader's must show, although each single rejection is in order; one append that fits ends it.
+def test_rejections_in_a_row_are_counted() -> None:
+    group = Group()
+    leader = group.elect()
+    follower = group.cores[LOST]
+    beyond = Message(MessageKind.APPEND, LEADER, LOST, leader.term, log_term=leader.term, index=Index(99))
+    for count in range(1, 4):
+        follower.step(beyond)
+        assert follower.rejections == count
+    group.put(leader)
+    assert follower.rejections == 0
+
+
 # Of two voters each has every committed entry: without the vote of the one that lost its log nobody could lead any more.
 def test_the_other_of_two_may_lead() -> None:
     group = Group(2)

@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from node.consensus.types import Index, Message, MessageKind, ReplicaId, Term
 from node.partition.losing import Losing
 from node.partition.lost_logs import lose_to, lost_reason
+from node.partition.status import REJECTIONS_MAX
 from node.storage.batch import WriteBatch
 from node.storage.engine import Space
 from node.storage.memory_engine import MemoryEngine
@@ -142,6 +144,20 @@ async def test_an_older_copy_begins_anew() -> None:
         await region.eventually(get("x", "0001", consistent=False), follower, Got(body("x", "0001", n=ONE), 10))
         await whole_again(region, follower)
         assert not region.fatal
+
+
+# A replica that rejects whatever its leader sends is not well, and operators must see that.
+async def test_a_replica_that_cannot_follow_says_so() -> None:
+    async with Region(table()) as region:
+        follower = await follower_of(region)
+        replica = region.network.drivers[follower].replica(X)
+        assert replica is not None
+        region.network.isolate(follower)
+        status = replica.status()
+        sender, recipient = ReplicaId(replica.core.consensus.leader), replica.core.consensus.id
+        for _ in range(REJECTIONS_MAX):
+            replica.deliver(Message(MessageKind.APPEND, sender, recipient, Term(status.term), Term(1), Index(9_999)))
+        assert Condition.CANNOT_FOLLOW in conditions(region, follower)
 
 
 # The only replica of its group has nobody to get anything back from: it keeps what it has.
