@@ -174,12 +174,9 @@ class Joiner:
         if own.disk != self._disk.disk:
             # What was introduced is gone meanwhile.
             return
-        objection = answer.objection
-        for told in answer.acquaintances:
-            if told.node != self._parts.node:
-                self._known[told.node] = merged(told, self._known.get(told.node))
-                self._lives.told(told.node, told.disk, told.life.number, told.former)
+        await self._learn(answer.acquaintances)
         self._meet(answer.introduction)
+        objection = answer.objection
         if objection.reason:
             _log.error("disk_refused", by=node, reason=objection.reason)
             self._introduced.clear()
@@ -189,6 +186,17 @@ class Joiner:
             _log.error("logs_refused", by=node, partitions=sorted(objection.lost))
             await self._lose(objection.lost)
         self._introduced.add(node)
+
+    async def _learn(self, acquaintances: Collection[Acquaintance]) -> None:
+        """Remember what somebody else knows of others, who may be gone when it is needed."""
+        changed = []
+        for told in acquaintances:
+            known = self._known.get(told.node)
+            if told.node != self._parts.node and (learned := merged(told, known)) != known:
+                self._known[told.node] = learned
+                changed.append(told.node)
+            self._lives.told(told.node, told.disk, told.life.number, told.former)
+        await self._write_known(changed)
 
     async def _begin_anew(self, reason: str) -> None:
         """Give up this disk's name and everything it promised: it is an older copy."""
