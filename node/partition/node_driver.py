@@ -27,6 +27,7 @@ from node.partition.rounds import Rounds
 from node.partition.rows import read_progress
 from node.partition.settings import NodeSettings
 from node.partition.shared_view import SharedView
+from node.partition.status import losing_status
 from node.partition.stored_log import StoredLog, open_log
 from node.partition.transport import SnapshotRefusedError
 from node.storage.batch import WriteBatch
@@ -237,7 +238,7 @@ class NodeDriver:
     def status(self) -> Sequence[ReplicaStatus]:
         """Return what every replica is doing, by partition id."""
         known = {partition: driver.status() for partition, driver in self._drivers.items()}
-        known |= {partition: _losing_status(partition) for partition in self._losing}
+        known |= {partition: losing_status(partition) for partition in self._losing}
         return [known[partition] for partition in sorted(known)]
 
     def conditions(self) -> frozenset[Condition]:
@@ -484,21 +485,3 @@ class NodeDriver:
             self._has_failed = True
             _log.error("node_failed", node=self._parts.node, error=repr(error))
             self._parts.on_fatal(error)
-
-
-def _losing_status(partition: PartitionId) -> ReplicaStatus:
-    """Describe a replica that is being cleared."""
-    return ReplicaStatus(
-        partition=partition,
-        replica=0,
-        term=0,
-        role="follower",
-        leader=None,
-        commit=0,
-        applied=0,
-        first_index=0,
-        last_index=0,
-        is_ready=False,
-        waiting_requests=0,
-        conditions=frozenset({Condition.RECOVERING}),
-    )

@@ -2,6 +2,7 @@
 
 from node.partition.access import ReplicaStatus
 from node.partition.core import PartitionCore
+from wire.catalog import PartitionId
 from wire.conditions import Condition
 
 REJECTIONS_MAX = 20
@@ -25,6 +26,24 @@ def status_of(core: PartitionCore) -> ReplicaStatus:
         is_ready=core.is_ready,
         waiting_requests=core.waiting_count,
         conditions=_conditions(core),
+    )
+
+
+def losing_status(partition: PartitionId) -> ReplicaStatus:
+    """Describe a replica that is being cleared."""
+    return ReplicaStatus(
+        partition=partition,
+        replica=0,
+        term=0,
+        role="follower",
+        leader=None,
+        commit=0,
+        applied=0,
+        first_index=0,
+        last_index=0,
+        is_ready=False,
+        waiting_requests=0,
+        conditions=frozenset({Condition.RECOVERING}),
     )
 
 
