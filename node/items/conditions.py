@@ -9,8 +9,8 @@ from operator import ge, gt, le, lt
 from typing import Any, TypeAlias
 
 from node.items.operands import Operand, Values, compiled_operand
-from wire.expressions import Tree, kept_by_tree, unpacked
-from wire.items import AttributeValue, Item, decoded_binary, sort_key, values_equal
+from wire.expressions import Tree, kept_by_tree, packed, reading_tree, unpacked
+from wire.items import AttributeValue, Item, decoded_binary, sort_key
 
 # An item that does not exist is judged as one without attributes: pass {}.
 Condition: TypeAlias = Callable[[Item, Values], bool]
@@ -19,6 +19,8 @@ _Pair: TypeAlias = Callable[[AttributeValue | None, AttributeValue | None], bool
 
 CONDITIONS_CACHED_MAX = 1024
 
+_CONTAINERS = frozenset(("SS", "NS", "BS", "L", "M"))
+_IN = b'["in",'
 _SET_MEMBERS = {"S": "SS", "N": "NS", "B": "BS"}
 
 
@@ -28,16 +30,30 @@ def compiled_condition(data: bytes) -> Condition:
     return compiled_tree(unpacked(data))
 
 
-def compiled_tree(tree: Tree) -> Condition:
-    """Return the function that judges an item by a condition's tree."""
+def bound_condition(data: bytes, values: Values) -> Callable[[Item], bool]:
+    """Return the function that judges many items by one condition with the same values.
+
+    What depends on the values alone is worked out once: to look an item's value up among hundreds of candidates costs the same as
+    among two.
+    """
+    if _IN not in data:
+        condition = compiled_condition(data)
+    else:
+        with reading_tree(data):
+            condition = compiled_tree(unpacked(data), values)
+    return lambda item: condition(item, values)
+
+
+def compiled_tree(tree: Tree, values: Values | None = None) -> Condition:
+    """Return the function that judges an item by a condition's tree; `values` are those it will be judged with, where they are known."""
     operator, *arguments = tree
     if operator in ("and", "or"):
-        return _junction(operator, [compiled_tree(part) for part in arguments])
+        return _junction(operator, [compiled_tree(part, values) for part in arguments])
     if operator == "not":
-        return _negation(compiled_tree(arguments[0]))
-    operands = [compiled_operand(argument) for argument in arguments]
+        return _negation(compiled_tree(arguments[0], values))
     if operator == "in":
-        return _membership(operands[0], operands[1:])
+        return _membership(compiled_operand(arguments[0]), _each_once(arguments[1:]), values)
+    operands = [compiled_operand(argument) for argument in arguments]
     if operator == "between":
         return _range(*operands)
     if operator in ("exists", "not_exists"):
@@ -87,16 +103,49 @@ def _range(operand: Operand, lower: Operand, upper: Operand) -> Condition:
     return within
 
 
-def _membership(operand: Operand, candidates: list[Operand]) -> Condition:
+def _each_once(candidates: list[Tree]) -> list[Tree]:
+    """Return the candidates without those that are there twice: a large value can be named hundreds of times."""
+    seen = {packed(candidate): candidate for candidate in candidates}
+    return list(seen.values())
+
+
+def _membership(operand: Operand, candidates: list[Tree], values: Values | None) -> Condition:
+    if values is not None and all(candidate[0] == "v" for candidate in candidates):
+        return _membership_among(operand, [compiled_operand(candidate)({}, values) for candidate in candidates])
+    operands = [compiled_operand(candidate) for candidate in candidates]
+
     def is_candidate(item: Item, values: Values) -> bool:
         value = operand(item, values)
-        return value is not None and any(_equal(value, candidate(item, values)) for candidate in candidates)
+        return value is not None and any(value == candidate(item, values) for candidate in operands)
 
     return is_candidate
 
 
+def _membership_among(operand: Operand, candidates: list[AttributeValue | None]) -> Condition:
+    """Return the test whether a value is one of those known before: scalars are looked up, not compared with each."""
+    scalars = {place for candidate in candidates if (place := _scalar(candidate)) is not None}
+    others = [candidate for candidate in candidates if _scalar(candidate) is None]
+
+    def is_candidate(item: Item, values: Values) -> bool:
+        value = operand(item, values)
+        if value is None:
+            return False
+        place = _scalar(value)
+        return value in others if place is None else place in scalars
+
+    return is_candidate
+
+
+def _scalar(value: AttributeValue | None) -> tuple[str, Any] | None:
+    """Return a scalar in a form that can be looked up; None for lists, maps and sets."""
+    assert value is not None, "expected a value"
+    ((kind, payload),) = value.items()
+    return None if kind in _CONTAINERS else (kind, payload)
+
+
 def _equal(left: AttributeValue | None, right: AttributeValue | None) -> bool:
-    return left is not None and right is not None and values_equal(left, right)
+    """Tell whether both are there and the same; in canonical form, which all values have, that is equality of their forms."""
+    return left is not None and left == right
 
 
 def _ordered(ordering: _Ordering) -> _Pair:
@@ -127,7 +176,7 @@ def _contains(value: AttributeValue | None, part: AttributeValue | None) -> bool
     if value is None or part is None:
         return False
     if "L" in value:
-        return any(values_equal(element, part) for element in value["L"])
+        return part in value["L"]
     ((kind, payload),) = part.items()
     members = value.get(_SET_MEMBERS.get(kind, ""))
     if members is not None:

@@ -28,6 +28,8 @@ from node.partition.expiry import ExpiryCommand
 from node.partition.items import ItemMachine
 from node.partition.lease import Lease
 from node.partition.machine import StateMachine
+from node.partition.page_reads import PageRead
+from node.partition.page_turns import PageTurns
 from node.partition.rounds import Rounds
 from node.partition.rows import Progress
 from node.partition.settings import PartitionConfig
@@ -58,6 +60,7 @@ class Surroundings:
     open_view: Callable[[], View]
     catalog_version: Callable[[], int]
     rounds: Rounds
+    pages: PageTurns
 
 
 class PartitionCore:
@@ -90,6 +93,7 @@ class PartitionCore:
         self._open_view = surroundings.open_view
         self._catalog_version = surroundings.catalog_version
         self._rounds = surroundings.rounds
+        self._pages = surroundings.pages
         self._catalog_needed = progress.catalog_version
         self._applied = int(consensus.applied)
         self._commit_seen = int(consensus.commit)
@@ -358,11 +362,11 @@ class PartitionCore:
 
     # Reading.
 
-    def _look(self, command: Get | Range | ReadChanges | Measure) -> Outcome:
-        """Read the state that is committed as far as this replica knows, for a page: applied."""
+    def _look(self, command: Get | ReadChanges | Measure) -> Outcome:
+        """Read the state that is committed as far as this replica knows; for many records: applied."""
         assert self._items is not None, "only partitions of items are read"
         try:
-            return self._items.read(command, self._open_view(), self._commit_seen, self.placement)
+            return self._items.read(command, self._open_view(), self._commit_seen)
         except StorageError as error:
             return self._items.failure(error)
 
@@ -373,6 +377,8 @@ class PartitionCore:
             waiting.done(waiting.id, _INSTALLING if self.is_installing else _RECOVERING)
         elif may_wait and (needed := self._index_needed(waiting)) > self._applied:
             self._reads.wait_for_apply(needed, waiting, is_confirmed=True)
+        elif isinstance(command, Range):
+            self._read_page(waiting, command, is_confirmed=True)
         else:
             waiting.done(waiting.id, self._look(command))
 
@@ -393,13 +399,48 @@ class PartitionCore:
 
     def _read_now(self, waiting: Waiting, *, is_confirmed: bool) -> None:
         command = waiting.command
-        assert isinstance(command, (Get, Range, ReadChanges)), f"expected a read, found {type(command).__name__}"
+        if isinstance(command, Range):
+            self._read_page(waiting, command, is_confirmed=is_confirmed)
+            return
+        assert isinstance(command, (Get, ReadChanges)), f"expected a read, found {type(command).__name__}"
         outcome = self._look(command)
         # The lease is looked at after the read: it must have held at the moment of reading.
         if is_confirmed or self._has_lease():
             waiting.done(waiting.id, outcome)
         else:
             self._reads.unconfirmed.append(waiting)
+
+    def _read_page(self, waiting: Waiting, command: Range, *, is_confirmed: bool) -> None:
+        assert self._items is not None, "only partitions of items are read"
+        term = self._leading_term if command.consistent else 0
+        reader = self._items.page_reader(command, self.placement)
+        self._pages.submit(PageRead(self, waiting, reader, self.placement.epoch, term, is_confirmed=is_confirmed))
+
+    def read_slice(self, page: PageRead, is_over: Callable[[], bool]) -> Failed | commands.NotLeader | None:
+        """Let a page go on on the present state; return why it cannot.
+
+        Everything that had to be applied for a strong page was so when it began, and later views only know more. So it is enough that
+        leadership is certain once more after its last slice, in the term in which it began.
+        """
+        assert self._items is not None, "only partitions of items are read"
+        if page.epoch != self.placement.epoch:
+            return self._stale(page.epoch)
+        if self.is_installing:
+            return _INSTALLING
+        if page.term and page.term != self._leading_term:
+            return commands.NotLeader(self.leader_node)
+        try:
+            return self._items.read_slice(page.reader, self._open_view(), is_over)
+        except StorageError as error:
+            return self._items.failure(error)
+
+    def answer_page(self, page: PageRead) -> None:
+        """Answer with what a page has read, once leadership is certain where it has to be."""
+        outcome = page.reader.page()
+        if page.is_confirmed:
+            page.waiting.done(page.waiting.id, outcome)
+        else:
+            self._confirm(Judged(page.waiting, outcome, is_written=False))
 
     def _has_lease(self) -> bool:
         return self._lease.is_valid(self.consensus.lease_round(), self._monotonic())

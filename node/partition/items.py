@@ -15,7 +15,8 @@ from node.partition.item_collections import NOT_COUNTED, Collection, ItemCollect
 from node.partition.machine import Evaluation, LeaderCommand
 from node.partition.merges import MergeRules, decide_merge
 from node.partition.overlay import Overlay
-from node.partition.reads import got, read_range
+from node.partition.page_turns import PageTurnsSpec
+from node.partition.reads import PageReader, got
 from node.partition.rows import read_progress, read_sizes
 from node.partition.sizes import SizeChanges
 from node.partition.writes import Decision, decide_write, removed_or_kept
@@ -69,12 +70,14 @@ class ItemMachine:
         rules: MergeRules,
         collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX,
         ttl_grace_seconds: int = 0,
+        slice_weight: int = PageTurnsSpec().slice_weight,
     ) -> None:
         self._partition = partition
         self._tables = tables
         self._rules = rules
         self._expiry_clock = ExpiryClock(rules.now_ms, rules.region, ttl_grace_seconds)
         self._collection_bytes_max = collection_bytes_max
+        self._slice_weight = slice_weight
         self._begin()
 
     @property
@@ -141,10 +144,23 @@ class ItemMachine:
             return pending.record
         return find(view, table, 0, key, key_hash(key.partition))
 
-    def read(
-        self, command: Get | Range | ReadChanges | Measure, view: View, commit: int, placement: Placement
-    ) -> Outcome:
-        """Return what a read sees: one item with entries up to `commit`, many of the applied state.
+    def page_reader(self, command: Range, placement: Placement) -> PageReader:
+        """Return what reads a page, slice by slice."""
+        return PageReader(command, TokenRange(placement.lower, placement.upper))
+
+    def read_slice(self, reader: PageReader, view: View, is_over: Callable[[], bool]) -> Failed | None:
+        """Let a page go on, of the applied state in a view; return why it cannot. Raises StorageError."""
+        table = self._tables().get(reader.table)
+        if table is None:
+            return TABLE_UNKNOWN
+        try:
+            reader.read(view, table, is_over, self._slice_weight)
+        except UnreadableTree as error:
+            return Failed(ErrorCode.INTERNAL, str(error))
+        return None
+
+    def read(self, command: Get | ReadChanges | Measure, view: View, commit: int) -> Outcome:
+        """Return what a read sees: one item with entries up to `commit`, many records of the applied state.
 
         Raises StorageError.
         """
@@ -156,8 +172,6 @@ class ItemMachine:
         try:
             if isinstance(command, Get):
                 return got(command, self.committed(command.table, command.key, view, commit))
-            if isinstance(command, Range):
-                return read_range(command, view, TokenRange(placement.lower, placement.upper), table)
         except UnreadableTree as error:
             return Failed(ErrorCode.INTERNAL, str(error))
         return self._measured(table, view)

@@ -22,6 +22,7 @@ from node.partition.losing import Losing
 from node.partition.lost_logs import clear_lost, has_begun, lose_to, lost_reason
 from node.partition.machine import StateMachine
 from node.partition.merges import MergeRules
+from node.partition.page_turns import PageTurns
 from node.partition.parts import NodeParts
 from node.partition.rounds import Rounds
 from node.partition.rows import read_progress
@@ -67,6 +68,7 @@ class NodeDriver:
         self._settings = settings
         self.counts = ReplicaCounts()
         self._rounds = Rounds(parts.clock.monotonic, self._wake_later)
+        self.pages = PageTurns(parts.clock.monotonic, self._wake_pages, settings.pages)
         self._hybrid = HybridClock(parts.clock, parts.region_number)
         self._drivers: dict[PartitionId, PartitionDriver] = {}
         self._losing: set[PartitionId] = set()
@@ -118,6 +120,7 @@ class NodeDriver:
                 timer.cancel()
         for driver in self._drivers.values():
             driver.stop(_STOPPING)
+        self.pages.close(_STOPPING)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -325,6 +328,7 @@ class NodeDriver:
             rules,
             settings.item_collection_bytes_max,
             settings.ttl_grace_seconds,
+            settings.pages.slice_weight,
         )
 
     def _core_of(
@@ -345,6 +349,7 @@ class NodeDriver:
             # The catalog's own partition is what the version comes from.
             catalog_version=(lambda: 0) if is_catalog else (lambda: catalog.view.version),
             rounds=self._rounds,
+            pages=self.pages,
         )
         with self._parts.engine.snapshot() as view:
             core = PartitionCore(
@@ -411,6 +416,20 @@ class NodeDriver:
             return
         for driver in self._drivers.values():
             driver.look_again()
+
+    def _wake_pages(self) -> None:
+        self._loop.call_soon(self._read_pages)
+
+    def _read_pages(self) -> None:
+        """Let pages that wait have their slices of this turn."""
+        if self._is_stopped:
+            return
+        try:
+            for partition in self.pages.run():
+                # A strong page may have to wait for leadership to be confirmed.
+                self._drivers[partition].look_again()
+        except Exception as error:  # noqa: BLE001  # as in _turns
+            self._fail(error)
 
     def _schedule_tick(self) -> None:
         tick_seconds = self._settings.tick_ms / 1_000

@@ -1,15 +1,15 @@
-"""Reads of one item and pages of many, on a view of applied state.
+"""Reads of one item and pages of many, on views of applied state.
 
-Pure. Knows what a GetItem, a Query page and a piece of a Scan return; refuses to know whether the view is new enough.
+Pure. Knows what a GetItem, a Query page and a piece of a Scan return, and how a page is read a slice at a time; refuses to know
+whether a view is new enough, and how long a slice may take.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import orjson
 
-from node.items.conditions import compiled_condition
-from node.items.projections import compiled_projection
+from node.items.conditions import bound_condition
+from node.items.projections import Projection, compiled_projection
 from node.storage.engine import View
 from node.storage.errors import DamagedRecord
 from node.storage.items import find, scan_partition_key, scan_tokens
@@ -17,12 +17,15 @@ from node.storage.layout import successor
 from node.storage.records import Record
 from wire.commands import Get, Got, Page, Position, Range
 from wire.indexes import base_key
+from wire.items import Item
 from wire.keys import TokenRange, key_hash
 from wire.limits import READ_UNIT_BYTES
 from wire.tables import TableSpec
 
 TOMBSTONES_PASSED_MAX = 20_000
 """Tombstones one page passes over; then it ends, and says where to go on."""
+RECORD_WEIGHT = 4 << 10
+"""What looking at a record weighs beside its bytes."""
 
 _NOTHING = Got(b"", 0)
 
@@ -37,10 +40,115 @@ def got(command: Get, record: Record | None) -> Got:
     return Got(orjson.dumps(projected), record.size)
 
 
-def read_range(command: Range, view: View, tokens: TokenRange, table: TableSpec) -> Page:
-    """Return a page of a Query or of a piece of a Scan, of what lies in this partition's tokens. Raises StorageError."""
-    fetched = _fetching(command, view, table) if command.from_table else None
-    return _PageReader(command, fetched).read(_records(command, view, tokens))
+class PageReader:
+    """Gather one page, a slice at a time; each slice goes on just after the last record that was looked at, in a view of its own.
+
+    A page is complete after the item that reaches `limit` or passes `bytes_max`, even if it is the last, and where its range
+    ends. Items fetched from the table count towards `bytes_max` beside the rows they were fetched for. One that is not
+    complete can be told all the same: it then ends after what was looked at.
+    """
+
+    __slots__ = (
+        "_command",
+        "_condition",
+        "_is_compiled",
+        "_last",
+        "_projection",
+        "_tokens",
+        "_tombstones",
+        "count",
+        "fetched_bytes",
+        "fetched_units",
+        "is_complete",
+        "items",
+        "scanned_bytes",
+        "scanned_count",
+    )
+
+    def __init__(self, command: Range, tokens: TokenRange) -> None:
+        self._command = command
+        self._tokens = tokens
+        self._last: Record | None = None
+        self._condition: Callable[[Item], bool] | None = None
+        self._projection: Projection | None = None
+        self._is_compiled = False
+        self._tombstones = 0
+        self.items: list[bytes] = []
+        self.count = self.scanned_count = self.scanned_bytes = 0
+        self.fetched_bytes = self.fetched_units = 0
+        self.is_complete = False
+
+    @property
+    def table(self) -> int:
+        """Return the number of the table that is read."""
+        return self._command.table
+
+    def read(
+        self, view: View, table: TableSpec, is_over: Callable[[], bool], weight_max: int
+    ) -> None:
+        """Read on until the page is complete or the slice is over, but at least one record.
+
+        `is_over` is asked whenever records of `weight_max` were looked at. Raises StorageError and UnreadableTree.
+        """
+        if not self._is_compiled:
+            self._compile()
+        fetched = _fetching(self._command, view, table) if self._command.from_table else None
+        limit, bytes_max, weight = self._command.limit, self._command.bytes_max, 0
+        for record in _records(self._command, view, self._tokens, self._after()):
+            self._last = record
+            if record.tombstone:
+                self._tombstones += 1
+                self.is_complete = self._tombstones >= TOMBSTONES_PASSED_MAX
+            else:
+                self._take(record, fetched)
+                self.is_complete = (
+                    self.scanned_count == limit or self.scanned_bytes + self.fetched_bytes > bytes_max
+                )
+            if self.is_complete:
+                return
+            weight += RECORD_WEIGHT + len(record.body)
+            if weight >= weight_max:
+                if is_over():
+                    return
+                weight = 0
+        self._last = None
+        self.is_complete = True
+
+    def page(self) -> Page:
+        """Return what was read so far."""
+        counts = self.count, self.scanned_count, self.scanned_bytes
+        return Page(tuple(self.items), *counts, self._after(), self.fetched_units)
+
+    def _after(self) -> Position | None:
+        """Return the place of the last record that was looked at; None = before the first, or past the last of the range."""
+        last = self._last
+        return None if last is None else Position(key_hash(last.key.partition), last.key)
+
+    def _compile(self) -> None:
+        command = self._command
+        if command.filter:
+            self._condition = bound_condition(command.filter, orjson.loads(command.values) if command.values else [])
+        if command.projection and not command.count_only:
+            self._projection = compiled_projection(command.projection)
+        self._is_compiled = True
+
+    def _take(self, record: Record, fetched: Callable[[Record], Record] | None) -> None:
+        self.scanned_count += 1
+        self.scanned_bytes += record.size
+        if fetched is not None:
+            record = fetched(record)
+            self.fetched_bytes += record.size
+            self.fetched_units += max(1, -(-record.size // READ_UNIT_BYTES))
+        body = record.body
+        if self._condition is not None or self._projection is not None:
+            item = orjson.loads(body)
+            if self._condition is not None and not self._condition(item):
+                return
+            if self._projection is not None:
+                body = orjson.dumps(self._projection(item))
+        self.count += 1
+        if not self._command.count_only:
+            self.items.append(body)
 
 
 def _fetching(command: Range, view: View, table: TableSpec) -> Callable[[Record], Record]:
@@ -58,75 +166,8 @@ def _fetching(command: Range, view: View, table: TableSpec) -> Callable[[Record]
     return fetched
 
 
-class _PageReader:
-    """Gather one page. A page ends after the item that reaches `limit` or passes `bytes_max`, even if it is the last.
-
-    Items fetched from the table count towards `bytes_max` beside the rows they were fetched for.
-    """
-
-    __slots__ = (
-        "_command",
-        "_condition",
-        "_fetched",
-        "_projection",
-        "_values",
-        "count",
-        "fetched_bytes",
-        "fetched_units",
-        "items",
-        "scanned_bytes",
-        "scanned_count",
-    )
-
-    def __init__(self, command: Range, fetched: Callable[[Record], Record] | None) -> None:
-        self._command = command
-        self._fetched = fetched
-        self._condition = compiled_condition(command.filter) if command.filter else None
-        self._projection = compiled_projection(command.projection) if command.projection else None
-        self._values: list[Any] = orjson.loads(command.values) if command.values else []
-        self.items: list[bytes] = []
-        self.count = self.scanned_count = self.scanned_bytes = 0
-        self.fetched_bytes = self.fetched_units = 0
-
-    def read(self, records: Iterator[Record]) -> Page:
-        limit, bytes_max = self._command.limit, self._command.bytes_max
-        tombstones = 0
-        for record in records:
-            if record.tombstone:
-                tombstones += 1
-                if tombstones >= TOMBSTONES_PASSED_MAX:
-                    return self._page(record)
-                continue
-            self._take(record)
-            if self.scanned_count == limit or self.scanned_bytes + self.fetched_bytes > bytes_max:
-                return self._page(record)
-        return self._page(None)
-
-    def _take(self, record: Record) -> None:
-        self.scanned_count += 1
-        self.scanned_bytes += record.size
-        if self._fetched is not None:
-            record = self._fetched(record)
-            self.fetched_bytes += record.size
-            self.fetched_units += max(1, -(-record.size // READ_UNIT_BYTES))
-        body = record.body
-        if self._condition is not None or (self._projection is not None and not self._command.count_only):
-            item = orjson.loads(body)
-            if self._condition is not None and not self._condition(item, self._values):
-                return
-            if self._projection is not None:
-                body = orjson.dumps(self._projection(item))
-        self.count += 1
-        if not self._command.count_only:
-            self.items.append(body)
-
-    def _page(self, last: Record | None) -> Page:
-        position = None if last is None else Position(key_hash(last.key.partition), last.key)
-        return Page(tuple(self.items), self.count, self.scanned_count, self.scanned_bytes, position, self.fetched_units)
-
-
-def _records(command: Range, view: View, tokens: TokenRange) -> Iterator[Record]:
-    start = command.start
+def _records(command: Range, view: View, tokens: TokenRange, after: Position | None) -> Iterator[Record]:
+    start = command.start if after is None else after
     if command.partition_key is None:
         lower = max(command.lower_token, tokens.lower)
         upper = min(command.upper_token, tokens.upper)

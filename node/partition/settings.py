@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from node.partition.page_turns import PageTurnsSpec
 from wire.limits import ITEM_COLLECTION_BYTES_MAX
 
 LEASE_DRIFT = 0.9
@@ -35,6 +36,7 @@ class NodeSettings:
     item_collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX
     ttl_grace_seconds: int = 60
     partition: PartitionConfig = field(default_factory=PartitionConfig)
+    pages: PageTurnsSpec = field(default_factory=PageTurnsSpec)
 
     @property
     def lease_seconds(self) -> float:

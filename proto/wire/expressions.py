@@ -62,14 +62,28 @@ def kept_by_tree(count: int) -> Callable[[Callable[[bytes], _Made]], Callable[[b
 
         @wraps(make)
         def made(data: bytes) -> _Made:
-            try:
+            with reading_tree(data):
                 return kept(data) if len(data) <= TREE_BYTES_KEPT_MAX else make(data)
-            except (AssertionError, LookupError, TypeError, ValueError) as error:
-                raise UnreadableTree(f"expected an expression tree, found {data[:80]!r}: {error!r}") from error
 
         return made
 
     return decorated
+
+
+class reading_tree:
+    """Turn whatever is found wrong with a tree inside the block into an UnreadableTree."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (AssertionError, LookupError, TypeError, ValueError)):
+            raise UnreadableTree(f"expected an expression tree, found {self._data[:80]!r}: {error!r}") from error
 
 
 def packed(tree: Tree) -> bytes:

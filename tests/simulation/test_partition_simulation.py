@@ -66,4 +66,5 @@ def test_storms_are_survived_often_enough() -> None:
             totals[name] = totals.get(name, 0) + count
     print(totals)
     assert totals["acknowledged"] > 500
+    assert totals["scanned"] > 50
     assert min(totals["snapshots"], totals["crashes"], totals["full"], totals["unknown"]) > 0

@@ -9,6 +9,7 @@ from node.consensus.types import Index, Message, MessageKind, ReplicaId, Term
 from node.partition.core import PartitionCore, Surroundings
 from node.partition.items import ItemMachine
 from node.partition.merges import MergeRules
+from node.partition.page_turns import PageTurns, PageTurnsSpec
 from node.partition.rounds import Rounds
 from node.partition.rows import Progress, write_cursor, write_progress
 from node.partition.settings import PartitionConfig
@@ -43,6 +44,7 @@ class CoreBench:
         config: PartitionConfig | None = None,
         progress: Progress | None = None,
         lease_seconds: float = LEASE_SECONDS,
+        pages: PageTurnsSpec | None = None,
     ) -> None:
         self.clock = ManualClock()
         self.engine = MemoryEngine()
@@ -56,9 +58,11 @@ class CoreBench:
         self._sequence = 0
         self._request_id = 0
         self.rounds = Rounds(self.clock.monotonic, lambda _: None)
-        by_number = {table.number: table for table in tables}
+        self.pages = PageTurns(self.clock.monotonic, lambda: None, pages)
+        by_number = self.tables = {table.number: table for table in tables}
         rules = MergeRules(HybridClock(self.clock, 1), 60_000, self.clock.wall_ms, 1)
-        self.machine = ItemMachine(PARTITION, lambda: by_number, rules)
+        slice_weight = (pages or PageTurnsSpec()).slice_weight
+        self.machine = ItemMachine(PARTITION, lambda: by_number, rules, slice_weight=slice_weight)
         replicas = tuple(ReplicaPlacement(number, NodeId(f"n{number}")) for number in (1, 2, 3))
         consensus = ConsensusConfig(id=ReplicaId(1))
         self.core = PartitionCore(
@@ -73,6 +77,7 @@ class CoreBench:
                 open_view=self.engine.snapshot,
                 catalog_version=lambda: self.catalog_version,
                 rounds=self.rounds,
+                pages=self.pages,
             ),
         )
 

@@ -1,5 +1,6 @@
 """An item machine on a memory engine, with the driver's half of evaluating, committing and applying."""
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -39,7 +40,7 @@ class MachineBench:
         self.engine = MemoryEngine()
         hybrid = HybridClock(self.clock, REGION)
         rules = MergeRules(hybrid, max_clock_skew_ms, self.clock.wall_ms, REGION)
-        self.machine = ItemMachine(PARTITION, lambda: self.tables, rules, collection_bytes_max)
+        self.machine = ItemMachine(PARTITION, lambda: self.tables, rules, collection_bytes_max, slice_weight=1)
         self.index = 0
         self.applied = 0
         self.sequence = 0
@@ -76,8 +77,20 @@ class MachineBench:
 
     def read(self, command: Range | Measure) -> Outcome:
         """Return what is read of the applied state."""
+        if isinstance(command, Range):
+            return self.sliced(command, lambda: False)
         with self.engine.snapshot() as view:
-            return self.machine.read(command, view, self.applied, WHOLE)
+            return self.machine.read(command, view, self.applied)
+
+    def sliced(self, command: Range, is_over: Callable[[], bool]) -> Outcome:
+        """Return a page that was read in slices, each in a view of its own."""
+        reader = self.machine.page_reader(command, WHOLE)
+        while not reader.is_complete:
+            with self.engine.snapshot() as view:
+                refusal = self.machine.read_slice(reader, view, is_over)
+            if refusal is not None:
+                return refusal
+        return reader.page()
 
     def page(self, command: Range) -> Page:
         """Return one page."""

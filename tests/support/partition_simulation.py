@@ -13,6 +13,7 @@ from typing import Any
 from node.consensus.types import Message
 from node.joining.joiner import Joiner
 from node.partition.node_driver import NodeDriver
+from node.partition.page_turns import PageTurnsSpec
 from node.partition.parts import NodeParts
 from node.partition.settings import NodeSettings, PartitionConfig
 from node.partition.stored_log import found_to
@@ -192,6 +193,8 @@ class SimulatedNode:
             lives=disk,
         )
         driver = self.driver = NodeDriver(parts, region.settings)
+        # A slice is one record here, and much may happen until the next: no real turn of a loop is over in no time.
+        driver.pages._wake = lambda: self._wake_pages(driver)
         self.joiner = joiner_of(self, driver, disk)
         self._life = region.loop.create_task(self._live(driver, self.joiner))
 
@@ -207,6 +210,14 @@ class SimulatedNode:
         Disk(self.engine, identity_of(self.node)).found_to(batch, founding)
         found_to(batch, self.engine, self.node, self.region.catalog_of(self.node).view.placements.values())
         self.engine.write(batch.apply)
+
+    def _wake_pages(self, driver: NodeDriver) -> None:
+        delay_seconds = self.region.rng.choice((0.0, 0.001, 0.01))
+        self.region.loop.call_later(delay_seconds, self.hear, lambda: self._read_pages(driver))
+
+    def _read_pages(self, driver: NodeDriver) -> None:
+        if self.driver is driver:
+            driver._read_pages()
 
     def stall(self, seconds: float) -> None:
         """Stop the process for a while: it hears nothing, and its timers run late; its clock goes on."""
@@ -295,12 +306,13 @@ class SimulatedRegion:
             log_entries_kept=8,
             log_bytes_kept=2_000,
             partition=PartitionConfig(turn_requests_max=8),
+            pages=PageTurnsSpec(slice_seconds=0.0, turn_seconds=0.0, slice_weight=1),
         )
         self.weather = Weather()
         self.catalog = Catalog()
         self.cut: set[tuple[NodeId, NodeId]] = set()
         self.fatal: list[BaseException] = []
-        self.counts = {"snapshots": 0, "crashes": 0, "stalls": 0, "full": 0, "acknowledged": 0, "unknown": 0}
+        self.counts = {"snapshots": 0, "crashes": 0, "stalls": 0, "full": 0, "acknowledged": 0, "unknown": 0, "scanned": 0}
         names = [NodeId(f"n{number}") for number in (1, 2, 3)]
         replicas = tuple(ReplicaPlacement(number, node) for number, node in enumerate(names, 1))
         view = self.catalog.view
