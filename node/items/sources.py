@@ -10,6 +10,7 @@ from node.items.operands import Operand, Values, compiled_operand
 from wire.errors import StoreError, validation_error
 from wire.expressions import Tree
 from wire.items import AttributeValue, Item, sorted_set
+from wire.limits import ITEM_BYTES_MAX
 from wire.numbers import NumberError, add_numbers, subtract_numbers
 
 # The value to write, or None to remove what is there.
@@ -21,6 +22,8 @@ _MISSING = "The provided expression refers to an attribute that does not exist i
 WRONG_TYPE = "An operand in the update expression has an incorrect data type"
 # The same, in the words for AttributeUpdates.
 UPDATED_WRONG_TYPE = "Type mismatch for attribute to update"
+
+UPDATED_TOO_LARGE = "Item size to update has exceeded the maximum allowed size"
 
 _SETS = ("SS", "NS", "BS")
 
@@ -87,6 +90,8 @@ def _concatenation(left: _Source, right: _Source) -> _Source:
         first, second = left(item, values).get("L"), right(item, values).get("L")
         if first is None or second is None:
             raise _wrong_type()
+        if len(first) + len(second) > ITEM_BYTES_MAX:  # no element takes less than a byte; lists of lists would grow without bound
+            raise validation_error(UPDATED_TOO_LARGE)
         return {"L": [*first, *second]}
 
     return source

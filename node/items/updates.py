@@ -11,16 +11,15 @@ from typing import Any, TypeAlias
 
 from node.items.operands import Values
 from node.items.projections import Projection, projection_on
-from node.items.sources import UPDATED_WRONG_TYPE, WRONG_TYPE, Change, compiled_change
+from node.items.sources import UPDATED_TOO_LARGE, UPDATED_WRONG_TYPE, WRONG_TYPE, Change, compiled_change
 from wire.errors import StoreError, validation_error
 from wire.expressions import Step, kept_by_tree, unpacked
-from wire.items import NESTING_TOO_DEEP, AttributeValue, Item, item_size, text_size, value_size
+from wire.items import NESTING_TOO_DEEP, AttributeValue, Item, text_size, value_size
 from wire.limits import ITEM_BYTES_MAX, NESTING_LEVELS_MAX
 
 UPDATES_CACHED_MAX = 1024
 
 _INVALID_PATH = "The document path provided in the update expression is invalid for update"
-_TOO_LARGE = "Item size to update has exceeded the maximum allowed size"
 
 # By what an update's tree begins with: what is said of a value of a wrong type.
 _WRONG_TYPES = {"update": WRONG_TYPE, "attribute_updates": UPDATED_WRONG_TYPE}
@@ -54,8 +53,9 @@ class Update:
             return None
         seen = {} if old is None else old
         changes = [change(seen, values) for change in self._changes]
+        levels: dict[int, int] = {}
         for depth, value in zip(self._depths, changes, strict=True):
-            if depth and value is not None and depth + nesting(value) > NESTING_LEVELS_MAX:
+            if depth and value is not None and depth + _known_nesting(value, levels) > NESTING_LEVELS_MAX:
                 raise validation_error(NESTING_TOO_DEEP)
         return _rewritten_members(key if old is None else old, self._branch, changes)
 
@@ -64,13 +64,15 @@ class Update:
 
         Raises a validation StoreError with AWS's text when that is too large.
         """
-        size = item_size(new) if old is None else old_bytes + self._growth(old, new)
-        if size > ITEM_BYTES_MAX:
-            raise validation_error(_TOO_LARGE)
+        if old is None:
+            size, old, names = 0, {}, tuple(new)
+        else:
+            size, names = old_bytes - sum(_cost(old, name) for name in self.attributes), self.attributes
+        for name in names:
+            size += _cost(new, name)
+            if size > ITEM_BYTES_MAX:  # of hundreds of attributes with one large value, only the first are measured
+                raise validation_error(UPDATED_TOO_LARGE)
         return size
-
-    def _growth(self, old: Item, new: Item) -> int:
-        return sum(_cost(new, name) - _cost(old, name) for name in self.attributes)
 
 
 @kept_by_tree(UPDATES_CACHED_MAX)
@@ -92,10 +94,18 @@ def compiled_update(data: bytes) -> Update:
 def nesting(value: AttributeValue) -> int:
     """Return how many lists and maps stand inside one another in a value."""
     if "M" in value:
-        return 1 + max(map(nesting, value["M"].values()), default=0)
+        return 1 + max((nesting(member) for member in value["M"].values() if "M" in member or "L" in member), default=0)
     if "L" in value:
-        return 1 + max(map(nesting, value["L"]), default=0)
+        return 1 + max((nesting(element) for element in value["L"] if "M" in element or "L" in element), default=0)
     return 0
+
+
+def _known_nesting(value: AttributeValue, levels: dict[int, int]) -> int:
+    """Return the nesting of a value; one that is written to many places is looked through once."""
+    level = levels.get(id(value))
+    if level is None:
+        level = levels[id(value)] = nesting(value)
+    return level
 
 
 def _branch_of(paths: list[list[Step]]) -> _Branch:

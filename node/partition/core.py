@@ -102,6 +102,7 @@ class PartitionCore:
         self._is_transferring = False
         self._is_ready = False
         self._in_flight: Turn | None = None
+        self._stopped_with: Failed | None = None
         self._lease = Lease(lease_seconds)
         self._writes = WriteQueue(machine, surroundings.monotonic, config.turn_requests_max)
         self._reads = StrongReads()
@@ -313,15 +314,20 @@ class PartitionCore:
         self._applied = self._commit_seen = int(self.consensus.applied)
         self.is_installing = False
 
-    def leave(self, outcome: Outcome) -> None:
+    def leave(self, outcome: Failed) -> None:
         """Give up leadership, if there is any: this replica ends here, and whatever it decided is void."""
         if self._leading_term:
             self._lose()
         self._is_ready = False
         self.close(outcome)
 
+    def stop(self, outcome: Failed) -> None:
+        """Answer everything that waits, and every page under way when its turn comes."""
+        self._stopped_with = outcome
+        self.close(outcome)
+
     def close(self, outcome: Outcome) -> None:
-        """Answer everything that waits: the node stops."""
+        """Answer everything that waits for a leader."""
         for waiting in self._reads.clear():
             waiting.done(waiting.id, outcome)
         self._writes.close(outcome)
@@ -423,6 +429,8 @@ class PartitionCore:
         leadership is certain once more after its last slice, in the term in which it began.
         """
         assert self._items is not None, "only partitions of items are read"
+        if self._stopped_with is not None:
+            return self._stopped_with
         if page.epoch != self.placement.epoch:
             return self._stale(page.epoch)
         if self.is_installing:

@@ -36,7 +36,7 @@ from node.storage.expiry import ExpiryIndex, due_rows
 from node.storage.log import LogStore
 from node.streams.pages import read_page
 from wire.catalog import CATALOG_PARTITION, NodeId, PartitionId, Placement
-from wire.commands import Changes, Outcome, Position, ReadChanges, Request, Written
+from wire.commands import Changes, Failed, Outcome, Position, ReadChanges, Request, Written
 from wire.keys import ItemKey, TokenRange
 from wire.telemetry import EventLog
 
@@ -223,10 +223,10 @@ class PartitionDriver:
         batch.after_commit(self._flushed)
         self._writing.submit(batch)
 
-    def stop(self, outcome: Outcome) -> None:
+    def stop(self, outcome: Failed) -> None:
         """Answer everything that waits, and begin nothing more; nothing is sent any more either."""
         self._is_stopped = True
-        self.core.close(outcome)
+        self.core.stop(outcome)
         self._writing.stop()
         if self._installation is not None:
             self._installation.abort()
@@ -369,7 +369,7 @@ class PartitionDriver:
         if not self.is_marked and not self._writing.is_full and core.has_work():
             self._equipment.mark(self)
 
-    def leave(self, outcome: Outcome) -> None:
+    def leave(self, outcome: Failed) -> None:
         """Stop, while the node goes on without this replica."""
         if self._ready_term:
             self._tell_leadership(0)

@@ -18,6 +18,9 @@ ENTRY_CLOSES_BYTES = ENTRY_BYTES_MAX // 2
 """A turn evaluates no further write once its entry is this large. A single effect may be larger: an item of 400 KB with its old
 image and its rows in local indexes."""
 
+EVALUATING_SECONDS_MAX = 0.010
+"""A turn evaluates no further write once that took so long: messages and other partitions have their turns, too."""
+
 _DONE = Written(b"", 0, 0)
 
 
@@ -56,7 +59,8 @@ class WriteQueue:
         judged: list[tuple[Judged, int]] = []
         pieces: list[bytes] = []
         size = 0
-        queue, now = self._queue, self._monotonic()
+        queue, monotonic = self._queue, self._monotonic
+        began = now = monotonic()
         evaluate = self._machine.evaluate
         while queue and size < ENTRY_CLOSES_BYTES and len(judged) < self._turn_requests_max:
             waiting = queue.popleft()
@@ -72,6 +76,9 @@ class WriteQueue:
                     pieces.append(effect_piece(effect))
                     size += len(effect)
                 judged.append((Judged(waiting, outcome, bool(effect)), rests_on))
+                now = monotonic()
+                if now - began >= EVALUATING_SECONDS_MAX:
+                    break
         return Evaluated(judged, pieces)
 
     def put_back(self, judged: list[tuple[Judged, int]]) -> None:

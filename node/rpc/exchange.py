@@ -32,6 +32,8 @@ from wire.v1 import storage_pb2, storage_pb2_grpc
 BATCH_BYTES_MAX: Final = 4 << 20
 # How long a request that was built with a newer catalog waits for it here; then the router may ask elsewhere.
 CATALOG_WAIT_SECONDS_MAX: Final = 1.0
+# How long the requests of one batch are handed on before others have a turn: a batch may ask for a hundred items of 400 KB.
+SUBMITTING_SECONDS_MAX: Final = 0.005
 
 _log = EventLog(__name__)
 
@@ -127,7 +129,7 @@ class ExchangeStream:
             elif batch.catalog_version > self._feed.view.version:
                 tasks.create_task(self._submit_later(batch))
             else:
-                self._submit(batch)
+                await self._submit(batch)
             await self._hold()
         self._is_read_out = True
         self._wake.set()
@@ -138,7 +140,10 @@ class ExchangeStream:
             self._batch_for(0)
             self._wake.set()
 
-    def _submit(self, batch: storage_pb2.RequestBatch) -> None:
+    async def _submit(self, batch: storage_pb2.RequestBatch) -> None:
+        """Hand a batch on, in order, but no more at a time than a turn of the event loop has room for."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + SUBMITTING_SECONDS_MAX
         submit, done, commands = self._node.submit, self._done, self._counts.commands
         if self._open_requests > EXCHANGE_INFLIGHT_REQUESTS_MAX:
             self._refuse(batch, ErrorCode.OVERLOADED, f"{self._open_requests} requests of one router are under way")
@@ -151,6 +156,9 @@ class ExchangeStream:
             else:
                 commands[type(request.command)] += 1
                 submit(request, done)
+            if loop.time() >= until:
+                await asyncio.sleep(0)
+                until = loop.time() + SUBMITTING_SECONDS_MAX
 
     async def _submit_later(self, batch: storage_pb2.RequestBatch) -> None:
         """Wait for the catalog with which the requests were built, but not long: it may never come here."""
@@ -161,7 +169,7 @@ class ExchangeStream:
             text = f"the catalog here is at {self._feed.view.version}, the request needs {batch.catalog_version}"
             self._refuse(batch, ErrorCode.NOT_READY, text)
         else:
-            self._submit(batch)
+            await self._submit(batch)
 
     async def _hold(self) -> None:
         """Stop reading while a router does not take its answers; flow control then stops the router."""

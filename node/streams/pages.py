@@ -12,6 +12,8 @@ from wire.commands import ChangeRecord, Changes
 
 ROWS_EXAMINED_MAX = 4_096
 """Rows one page looks at, those that are passed over included; the page ends there and says how to go on."""
+BYTES_EXAMINED_MAX = 4 << 20
+"""Bytes of rows one page looks at in the same way: each may hold two images of 400 KB."""
 
 
 def read_page(  # whose changes, from where, how many: the members of ReadChanges
@@ -47,9 +49,11 @@ def _read(
     records: list[ChangeRecord] = []
     next_after = after if not generation and not since_ms else log.beginning(generation, since_ms, after)
     rows = log.view.scan(Space.CHANGES, *change_range(log.partition, log.table, next_after))
+    examined_bytes = 0
     for examined, (key, row) in enumerate(rows):
-        if examined >= ROWS_EXAMINED_MAX or len(records) >= limit > 0:
+        if examined >= ROWS_EXAMINED_MAX or examined_bytes >= BYTES_EXAMINED_MAX or len(records) >= limit > 0:
             return records, next_after
+        examined_bytes += len(row)
         if generation and generation_of(row) > generation:
             break
         record = decode_row(log.table, change_sequence_of(key), row)
