@@ -90,7 +90,9 @@ def _concatenation(left: _Source, right: _Source) -> _Source:
         first, second = left(item, values).get("L"), right(item, values).get("L")
         if first is None or second is None:
             raise _wrong_type()
-        if len(first) + len(second) > ITEM_BYTES_MAX:  # no element takes less than a byte; lists of lists would grow without bound
+        if (
+            len(first) + len(second) > ITEM_BYTES_MAX
+        ):  # no element takes less than a byte; lists of lists would grow without bound
             raise validation_error(UPDATED_TOO_LARGE)
         return {"L": [*first, *second]}
 

@@ -83,9 +83,7 @@ class PageReader:
         """Return the number of the table that is read."""
         return self._command.table
 
-    def read(
-        self, view: View, table: TableSpec, is_over: Callable[[], bool], weight_max: int
-    ) -> None:
+    def read(self, view: View, table: TableSpec, is_over: Callable[[], bool], weight_max: int) -> None:
         """Read on until the page is complete or the slice is over, but at least one record.
 
         `is_over` is asked whenever records of `weight_max` were looked at. Raises StorageError and UnreadableTree.
@@ -101,9 +99,7 @@ class PageReader:
                 self.is_complete = self._tombstones >= TOMBSTONES_PASSED_MAX
             else:
                 self._take(record, fetched)
-                self.is_complete = (
-                    self.scanned_count == limit or self.scanned_bytes + self.fetched_bytes > bytes_max
-                )
+                self.is_complete = self.scanned_count == limit or self.scanned_bytes + self.fetched_bytes > bytes_max
             if self.is_complete:
                 return
             weight += RECORD_WEIGHT + len(record.body)

@@ -52,6 +52,7 @@ class ErrorCode(StrEnum):
     NOT_READY = "NotReady"
     STORAGE_FULL = "StorageFull"
     UNKNOWN_OUTCOME = "UnknownOutcome"
+    UNANSWERED = "Unanswered"  # an UNKNOWN_OUTCOME of a node that is connected and says nothing
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     DAMAGED = "Damaged"
 

@@ -50,6 +50,7 @@ _PUBLIC: Final = {
     ErrorCode.NOT_READY: ErrorCode.SERVICE_UNAVAILABLE,
     ErrorCode.STORAGE_FULL: ErrorCode.INTERNAL,
     ErrorCode.UNKNOWN_OUTCOME: ErrorCode.INTERNAL,
+    ErrorCode.UNANSWERED: ErrorCode.INTERNAL,
     ErrorCode.DEADLINE_EXCEEDED: ErrorCode.INTERNAL,
     ErrorCode.DAMAGED: ErrorCode.INTERNAL,
 }

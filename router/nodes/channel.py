@@ -18,7 +18,7 @@ class NodeChannel(Protocol):
 
         `deadline` is on the monotonic clock, in seconds; an outcome comes at about that time if not before. What went wrong on
         the way is an outcome as well: Failed with NOT_READY or OVERLOADED when the command has not left, with UNKNOWN_OUTCOME when
-        it has and the answer is lost.
+        it has and the answer is lost, with UNANSWERED when it has and the node, still connected, says nothing.
         """
         ...
 

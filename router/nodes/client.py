@@ -178,7 +178,7 @@ class NodeClient:
             reason = "no answer to the first question"
         finally:
             call.cancel()
-            self._break(reason)
+            self._break(reason, is_silent=self._silent.is_set())
         return was_connected
 
     async def _greet(self, call: _ExchangeCall) -> None:
@@ -238,14 +238,14 @@ class NodeClient:
         self._is_down = False
         self._reachable.set()
 
-    def _break(self, reason: str) -> None:
+    def _break(self, reason: str, *, is_silent: bool = False) -> None:
         # Without a reason it is this side that stops.
         if reason:
             self.breaks += self._reachable.is_set()
             self._outage.failed(self._clock.monotonic(), reason=reason, lost=len(self._inflight))
         self._is_down = True
         self._reachable.clear()
-        self._inflight.fail_all()
+        self._inflight.fail_all(is_silent=is_silent)
 
     async def _check(self) -> None:
         """Look after what waits: past its deadline, or for a node that is not there any more."""

@@ -71,20 +71,24 @@ class InFlight:
         if waiting is not None and not waiting.future.done():
             waiting.future.set_result(outcome)
 
-    def fail_all(self) -> None:
-        """Answer everything: what has not left can be sent elsewhere, of the rest nobody knows."""
+    def fail_all(self, *, is_silent: bool = False) -> None:
+        """Answer everything: what has not left can be sent elsewhere, of the rest nobody knows.
+
+        A node that `is_silent` may be gone, or at work on what was asked: then the same question might silence the next one.
+        """
         not_sent = Failed(ErrorCode.NOT_READY, _NOT_SENT.format(node=self._node))
         for batch in self._batches:
             for request in batch.requests:
                 self.answer(request.id, not_sent)
         self._batches.clear()
-        lost = Failed(ErrorCode.UNKNOWN_OUTCOME, _LOST.format(node=self._node))
+        code = ErrorCode.UNANSWERED if is_silent else ErrorCode.UNKNOWN_OUTCOME
+        lost = Failed(code, _LOST.format(node=self._node))
         for request_id in list(self._waiting):
             self.answer(request_id, lost)
 
     def expire(self, now: float) -> None:
         """Answer what has waited past its deadline."""
-        silent = Failed(ErrorCode.UNKNOWN_OUTCOME, _SILENT.format(node=self._node))
+        silent = Failed(ErrorCode.UNANSWERED, _SILENT.format(node=self._node))
         for request_id in [each for each, waiting in self._waiting.items() if waiting.deadline <= now]:
             self.answer(request_id, silent)
 

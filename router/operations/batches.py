@@ -26,6 +26,7 @@ _UNPROCESSED: Final = NOT_APPLIED | {
     ErrorCode.REQUEST_LIMIT_EXCEEDED,
     ErrorCode.INTERNAL,
     ErrorCode.UNKNOWN_OUTCOME,
+    ErrorCode.UNANSWERED,
     ErrorCode.DEADLINE_EXCEEDED,
     ErrorCode.DAMAGED,
 }

@@ -15,7 +15,7 @@ class Store(Protocol):
     """Carry out commands in one region.
 
     Every refusal and failure is raised as a StoreError, so no outcome is ever NotLeader or Failed. Deadlines are on the
-    monotonic clock, in seconds; past one, what is under way is given up and DEADLINE_EXCEEDED or UNKNOWN_OUTCOME is
+    monotonic clock, in seconds; past one, what is under way is given up and DEADLINE_EXCEEDED, UNKNOWN_OUTCOME or UNANSWERED is
     raised.
     """
 

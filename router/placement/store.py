@@ -1,7 +1,6 @@
 """The region as one store: every command finds its partition, its leader and, if it must, another try.
 
-It satisfies `router.operations.store.Store`. A command is sent again only when the node promised that it was not applied, or when
-applying it twice is the same as once.
+It satisfies `router.operations.store.Store`. Which failed command is sent again, `router.placement.retries` says.
 """
 
 import asyncio
@@ -13,6 +12,7 @@ from typing import Final
 
 from router.nodes.channel import NodeChannel
 from router.placement.cache import CatalogCache
+from router.placement.retries import Retries
 from router.placement.ring import Ring
 from router.placement.routes import Routes
 from wire.catalog import CATALOG_PARTITION, CatalogView, NodeId, NodeSpec, PartitionId, Placement
@@ -24,15 +24,12 @@ from wire.commands import (
     Command,
     Failed,
     Get,
-    Measure,
-    Merge,
     NotLeader,
     Outcome,
     Range,
-    ReadChanges,
     Write,
 )
-from wire.errors import NOT_APPLIED, ErrorCode, StoreError
+from wire.errors import ErrorCode, StoreError
 
 RETRY_SECONDS_MIN: Final = 0.005
 RETRY_SECONDS_MAX: Final = 0.2
@@ -42,9 +39,6 @@ FOLLOWER_LAG_SECONDS: Final = 0.3
 
 _FAILURES: Final = (Failed, NotLeader)
 _READS: Final = (Get, Range)
-_IDEMPOTENT: Final = (Get, Range, ReadChanges, Merge, Measure)
-# The promise that nothing was applied is kept, but trying again would only find the disk full again.
-_RETRIED: Final = NOT_APPLIED - {ErrorCode.STORAGE_FULL}
 
 
 class RegionStore:
@@ -116,6 +110,7 @@ class RegionStore:
         is_strong = not isinstance(command, _READS) or command.consistent
         leads = is_strong or self._is_fresh(partition)
         wait_seconds, damaged = 0.0, 0
+        retries = Retries(command)
         while True:
             placement = self._placement(partition)
             node = self._routes.leader(placement) if leads else self._routes.replica(placement)
@@ -130,8 +125,9 @@ class RegionStore:
                 if damaged < len(placement.replicas):
                     leads = not self._passed_over()
                     continue
-            self._require_retry(command, outcome, deadline)
-            is_corrected = self._learn(placement, node, outcome) if leads else self._passed_over()
+            failure = self._require_retry(retries, outcome, deadline)
+            is_patient = leads or retries.stays(failure)
+            is_corrected = self._learn(placement, node, outcome) if is_patient else self._passed_over()
             leads = is_strong
             await self._refresh(placement, outcome, deadline)
             # A better address is tried at once, but only once: two nodes that name each other must not be asked in a spin.
@@ -190,16 +186,14 @@ class RegionStore:
             deadline=deadline,
         )
 
-    def _require_retry(self, command: Command, outcome: Outcome, deadline: float) -> None:
-        """Raise what the outcome says if another try is of no use, not allowed, or too late."""
+    def _require_retry(self, retries: Retries, outcome: Outcome, deadline: float) -> Failed:
+        """Return the failure, or raise what it says if another try is of no use, not allowed, or too late."""
         if isinstance(outcome, NotLeader):
             outcome = Failed(ErrorCode.NOT_LEADER, "the partition has no leader that could be found in time")
         assert isinstance(outcome, Failed)
-        is_harmless = outcome.code in _RETRIED or (
-            outcome.code is ErrorCode.UNKNOWN_OUTCOME and isinstance(command, _IDEMPOTENT)
-        )
-        if not is_harmless or self._clock.monotonic() >= deadline:
+        if not retries.allow(outcome) or self._clock.monotonic() >= deadline:
             raise StoreError(outcome.code, outcome.message)
+        return outcome
 
     def _learn(self, placement: Placement, asked: NodeId, outcome: Outcome) -> bool:
         """Learn from a failure who might lead; tell whether that names a better address."""

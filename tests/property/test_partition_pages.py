@@ -58,7 +58,9 @@ def test_a_sliced_page_is_the_page(
     what: str,
 ) -> None:
     bench = filled(items, deleted, indexed=what in "12")
-    command = query("x" if what in "12" else what, **chosen) if what != "-" else Range(1, **{**chosen, "reverse": False})
+    command = (
+        query("x" if what in "12" else what, **chosen) if what != "-" else Range(1, **{**chosen, "reverse": False})
+    )
     if what in "12":
         command = command._replace(index=int(what), from_table=True)
     is_over = cycle(cuts).__next__
@@ -114,7 +116,10 @@ def test_a_page_is_a_slice_of_a_sorted_list(
     wanted = [
         key_item(*place) | {"n": {"N": str(items[place])}}
         for place in looked_at
-        if filtered == 0 or (filtered == 1 and items[place] > 0) or (filtered == 2 and items[place] < 2) or filtered == 3
+        if filtered == 0
+        or (filtered == 1 and items[place] > 0)
+        or (filtered == 2 and items[place] < 2)
+        or filtered == 3
     ]
     assert isinstance(page, Page)
     assert [orjson.loads(item) for item in page.items] == wanted

@@ -130,7 +130,9 @@ class History:
                 number = shown.get(key, 0)
                 assert number >= floors[key], f"{key}: a page shows {number} after {floors[key]} had been seen"
                 ceiling = counter.begun - counter.refused
-                assert number <= ceiling, f"{key}: a page shows {number}, but only {ceiling} increments can have happened"
+                assert number <= ceiling, (
+                    f"{key}: a page shows {number}, but only {ceiling} increments can have happened"
+                )
                 counter.floor = max(counter.floor, number)
         return outcome
 

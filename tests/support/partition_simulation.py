@@ -312,7 +312,15 @@ class SimulatedRegion:
         self.catalog = Catalog()
         self.cut: set[tuple[NodeId, NodeId]] = set()
         self.fatal: list[BaseException] = []
-        self.counts = {"snapshots": 0, "crashes": 0, "stalls": 0, "full": 0, "acknowledged": 0, "unknown": 0, "scanned": 0}
+        self.counts = {
+            "snapshots": 0,
+            "crashes": 0,
+            "stalls": 0,
+            "full": 0,
+            "acknowledged": 0,
+            "unknown": 0,
+            "scanned": 0,
+        }
         names = [NodeId(f"n{number}") for number in (1, 2, 3)]
         replicas = tuple(ReplicaPlacement(number, node) for number, node in enumerate(names, 1))
         view = self.catalog.view

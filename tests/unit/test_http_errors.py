@@ -16,6 +16,7 @@ _INTERNAL = {
     ErrorCode.NOT_READY,
     ErrorCode.STORAGE_FULL,
     ErrorCode.UNKNOWN_OUTCOME,
+    ErrorCode.UNANSWERED,
     ErrorCode.DEADLINE_EXCEEDED,
     ErrorCode.DAMAGED,
 }

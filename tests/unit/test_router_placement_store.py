@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from router.operations.store import Store
+from router.placement.retries import PAGE_OVERLOADS_MAX
 from router.placement.routes import READS_IN_A_ROW
 from router.placement.store import RegionStore
 from tests.support.rpc_catalog import HERE, create
 from tests.support.rpc_channels import FakeRegion
-from wire.catalog import CATALOG_PARTITION, Delta, PartitionId
+from wire.catalog import CATALOG_PARTITION, CatalogView, Delta, PartitionId
 from wire.catalog_changes import Decided
 from wire.clock import SystemClock
 from wire.commands import (
@@ -25,6 +26,7 @@ from wire.commands import (
     NotLeader,
     Outcome,
     Range,
+    ReadChanges,
     Write,
     WriteKind,
     Written,
@@ -38,6 +40,7 @@ WRITE = Write(WriteKind.PUT, 1, KEY, body=b"{}", size=1)
 GOT, WRITTEN = Got(b"{}", 1), Written(b"", 0, 1)
 FAR = 1e12
 LOST = Failed(ErrorCode.UNKNOWN_OUTCOME, "lost")
+UNANSWERED = Failed(ErrorCode.UNANSWERED, "silent")
 DAMAGED = Failed(ErrorCode.DAMAGED, "its checksum does not match its bytes")
 P1 = PartitionId(1)
 
@@ -182,6 +185,49 @@ async def test_a_lost_read_or_merge_is_sent_again(store: RegionStore, region: Fa
     assert await store.execute_on(P1, command, deadline=FAR) == GOT
 
 
+# Whatever kept a node silent may have been this page: it must not silence the next one. The client may ask again, later.
+@pytest.mark.parametrize("is_strong", [True, False])
+@pytest.mark.parametrize("page", [Range(1), ReadChanges(1, 0, 0, 10, 100)])
+async def test_a_page_that_silenced_a_node_is_not_tried_on_its_peers(
+    store: RegionStore, region: FakeRegion, page: Command, is_strong: bool
+) -> None:
+    command = page._replace(consistent=is_strong) if isinstance(page, Range) else page
+    region.answer_all(lambda partition, command: UNANSWERED)
+    with pytest.raises(StoreError) as caught:
+        await store.execute_on(P1, command, deadline=FAR)
+    assert caught.value.code is ErrorCode.UNANSWERED
+    assert len(region.asked()) == 1
+
+
+# A node whose connection breaks is dead, and others can answer; when the next one dies of the same page, it was the page.
+async def test_a_page_does_not_end_node_after_node(store: RegionStore, region: FakeRegion) -> None:
+    region.answer_all(lambda partition, command: LOST)
+    with pytest.raises(StoreError):
+        await store.execute_on(P1, Range(1, consistent=True), deadline=FAR)
+    assert len(region.asked()) == 2
+
+
+# What costs a node nothing is asked of the next one as soon as one says nothing: a dead leader has to be followed in good time.
+@pytest.mark.parametrize("command", [STRONG, EVENTUAL, Merge(1, "r", ())])
+async def test_cheap_requests_go_on_to_the_next_node(store: RegionStore, region: FakeRegion, command: Command) -> None:
+    region.answer_all(once(UNANSWERED, GOT))  # type: ignore[arg-type]
+    assert await store.execute_on(P1, command, deadline=FAR) == GOT
+    assert len({node for node, channel in region.channels.items() if channel.asked}) == 2
+
+
+# A region with more pages than it can read is asked again after a pause, a few times: trying without end only keeps it that way.
+@pytest.mark.parametrize("is_strong", [True, False])
+async def test_a_page_is_not_pressed_on_an_overloaded_region(
+    store: RegionStore, region: FakeRegion, is_strong: bool
+) -> None:
+    region.answer_all(lambda partition, command: Failed(ErrorCode.OVERLOADED, "too many pages"))
+    with pytest.raises(StoreError) as caught:
+        await store.execute_on(P1, Range(1, consistent=is_strong), deadline=FAR)
+    assert caught.value.code is ErrorCode.OVERLOADED
+    assert len(region.asked()) == PAGE_OVERLOADS_MAX + 1
+    assert sum(bool(channel.asked) for channel in region.channels.values()) == 1
+
+
 # A refusal is an answer; so is a condition that does not hold.
 async def test_answers_are_not_sent_again(store: RegionStore, region: FakeRegion) -> None:
     region.answer_all(lambda partition, command: ConditionFailed(b"", 0))
@@ -246,9 +292,19 @@ async def test_a_node_that_is_behind_is_not_watched_for_ever(store: RegionStore,
     assert watched.deltas.empty()
 
 
-# A delta was lost on the way: going on without it would leave a wrong ring for good, so everything is asked for again.
+# A delta was lost on the way: going on without it would leave a wrong ring for good, so everything is asked for again. What came after the
+# gap must not be seen by anybody, not even for the moment until then.
 async def test_a_gap_in_the_catalog_is_not_believed(store: RegionStore, region: FakeRegion) -> None:
+    seen: list[int] = []
+    believe = store._cache._on_change
+
+    def noted(view: CatalogView) -> None:
+        seen.append(view.version)
+        believe(view)
+
+    store._cache._on_change = noted
     region.publish(Delta(3, {"placement/1": None}))
-    region.publish(Delta(4, {}, full=True))
+    region.publish(Delta(4, region.founding.rows, full=True))
     await store._cache.wait_beyond(3, 20)
-    assert store.view.placements == {}
+    assert seen == [4]
+    assert P1 in store.view.placements

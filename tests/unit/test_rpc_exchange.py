@@ -200,7 +200,7 @@ async def test_silence_ends_with_the_deadline() -> None:
         await node.wait_requests(1)
         outcome = await waiting
     assert isinstance(outcome, Failed)
-    assert outcome.code is ErrorCode.UNKNOWN_OUTCOME
+    assert outcome.code is ErrorCode.UNANSWERED
 
 
 # A router that sends more than a node can hold is refused at once, instead of filling its memory.
