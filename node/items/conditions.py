@@ -8,9 +8,10 @@ from collections.abc import Callable
 from operator import ge, gt, le, lt
 from typing import Any, TypeAlias
 
+from node.items.large_values import LargeValues
 from node.items.operands import Operand, Values, compiled_operand
 from wire.expressions import Tree, kept_by_tree, packed, reading_tree, unpacked
-from wire.items import AttributeValue, Item, decoded_binary, sort_key
+from wire.items import AttributeValue, Item, sort_key
 
 # An item that does not exist is judged as one without attributes: pass {}.
 Condition: TypeAlias = Callable[[Item, Values], bool]
@@ -18,8 +19,11 @@ _Ordering: TypeAlias = Callable[[Any, Any], bool]
 _Pair: TypeAlias = Callable[[AttributeValue | None, AttributeValue | None], bool]
 
 CONDITIONS_CACHED_MAX = 1024
+COMPARISONS_MIN = 2
+"""From so many comparisons on one evaluation may look at a large value again, and has something to forget."""
 
 _CONTAINERS = frozenset(("SS", "NS", "BS", "L", "M"))
+_ORDERINGS: dict[str, _Ordering] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 _IN = b'["in",'
 _SET_MEMBERS = {"S": "SS", "N": "NS", "B": "BS"}
 
@@ -46,21 +50,99 @@ def bound_condition(data: bytes, values: Values) -> Callable[[Item], bool]:
 
 def compiled_tree(tree: Tree, values: Values | None = None) -> Condition:
     """Return the function that judges an item by a condition's tree; `values` are those it will be judged with, where they are known."""
-    operator, *arguments = tree
-    if operator in ("and", "or"):
-        return _junction(operator, [compiled_tree(part, values) for part in arguments])
-    if operator == "not":
-        return _negation(compiled_tree(arguments[0], values))
-    if operator == "in":
-        return _membership(compiled_operand(arguments[0]), _each_once(arguments[1:]), values)
-    operands = [compiled_operand(argument) for argument in arguments]
-    if operator == "between":
-        return _range(*operands)
-    if operator in ("exists", "not_exists"):
-        return _existence(operands[0], wanted=operator == "exists")
-    if operator == "<>":
-        return _difference(arguments, *operands)
-    return _pairing(_PAIRS[operator], *operands)
+    compiler = _Compiler(values)
+    condition = compiler.compiled(tree)
+    if compiler.comparisons < COMPARISONS_MIN:
+        return condition
+    forget = compiler.large.forget
+
+    def judged(item: Item, values: Values) -> bool:
+        try:
+            return condition(item, values)
+        finally:
+            forget()
+
+    return judged
+
+
+class _Compiler:
+    """Compile one tree. What its parts find out about large values they share."""
+
+    def __init__(self, values: Values | None) -> None:
+        self.large = LargeValues()
+        self.comparisons = 0
+        self._values = values
+
+    def compiled(self, tree: Tree) -> Condition:
+        operator, *arguments = tree
+        if operator in ("and", "or"):
+            return _junction(operator, [self.compiled(part) for part in arguments])
+        if operator == "not":
+            return _negation(self.compiled(arguments[0]))
+        self.comparisons += 1
+        if operator == "in":
+            return self._membership(compiled_operand(arguments[0]), _each_once(arguments[1:]))
+        operands = [compiled_operand(argument) for argument in arguments]
+        if operator == "between":
+            return self._range(*operands)
+        if operator in ("exists", "not_exists"):
+            return _existence(operands[0], wanted=operator == "exists")
+        if operator == "<>":
+            return self._difference(arguments, *operands)
+        return _pairing(self._pair(operator), *operands)
+
+    def _pair(self, operator: str) -> _Pair:
+        large = self.large
+        if operator in _ORDERINGS:
+            return _ordered(_ORDERINGS[operator], large)
+        match operator:
+            case "=":
+                return _equality(large)
+            case "begins_with":
+                return lambda value, prefix: _begins_with(value, prefix, large)
+            case "contains":
+                return lambda value, part: _contains(value, part, large)
+            case "type":
+                return _has_type
+        raise AssertionError(f"expected a condition, found {operator!r}")
+
+    def _difference(self, trees: list[Tree], left: Operand, right: Operand) -> Condition:
+        """Return `<>`: true of a missing attribute, but false of the size of something that has none."""
+        sizes = [operand for tree, operand in zip(trees, (left, right), strict=True) if tree[0] == "size"]
+        equal = _equality(self.large)
+
+        def differs(item: Item, values: Values) -> bool:
+            if any(size(item, values) is None for size in sizes):
+                return False
+            return not equal(left(item, values), right(item, values))
+
+        return differs
+
+    def _range(self, operand: Operand, lower: Operand, upper: Operand) -> Condition:
+        at_least, at_most = _ordered(ge, self.large), _ordered(le, self.large)
+
+        def within(item: Item, values: Values) -> bool:
+            value = operand(item, values)
+            return at_least(value, lower(item, values)) and at_most(value, upper(item, values))
+
+        return within
+
+    def _membership(self, operand: Operand, candidates: list[Tree]) -> Condition:
+        values, equal = self._values, self.large.equal
+        if values is not None and all(candidate[0] == "v" for candidate in candidates):
+            return _membership_among(operand, [compiled_operand(candidate)({}, values) for candidate in candidates])
+        operands = [compiled_operand(candidate) for candidate in candidates]
+
+        def is_candidate(item: Item, values: Values) -> bool:
+            value = operand(item, values)
+            if value is None:
+                return False
+            if _scalar(value) is not None:
+                return any(value == candidate(item, values) for candidate in operands)
+            found = [candidate(item, values) for candidate in operands]
+            return any(each is not None and equal(value, each) for each in found)
+
+        return is_candidate
 
 
 def _junction(operator: str, parts: list[Condition]) -> Condition:
@@ -83,42 +165,10 @@ def _pairing(holds: _Pair, left: Operand, right: Operand) -> Condition:
     return lambda item, values: holds(left(item, values), right(item, values))
 
 
-def _difference(trees: list[Tree], left: Operand, right: Operand) -> Condition:
-    """Return `<>`: true of a missing attribute, but false of the size of something that has none."""
-    sizes = [operand for tree, operand in zip(trees, (left, right), strict=True) if tree[0] == "size"]
-
-    def differs(item: Item, values: Values) -> bool:
-        if any(size(item, values) is None for size in sizes):
-            return False
-        return not _equal(left(item, values), right(item, values))
-
-    return differs
-
-
-def _range(operand: Operand, lower: Operand, upper: Operand) -> Condition:
-    def within(item: Item, values: Values) -> bool:
-        value = operand(item, values)
-        return _at_least(value, lower(item, values)) and _at_most(value, upper(item, values))
-
-    return within
-
-
 def _each_once(candidates: list[Tree]) -> list[Tree]:
     """Return the candidates without those that are there twice: a large value can be named hundreds of times."""
     seen = {packed(candidate): candidate for candidate in candidates}
     return list(seen.values())
-
-
-def _membership(operand: Operand, candidates: list[Tree], values: Values | None) -> Condition:
-    if values is not None and all(candidate[0] == "v" for candidate in candidates):
-        return _membership_among(operand, [compiled_operand(candidate)({}, values) for candidate in candidates])
-    operands = [compiled_operand(candidate) for candidate in candidates]
-
-    def is_candidate(item: Item, values: Values) -> bool:
-        value = operand(item, values)
-        return value is not None and any(value == candidate(item, values) for candidate in operands)
-
-    return is_candidate
 
 
 def _membership_among(operand: Operand, candidates: list[AttributeValue | None]) -> Condition:
@@ -143,60 +193,46 @@ def _scalar(value: AttributeValue | None) -> tuple[str, Any] | None:
     return None if kind in _CONTAINERS else (kind, payload)
 
 
-def _equal(left: AttributeValue | None, right: AttributeValue | None) -> bool:
-    """Tell whether both are there and the same; in canonical form, which all values have, that is equality of their forms."""
-    return left is not None and left == right
+def _equality(large: LargeValues) -> _Pair:
+    equal = large.equal
+    return lambda left, right: left is not None and right is not None and equal(left, right)
 
 
-def _ordered(ordering: _Ordering) -> _Pair:
+def _ordered(ordering: _Ordering, large: LargeValues) -> _Pair:
     """Return the comparison of two texts, two numbers or two binaries, false for everything else."""
 
     def holds(left: AttributeValue | None, right: AttributeValue | None) -> bool:
         if left is None or right is None or left.keys() != right.keys():
             return False
+        if "B" in left:
+            return ordering(large.decoded(left["B"]), large.decoded(right["B"]))
         ours = sort_key(left)
         return ours is not None and ordering(ours, sort_key(right))
 
     return holds
 
 
-_at_least = _ordered(ge)
-_at_most = _ordered(le)
-
-
-def _begins_with(value: AttributeValue | None, prefix: AttributeValue | None) -> bool:
+def _begins_with(value: AttributeValue | None, prefix: AttributeValue | None, large: LargeValues) -> bool:
     if value is None or prefix is None:
         return False
     if "S" in value and "S" in prefix:
         return bool(value["S"].startswith(prefix["S"]))
-    return "B" in value and "B" in prefix and decoded_binary(value["B"]).startswith(decoded_binary(prefix["B"]))
+    return "B" in value and "B" in prefix and large.decoded(value["B"]).startswith(large.decoded(prefix["B"]))
 
 
-def _contains(value: AttributeValue | None, part: AttributeValue | None) -> bool:
+def _contains(value: AttributeValue | None, part: AttributeValue | None, large: LargeValues) -> bool:
     if value is None or part is None:
         return False
     if "L" in value:
-        return part in value["L"]
+        return large.is_element(part, value["L"])
     ((kind, payload),) = part.items()
     members = value.get(_SET_MEMBERS.get(kind, ""))
     if members is not None:
-        return payload in members
+        return large.is_member(payload, members)
     if kind == "S":
         return "S" in value and payload in value["S"]
-    return kind == "B" and "B" in value and decoded_binary(payload) in decoded_binary(value["B"])
+    return kind == "B" and "B" in value and large.decoded(payload) in large.decoded(value["B"])
 
 
 def _has_type(value: AttributeValue | None, type_name: AttributeValue | None) -> bool:
     return value is not None and type_name is not None and type_name.get("S") in value
-
-
-_PAIRS: dict[str, _Pair] = {
-    "=": _equal,
-    "<": _ordered(lt),
-    "<=": _at_most,
-    ">": _ordered(gt),
-    ">=": _at_least,
-    "begins_with": _begins_with,
-    "contains": _contains,
-    "type": _has_type,
-}

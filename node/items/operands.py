@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from wire.expressions import Step, Tree, UnreadableTree
-from wire.items import AttributeValue, Item, decoded_binary
+from wire.items import AttributeValue, Item, binary_size
 
 Values: TypeAlias = Sequence[AttributeValue]
 Operand: TypeAlias = Callable[[Item, Values], AttributeValue | None]
@@ -61,7 +61,7 @@ def size_of(value: AttributeValue | None) -> int | None:
         return len(payload)
     if kind == "S":
         return len(payload) if payload.isascii() else len(payload.encode("utf-16-le")) // 2
-    return len(decoded_binary(payload)) if kind == "B" else None
+    return binary_size(payload) if kind == "B" else None
 
 
 def _member(value: AttributeValue, step: Step) -> AttributeValue | None:

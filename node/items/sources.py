@@ -9,7 +9,7 @@ from typing import TypeAlias
 from node.items.operands import Operand, Values, compiled_operand
 from wire.errors import StoreError, validation_error
 from wire.expressions import Tree
-from wire.items import AttributeValue, Item, sorted_set
+from wire.items import AttributeValue, Item, merged_set
 from wire.limits import ITEM_BYTES_MAX
 from wire.numbers import NumberError, add_numbers, subtract_numbers
 
@@ -129,7 +129,8 @@ def _added(current: AttributeValue, value: AttributeValue) -> AttributeValue:
         return {"L": [*current["L"], *payload]}
     if kind not in _SETS:
         raise _wrong_type()
-    return {kind: sorted_set(kind, [*{*current[kind], *payload}])}
+    known = set(current[kind])
+    return {kind: merged_set(kind, current[kind], [member for member in payload if member not in known])}
 
 
 def _deleted(current: AttributeValue, value: AttributeValue) -> AttributeValue | None:

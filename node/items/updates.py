@@ -11,10 +11,11 @@ from typing import Any, TypeAlias
 
 from node.items.operands import Values
 from node.items.projections import Projection, projection_on
+from node.items.sizes import Sizes
 from node.items.sources import UPDATED_TOO_LARGE, UPDATED_WRONG_TYPE, WRONG_TYPE, Change, compiled_change
 from wire.errors import StoreError, validation_error
 from wire.expressions import Step, kept_by_tree, unpacked
-from wire.items import NESTING_TOO_DEEP, AttributeValue, Item, text_size, value_size
+from wire.items import NESTING_TOO_DEEP, AttributeValue, Item, text_size
 from wire.limits import ITEM_BYTES_MAX, NESTING_LEVELS_MAX
 
 UPDATES_CACHED_MAX = 1024
@@ -64,14 +65,13 @@ class Update:
 
         Raises a validation StoreError with AWS's text when that is too large.
         """
+        sizes = Sizes()
         if old is None:
-            size, old, names = 0, {}, tuple(new)
+            size = sum(text_size(name) + sizes.of(value) for name, value in new.items())
         else:
-            size, names = old_bytes - sum(_cost(old, name) for name in self.attributes), self.attributes
-        for name in names:
-            size += _cost(new, name)
-            if size > ITEM_BYTES_MAX:  # of hundreds of attributes with one large value, only the first are measured
-                raise validation_error(UPDATED_TOO_LARGE)
+            size = old_bytes + sum(sizes.growth(name, old, new) for name in self.attributes)
+        if size > ITEM_BYTES_MAX:
+            raise validation_error(UPDATED_TOO_LARGE)
         return size
 
 
@@ -158,11 +158,6 @@ def _rewritten_elements(elements: list[AttributeValue], branch: _Branch, changes
         else:
             result.append(changes[below])
     return [element for element in result if element is not None]
-
-
-def _cost(item: Item, name: str) -> int:
-    value = item.get(name)
-    return 0 if value is None else text_size(name) + value_size(value)
 
 
 def _invalid_path() -> StoreError:

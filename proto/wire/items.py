@@ -6,6 +6,7 @@ binary values are canonical base64; so two values are equal when their forms are
 """
 
 from binascii import a2b_base64, b2a_base64
+from bisect import insort
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -22,6 +23,8 @@ Item: TypeAlias = dict[str, AttributeValue]
 
 ATTRIBUTE_TYPES = ("S", "N", "B", "SS", "NS", "BS", "M", "L", "BOOL", "NULL")
 
+# So many members are put in their places one by one; every one of them orders some of the others anew.
+_INSERTED_MAX = 256
 _CONTAINER_BYTES = 3
 _ELEMENT_BYTES = 1
 
@@ -146,6 +149,17 @@ def sorted_set(kind: str, members: Sequence[str]) -> list[str]:
     if len(members) < 2:
         return list(members)
     return sorted(members, key=_SET_ORDERS[kind])
+
+
+def merged_set(kind: str, members: Sequence[str], more: Sequence[str]) -> list[str]:
+    """Return the members of a set in order together with others that are in order, too; none is in both."""
+    order = _SET_ORDERS[kind]
+    if len(more) > _INSERTED_MAX:
+        return sorted([*members, *more], key=order)
+    merged = [*members]
+    for member in more:
+        insort(merged, member, key=order)
+    return merged
 
 
 def _measured(value: AttributeValue, depth: int) -> _Measured:
@@ -324,7 +338,11 @@ def _misplaced(payload: Any) -> StoreError:
 
 
 def _list_size(elements: list[AttributeValue]) -> int:
-    return _CONTAINER_BYTES + sum(_ELEMENT_BYTES + value_size(element) for element in elements)
+    size = _CONTAINER_BYTES + _ELEMENT_BYTES * len(elements)
+    for element in elements:
+        for kind, payload in element.items():
+            size += _SIZES[kind](payload)
+    return size
 
 
 def _map_size(members: Item) -> int:
@@ -333,7 +351,8 @@ def _map_size(members: Item) -> int:
     )
 
 
-def _binary_size(text: str) -> int:
+def binary_size(text: str) -> int:
+    """Return the length of the bytes of a canonical base64 text."""
     return len(text) // 4 * 3 - text.endswith("=") - text.endswith("==")
 
 
@@ -359,10 +378,10 @@ _MEASURES: dict[str, Callable[[AttributeValue, Any, int], _Measured]] = {
 _SIZES: dict[str, Callable[[Any], int]] = {
     "S": text_size,
     "N": number_size,
-    "B": _binary_size,
+    "B": binary_size,
     "SS": lambda members: sum(map(text_size, members)),
     "NS": lambda members: sum(map(number_size, members)),
-    "BS": lambda members: sum(map(_binary_size, members)),
+    "BS": lambda members: sum(map(binary_size, members)),
     "M": _map_size,
     "L": _list_size,
     "BOOL": lambda _: 1,
