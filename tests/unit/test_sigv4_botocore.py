@@ -14,8 +14,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
+from router.http.canonical import canonical_request
 from router.http.messages import HttpRequest
-from router.http.sigv4 import Identity, SignatureVerifier
+from router.http.signing_key import derived_key
+from router.http.sigv4 import CLOCK_SKEW_SECONDS, Identity, SignatureVerifier
 from router.http.timestamps import parsed_ms
 from tests.support.clock import ManualClock
 from wire.errors import ErrorCode, StoreError
@@ -118,6 +120,46 @@ def test_credentials_are_looked_up_every_time() -> None:
     with pytest.raises(StoreError) as caught:
         verifier.verify(request)
     assert caught.value.code is ErrorCode.UNRECOGNIZED_CLIENT
+
+
+# A request that was overheard is of no use a quarter of an hour later, least of all from a client that is known.
+def test_a_remembered_client_is_held_to_the_time() -> None:
+    request = _signed()
+    clock = ManualClock(wall_ms=parsed_ms(_date_of(request)))
+    verifier = SignatureVerifier(credentials={KEY_ID: SECRET}, clock=clock)
+    verifier.verify(request)
+    for seconds in (CLOCK_SKEW_SECONDS + 1, -2 * (CLOCK_SKEW_SECONDS + 1)):
+        clock.jump_wall(seconds)
+        with pytest.raises(StoreError, match=r"Signature (expired|not yet current)") as caught:
+            verifier.verify(request)
+        assert caught.value.code is ErrorCode.INVALID_SIGNATURE
+    clock.jump_wall(CLOCK_SKEW_SECONDS + 1)
+    verifier.verify(request)
+
+
+def _signed_at(date: str, day: str) -> HttpRequest:
+    """Return a request of one time, signed with the key of a day."""
+    names = ("host", "x-amz-date")
+    scope = f"{day}/eu-west-1/dynamodb/aws4_request"
+    credential = f"AWS4-HMAC-SHA256 Credential={KEY_ID}/{scope}, SignedHeaders={';'.join(names)}, "
+    headers = CIMultiDict({"Host": "localhost:8000", "X-Amz-Date": date})
+    request = HttpRequest("POST", "/", headers, b"{}")
+    canonical = canonical_request(request, names, ";".join(names), hashlib.sha256(request.body).hexdigest())
+    to_sign = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{hashlib.sha256(canonical).hexdigest()}"
+    signature = derived_key(SECRET, day, "eu-west-1", "dynamodb").signature(to_sign.encode())
+    headers["Authorization"] = f"{credential}Signature={signature}"
+    return request
+
+
+# A key is derived for one day: it is of no use after midnight, although the client that had it is known and its clock is right.
+def test_a_remembered_clients_key_ends_with_its_day() -> None:
+    clock = ManualClock(wall_ms=parsed_ms("20260101T235950Z"))
+    verifier = SignatureVerifier(credentials={KEY_ID: SECRET}, clock=clock)
+    verifier.verify(_signed_at("20260101T235950Z", "20260101"))
+    clock.jump_wall(15)
+    with pytest.raises(StoreError, match="Date in Credential scope does not match"):
+        verifier.verify(_signed_at("20260102T000005Z", "20260101"))
+    verifier.verify(_signed_at("20260102T000005Z", "20260102"))
 
 
 _VISIBLE = st.characters(
