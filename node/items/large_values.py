@@ -69,12 +69,11 @@ class LargeValues:
         if self._is_first(elements):
             return part in elements
         ((kind, payload),) = part.items()
-        is_container = kind in _CONTAINERS
-        place = ("elements", id(elements), "" if is_container else kind)
+        place = ("elements", id(elements), kind)
         found: Set[Any] | None = self._known.get(place)
         if found is None:
-            found = self._known[place] = _containers(elements) if is_container else _scalars(elements, kind)
-        return (_form(part) if is_container else payload) in found
+            found = self._known[place] = _elements_of(elements, kind)
+        return (_form(part) if kind in _CONTAINERS else payload) in found
 
     def _is_first(self, elements: list[Any]) -> bool:
         """Tell whether something is looked for in a list for the first time, or the list is small: then nothing is worth keeping."""
@@ -86,12 +85,10 @@ class LargeValues:
         return is_first
 
 
-def _scalars(elements: list[AttributeValue], kind: str) -> Set[Any]:
+def _elements_of(elements: list[AttributeValue], kind: str) -> Set[Any]:
+    if kind in _CONTAINERS:
+        return {_form(element) for element in elements if kind in element}
     return {element.get(kind) for element in elements}
-
-
-def _containers(elements: list[AttributeValue]) -> Set[Any]:
-    return {_form(element) for element in elements if not _CONTAINERS.isdisjoint(element)}
 
 
 def _form(value: AttributeValue) -> bytes:

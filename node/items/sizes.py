@@ -4,13 +4,16 @@ Knows that an update shares with the item before whatever it has not written, an
 Refuses to know what updates do.
 """
 
-from itertools import islice
+from operator import is_
+from typing import TypeVar
 
 from wire.items import AttributeValue, Item, text_size, value_size
 
 _CONTAINERS = ("M", "L", "SS", "NS", "BS")
 _LARGE_MIN = 16
 _MEMBER_BYTES = 1
+
+_Element = TypeVar("_Element")
 
 
 class Sizes:
@@ -59,20 +62,26 @@ class Sizes:
         return sides * _MEMBER_BYTES + sum(self.growth(name, before, after) for name in names)
 
     def _elements(self, before: list[AttributeValue], after: list[AttributeValue]) -> int:
-        """Measure what lies between the elements that both lists begin with and those that both end with."""
-        shared = min(len(before), len(after))
-        first = next((at for at in range(shared) if before[at] is not after[at]), shared)
-        last = next((at for at in range(shared - first) if before[-1 - at] is not after[-1 - at]), shared - first)
-        between_before = islice(before, first, len(before) - last)
-        between_after = islice(after, first, len(after) - last)
+        between_before, between_after = _between(before, after)
         grown = (len(after) - len(before)) * _MEMBER_BYTES
         return grown + sum(map(self.of, between_after)) - sum(map(self.of, between_before))
 
 
 def _set_growth(kind: str, before: list[str], after: list[str]) -> int:
-    old, new = set(before), set(after)
+    old, new = map(set, _between(before, after))
     return _members_size(kind, new - old) - _members_size(kind, old - new)
 
 
 def _members_size(kind: str, members: set[str]) -> int:
     return value_size({kind: list(members)})
+
+
+def _between(before: list[_Element], after: list[_Element]) -> tuple[list[_Element], list[_Element]]:
+    """Return what lies between the elements that both lists begin with and those that both end with."""
+    shared = min(len(before), len(after))
+    same = map(is_, before, after)
+    first = next((at for at, is_same in enumerate(same) if not is_same), shared)
+    same = map(is_, reversed(before), reversed(after))
+    last = next((at for at, is_same in enumerate(same) if not is_same), shared)
+    last = min(last, shared - first)
+    return before[first : len(before) - last], after[first : len(after) - last]

@@ -5,8 +5,9 @@ whatever else the update does. The old item is never changed: what an update wri
 shared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeAlias
 
 from node.items.operands import Values
@@ -20,6 +21,7 @@ from wire.limits import ITEM_BYTES_MAX, NESTING_LEVELS_MAX
 
 UPDATES_CACHED_MAX = 1024
 
+_NESTED = frozenset(("M", "L"))
 _INVALID_PATH = "The document path provided in the update expression is invalid for update"
 
 # By what an update's tree begins with: what is said of a value of a wrong type.
@@ -94,10 +96,16 @@ def compiled_update(data: bytes) -> Update:
 def nesting(value: AttributeValue) -> int:
     """Return how many lists and maps stand inside one another in a value."""
     if "M" in value:
-        return 1 + max((nesting(member) for member in value["M"].values() if "M" in member or "L" in member), default=0)
+        return 1 + _deepest(value["M"].values())
     if "L" in value:
-        return 1 + max((nesting(element) for element in value["L"] if "M" in element or "L" in element), default=0)
+        return 1 + _deepest(value["L"])
     return 0
+
+
+def _deepest(values: Collection[AttributeValue]) -> int:
+    if _NESTED.isdisjoint(chain.from_iterable(values)):  # nearly always, and at once
+        return 0
+    return max(map(nesting, values))
 
 
 def _known_nesting(value: AttributeValue, levels: dict[int, int]) -> int:

@@ -18,7 +18,7 @@ ENTRY_CLOSES_BYTES = ENTRY_BYTES_MAX // 2
 """A turn evaluates no further write once its entry is this large. A single effect may be larger: an item of 400 KB with its old
 image and its rows in local indexes."""
 
-EVALUATING_SECONDS_MAX = 0.010
+EVALUATING_SECONDS_MAX = 0.005
 """A turn evaluates no further write once that took so long: messages and other partitions have their turns, too."""
 
 _DONE = Written(b"", 0, 0)

@@ -9,6 +9,7 @@ from binascii import a2b_base64, b2a_base64
 from bisect import insort
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from wire.errors import ErrorCode, StoreError, validation_error
@@ -25,6 +26,8 @@ ATTRIBUTE_TYPES = ("S", "N", "B", "SS", "NS", "BS", "M", "L", "BOOL", "NULL")
 
 # So many members are put in their places one by one; every one of them orders some of the others anew.
 _INSERTED_MAX = 256
+# An item holds a hundred thousand numbers only if they are short: then most of them have been measured before.
+_NUMBERS_KEPT_MAX = 1 << 14
 _CONTAINER_BYTES = 3
 _ELEMENT_BYTES = 1
 
@@ -92,6 +95,7 @@ def text_size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
+@lru_cache(_NUMBERS_KEPT_MAX)
 def number_size(canonical: str) -> int:
     """Return what a canonical number costs in bytes.
 

@@ -1,5 +1,6 @@
 """One partition core among two followers that answer as well as anybody could, or not at all."""
 
+import math
 import random
 from collections.abc import Callable
 
@@ -14,10 +15,12 @@ from node.partition.rounds import Rounds
 from node.partition.rows import Progress, write_cursor, write_progress
 from node.partition.settings import PartitionConfig
 from node.partition.turns import ApplyPlan, Turn
+from node.partition.waiting import Waiting
 from node.storage.memory_engine import MemoryEngine
 from tests.support.clock import ManualClock
 from tests.support.consensus_log import MemoryLog
 from wire.catalog import NodeId, PartitionId, Placement, ReplicaPlacement
+from wire.clock import Clock
 from wire.commands import Command, Outcome, Request
 from wire.keys import RING_TOKENS
 from wire.tables import TableSpec
@@ -80,6 +83,15 @@ class CoreBench:
                 pages=self.pages,
             ),
         )
+
+    def use_clock(self, clock: Clock) -> None:
+        """Let pages go by another clock from now on."""
+        self.pages._monotonic = clock.monotonic
+
+    def waiting(self, command: Command) -> Waiting:
+        """Return a request as the core holds it, with all the time there is."""
+        self._request_id += 1
+        return Waiting(self._request_id, self.done(), math.inf, command)
 
     def elect(self) -> "CoreBench":
         """Make this replica the leader; it is ready if the peers answer and entries are applied."""

@@ -1,0 +1,45 @@
+"""How long something keeps a thread busy, in CPU time, on a machine of any speed.
+
+Nothing that a node does on its event loop may take more than 20 ms at a time on the machine on which that was decided. Elsewhere a
+reference computation in the same run says how long that is here; the least of several measurements is what counts, because a busy machine
+only ever adds to them. Half as much again is left to caches and cores that are shared with others.
+"""
+
+import time
+from collections.abc import Callable
+
+SHARE_MS = 20.0 * 1.5
+REFERENCE_MS = 5.5
+"""What the reference took on the machine where 20 ms are 20 ms."""
+MEASURED_TIMES = 3
+
+
+def taken_ms(work: Callable[[], object]) -> float:
+    """Return the CPU time of the calling thread, as it would be on the machine of the reference."""
+    reference = _least(_reference)
+    return _least(work) * REFERENCE_MS / reference
+
+
+def longest_turn_ms(turns: Callable[[], bool]) -> float:
+    """Call until there is nothing left to do; return how long the longest turn took."""
+    reference = _least(_reference)
+    longest = 0.0
+    has_more = True
+    while has_more:
+        began = time.thread_time()
+        has_more = turns()
+        longest = max(longest, time.thread_time() - began)
+    return longest * REFERENCE_MS / reference
+
+
+def _least(work: Callable[[], object]) -> float:
+    least = float("inf")
+    for _ in range(MEASURED_TIMES):
+        began = time.thread_time()
+        work()
+        least = min(least, time.thread_time() - began)
+    return least
+
+
+def _reference() -> int:
+    return sum(number * number for number in range(100_000))
