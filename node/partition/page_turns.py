@@ -24,7 +24,7 @@ class PageTurnsSpec:
     """Bound what pages take of a node."""
 
     slice_seconds: float = 0.002
-    slice_weight: int = 32 << 10
+    slice_weight: int = 64 << 10
     """Records of so much weight (see `node.partition.reads`) are looked at before anybody asks for the time."""
     turn_seconds: float = 0.005
     """What all pages together take of one turn of the event loop."""
@@ -107,7 +107,10 @@ class PageTurns:
         elif self._fresh or now >= self._turn_until:
             self._fresh.append(_Begun(reading, 0.0, self._end_of(reading, now)))
         else:
-            self._read(_Begun(reading, 0.0, self._end_of(reading, now)), now)
+            self.slices += 1
+            self._slice_until = now + self._spec.slice_seconds
+            if not reading.read_slice(self._is_over):
+                self._keep(_Begun(reading, 0.0, self._end_of(reading, now)), now)
 
     def run(self) -> list[PartitionId]:
         """Give slices to those that wait, within the share of a turn; return the partitions of those that were read to their end."""
@@ -150,15 +153,18 @@ class PageTurns:
 
     def _read(self, begun: _Begun, now: float) -> bool:
         """Read one slice; tell whether the page is answered."""
-        reading, taken_seconds, ends_at = begun
+        reading = begun.reading
         if now >= reading.deadline:
             reading.expire()
             return True
         self.slices += 1
         self._slice_until = now + self._spec.slice_seconds
-        if reading.read_slice(self._is_over):
-            return True
-        now, began = self._monotonic(), now
+        return reading.read_slice(self._is_over) or self._keep(begun, now)
+
+    def _keep(self, begun: _Begun, began: float) -> bool:
+        """Have a page go on another time after a slice, unless it has to end here; tell whether it has."""
+        reading, taken_seconds, ends_at = begun
+        now = self._monotonic()
         taken_seconds += now - began
         if now >= ends_at or taken_seconds >= self._spec.page_seconds_max or len(self._begun) >= self._spec.begun_max:
             self.ended_early += 1

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import orjson
 
-from node.items.conditions import bound_condition
+from node.items.conditions import Condition, bound_condition
 from node.items.projections import Projection, compiled_projection
 from node.storage.engine import View
 from node.storage.errors import DamagedRecord
@@ -17,7 +17,7 @@ from node.storage.layout import successor
 from node.storage.records import Record
 from wire.commands import Get, Got, Page, Position, Range
 from wire.indexes import base_key
-from wire.items import Item
+from wire.items import AttributeValue
 from wire.keys import TokenRange, key_hash
 from wire.limits import READ_UNIT_BYTES
 from wire.tables import TableSpec
@@ -56,6 +56,7 @@ class PageReader:
         "_projection",
         "_tokens",
         "_tombstones",
+        "_values",
         "count",
         "fetched_bytes",
         "fetched_units",
@@ -69,7 +70,8 @@ class PageReader:
         self._command = command
         self._tokens = tokens
         self._last: Record | None = None
-        self._condition: Callable[[Item], bool] | None = None
+        self._condition: Condition | None = None
+        self._values: list[AttributeValue] = []
         self._projection: Projection | None = None
         self._is_compiled = False
         self._tombstones = 0
@@ -93,19 +95,18 @@ class PageReader:
         fetched = _fetching(self._command, view, table) if self._command.from_table else None
         limit, bytes_max, weight = self._command.limit, self._command.bytes_max, 0
         for record in _records(self._command, view, self._tokens, self._after()):
-            self._last = record
             if record.tombstone:
                 self._tombstones += 1
                 self.is_complete = self._tombstones >= TOMBSTONES_PASSED_MAX
             else:
                 self._take(record, fetched)
-                self.is_complete = self.scanned_count == limit or self.scanned_bytes + self.fetched_bytes > bytes_max
-            if self.is_complete:
-                return
+                if self.scanned_count == limit or self.scanned_bytes + self.fetched_bytes > bytes_max:
+                    self.is_complete = True
             weight += RECORD_WEIGHT + len(record.body)
+            if self.is_complete or (weight >= weight_max and is_over()):
+                self._last = record
+                return
             if weight >= weight_max:
-                if is_over():
-                    return
                 weight = 0
         self._last = None
         self.is_complete = True
@@ -123,7 +124,8 @@ class PageReader:
     def _compile(self) -> None:
         command = self._command
         if command.filter:
-            self._condition = bound_condition(command.filter, orjson.loads(command.values) if command.values else [])
+            self._values = orjson.loads(command.values) if command.values else []
+            self._condition = bound_condition(command.filter, self._values)
         if command.projection and not command.count_only:
             self._projection = compiled_projection(command.projection)
         self._is_compiled = True
@@ -138,7 +140,7 @@ class PageReader:
         body = record.body
         if self._condition is not None or self._projection is not None:
             item = orjson.loads(body)
-            if self._condition is not None and not self._condition(item):
+            if self._condition is not None and not self._condition(item, self._values):
                 return
             if self._projection is not None:
                 body = orjson.dumps(self._projection(item))

@@ -55,6 +55,6 @@ def test_remembered_answers_are_the_answers(large: AttributeValue, parts: list[A
         thrice = packed(all_of(*[any_of(fact, negated(["exists", path("a")]))] * 3))
         assert compiled_condition(tree_bytes)(item, values_) is holds
         assert compiled_condition(thrice)(item, values_)
-        assert bound_condition(thrice, values_)(item)
+        assert bound_condition(thrice, values_)(item, values_)
         # Nothing of one item may be known of the next.
         assert compiled_condition(thrice)({}, values_)
