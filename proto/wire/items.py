@@ -114,23 +114,6 @@ def number_size(canonical: str) -> int:
     return 1 + sign + (len(whole) + 1) // 2 + (len(fraction) + 1) // 2
 
 
-def values_equal(left: AttributeValue, right: AttributeValue) -> bool:
-    """Say whether two values are the same: types too, lists in order, sets in any order, numbers by canonical text."""
-    if left == right:
-        return True
-    ((kind, ours),) = left.items()
-    if kind not in _COMPARED_DEEPLY or kind not in right:
-        return False
-    theirs = right[kind]
-    if len(ours) != len(theirs):
-        return False
-    if kind == "M":
-        return all(name in theirs and values_equal(value, theirs[name]) for name, value in ours.items())
-    if kind == "L":
-        return all(map(values_equal, ours, theirs))
-    return set(ours) == set(theirs)
-
-
 def sort_key(value: AttributeValue) -> str | Decimal | bytes | None:
     """Return what a text, a number or a binary sorts by among values of its type; None for types without an order."""
     ((kind, payload),) = value.items()
@@ -359,8 +342,6 @@ def binary_size(text: str) -> int:
     """Return the length of the bytes of a canonical base64 text."""
     return len(text) // 4 * 3 - text.endswith("=") - text.endswith("==")
 
-
-_COMPARED_DEEPLY = frozenset(("SS", "NS", "BS", "M", "L"))
 
 # Texts sort by code points, which is the order of their UTF-8.
 _SCALAR_ORDERS: dict[str, Callable[[str], str | Decimal | bytes]] = {"S": str, "N": Decimal, "B": decoded_binary}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.attribute_values import raw_items, raw_values
 from wire.errors import StoreError
-from wire.items import ATTRIBUTE_TYPES, AttributeValue, Item, item_size, normalized_item, normalized_value, values_equal
+from wire.items import ATTRIBUTE_TYPES, AttributeValue, Item, item_size, normalized_item, normalized_value
 
 
 def shuffled(value: AttributeValue, random: Random) -> AttributeValue:
@@ -78,7 +78,6 @@ def test_normal_form_is_final(item: Item) -> None:
 def test_equal_values_have_one_form(value: AttributeValue, seed: int) -> None:
     form, other = normalized_value(value), normalized_value(shuffled(value, Random(seed)))
     assert form == other
-    assert values_equal(form, other)
 
 
 # Users are billed by this number.
@@ -109,11 +108,3 @@ def test_random_json(item: Any) -> None:
     except StoreError:
         return
     assert normalized_item(form) == (form, size)
-
-
-# Values are equal exactly when their normal forms are, however they are written.
-@settings(deadline=None)
-@given(raw_values, raw_values)
-def test_equality_is_that_of_forms(left: AttributeValue, right: AttributeValue) -> None:
-    left, right = normalized_value(left), normalized_value(right)
-    assert values_equal(left, right) == (left == right)
