@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from node.catalog import indexes, membership, settings, tables, tags, time_to_live
+from node.catalog import gossip, indexes, membership, settings, tables, tags, time_to_live
 from node.catalog.rules import CatalogRules, Decision
 from wire import catalog_changes
 from wire.catalog import CatalogView
@@ -29,11 +29,14 @@ _decisions: dict[type, Callable[[CatalogView, Any, CatalogRules], Decision]] = {
     catalog_changes.FinishTable: tables.finish_table,
     catalog_changes.AddReplica: membership.add_replica,
     catalog_changes.RemoveReplica: membership.remove_replica,
-    catalog_changes.JoinGlobalTable: membership.join_global_table,
-    catalog_changes.SyncSettings: settings.sync_settings,
-    catalog_changes.LeaveGlobalTable: membership.leave_global_table,
+    catalog_changes.CheckReplica: gossip.check_replica,
+    catalog_changes.JoinGlobalTable: gossip.join_global_table,
+    catalog_changes.SyncGlobalTable: gossip.sync_global_table,
+    catalog_changes.RecordTold: membership.record_told,
+    catalog_changes.LeaveGlobalTable: gossip.leave_global_table,
     catalog_changes.SetReplicaStatus: membership.set_replica_status,
     catalog_changes.ForgetReplica: membership.forget_replica,
+    catalog_changes.MarkOverdue: membership.mark_overdue,
     catalog_changes.RecordBackfill: membership.record_backfill,
     catalog_changes.RecordIndexBackfill: indexes.record_index_backfill,
     catalog_changes.RebuildIndex: indexes.rebuild_index,

@@ -1,46 +1,41 @@
-"""Decide the steps by which a table comes to be in several regions, and leaves them.
+"""Decide the steps by which a table comes to be in several regions, and leaves them, in the region where that is asked.
 
-Pure, like `node.catalog.tables`. Every step that another region or this region's own driver sends may come twice or late, so each
-of them does nothing when it finds that its work is done or void; only what a client asks for is ever refused outright.
+Pure, like `node.catalog.tables`; what other regions send is decided in `node.catalog.gossip`. Every step of this region's driver may come
+twice or late, so each of them does nothing when it finds that its work is done or void; only what a client asks for is ever refused.
 """
 
 from msgspec.structs import replace
 
 from node.catalog import refusals
-from node.catalog.rules import CatalogRules, Decision, next_version
-from node.catalog.settings import joined
-from node.catalog.tables import (
-    changed,
-    created,
-    dropped,
-    first_stream,
-    idle_table,
-    is_held,
-    next_number,
-    require_new_name,
+from node.catalog.members import (
+    arriving,
+    farewell,
+    is_alone,
+    opened,
+    reconciled,
+    regional,
     settled,
-    with_stream,
+    with_member,
+    with_replica,
+    with_told,
+    without_waiting,
 )
+from node.catalog.rules import CatalogRules, Decision, next_version
+from node.catalog.tables import changed, idle_table, is_held, with_stream
 from wire.catalog import CatalogView, LinkSpec, encode_row
 from wire.catalog_changes import (
     AddReplica,
     ForgetReplica,
-    JoinGlobalTable,
-    LeaveGlobalTable,
+    MarkOverdue,
     RecordBackfill,
+    RecordTold,
     RemoveReplica,
     SetLink,
     SetReplicaStatus,
 )
-from wire.tables import (
-    BillingMode,
-    RegionName,
-    ReplicaSpec,
-    ReplicaStatus,
-    StreamViewType,
-    TableSpec,
-    TableStatus,
-)
+from wire.members import Member, member_of
+from wire.synced import members_of
+from wire.tables import BillingMode, ReplicaStatus, StreamViewType, TableSpec, TableStatus
 
 # What a client asks for
 
@@ -49,13 +44,7 @@ def add_replica(view: CatalogView, change: AddReplica, rules: CatalogRules) -> D
     """Begin to replicate a table to another region, with this region as the source of the copy."""
     table = idle_table(view, change.name)
     _require_other_region(change.region, rules)
-    present = table.replica(change.region)
-    if present is not None and present.status is not ReplicaStatus.CREATION_FAILED:
-        raise refusals.replica_exists(change.name)
-    if table.billing_mode is BillingMode.PROVISIONED:
-        raise refusals.replicas_need_capacity()
-    if table.encryption is not None and table.encryption.key_arn:
-        raise refusals.replicas_need_keys()
+    _require_replicable(table, change.region)
     version = next_version(view)
     if table.stream is None or not table.stream.is_enabled:
         table = with_stream(table, StreamViewType.NEW_AND_OLD_IMAGES, version, change.now_ms)
@@ -64,7 +53,10 @@ def add_replica(view: CatalogView, change: AddReplica, rules: CatalogRules) -> D
         global_table_id=table.global_table_id or change.global_table_id,
         acted_as_source_ms=change.now_ms,
     )
-    return changed(view, settled(_with_replica(table, _arriving(change.region, rules.region, version))))
+    table = _founded(table, change.now_ms, rules.region)
+    joining = member_of(table.members, change.region).joining(change.now_ms, rules.region)
+    table = with_member(table, rules.region, joining)
+    return changed(view, settled(with_replica(table, arriving(joining, version))))
 
 
 def remove_replica(view: CatalogView, change: RemoveReplica, rules: CatalogRules) -> Decision:
@@ -77,8 +69,10 @@ def remove_replica(view: CatalogView, change: RemoveReplica, rules: CatalogRules
         raise refusals.replica_missing(change.region)
     if is_held(replica.acted_as_source_ms, change.now_ms, rules):
         raise refusals.replica_was_source()
-    leaving = replace(replica, status=ReplicaStatus.DELETING, status_text="", source="", backfilled=())
-    return changed(view, settled(_with_replica(table, leaving)))
+    leaving = replace(
+        replica, status=ReplicaStatus.DELETING, status_text="", source="", backfilled=(), is_overdue=False
+    )
+    return changed(view, settled(with_replica(table, leaving)))
 
 
 def set_link(view: CatalogView, change: SetLink, rules: CatalogRules) -> Decision:
@@ -90,59 +84,59 @@ def set_link(view: CatalogView, change: SetLink, rules: CatalogRules) -> Decisio
     return Decision(rows={f"link/{destination}": None if is_plain else encode_row(change.link)})
 
 
-# What other regions and this region's driver send
-
-
-def join_global_table(view: CatalogView, change: JoinGlobalTable, rules: CatalogRules) -> Decision:
-    """Make this region hold the table, or make its table know of a further member."""
-    if change.creates and change.new_region == rules.region:
-        return _join_here(view, change, rules)
-    table = view.tables.get(change.name)
-    if table is None:
-        raise refusals.table_missing(change.name)
-    if table.global_table_id != change.global_table_id:
-        raise refusals.other_global_table(change.name)
-    if change.new_region == rules.region:
-        # No region is a replica of its own table: this is news for others only.
-        return Decision(table=table)
-    return _join_elsewhere(view, table, change)
-
-
-def leave_global_table(view: CatalogView, change: LeaveGlobalTable, rules: CatalogRules) -> Decision:
-    """Let a region go: its entry here, or, in that very region, the table."""
-    table = _member_table(view, change.name, change.global_table_id)
-    if table is None:
-        return Decision()
-    if change.region != rules.region:
-        return _without_replica(view, table, change.region)
-    if not change.drops:
-        return changed(view, settled(replace(table, replicas=(), global_table_id="")))
-    if table.deletion_protection:
-        raise refusals.protected_against_deletion(table, rules.region)
-    return dropped(view, table, change.now_ms, rules)
+# What this region's driver asks for
 
 
 def set_replica_status(view: CatalogView, change: SetReplicaStatus, rules: CatalogRules) -> Decision:
-    """Record what became of a replica; ACTIVE for this very region opens the table that was being created here."""
-    table = _member_table(view, change.name, change.global_table_id)
+    """Record what became of a replica; ACTIVE for this very region, sent by the source, opens the table that was being created here."""
+    table = member_table(view, change.name, change.global_table_id)
     if table is None:
         return Decision()
     if change.region == rules.region:
         is_opened = change.status is ReplicaStatus.ACTIVE and table.status is TableStatus.CREATING
-        return changed(view, settled(replace(table, status=TableStatus.ACTIVE))) if is_opened else Decision(table=table)
+        return changed(view, _open_here(table, rules.region)) if is_opened else Decision(table=table)
     replica = table.replica(change.region)
     if replica is None:
         return Decision(table=table)
-    after = replace(replica, status=change.status, status_text=change.status_text)
+    member = member_of(members_of(table, rules.region), change.region)
     if change.status is ReplicaStatus.ACTIVE:
-        after = replace(after, source="", backfilled=())
-    return Decision(table=table) if after == replica else changed(view, settled(_with_replica(table, after)))
+        member, replica = member.opened(), opened(replica)
+    elif change.status is ReplicaStatus.CREATION_FAILED:
+        member = member.leaving(member.joined_ms)
+    after = replace(replica, status=change.status, status_text=change.status_text)
+    after_table = settled(with_replica(with_member(table, rules.region, member), after))
+    return Decision(table=table) if after == table.replica(change.region) else changed(view, after_table)
 
 
 def forget_replica(view: CatalogView, change: ForgetReplica, rules: CatalogRules) -> Decision:
-    """Drop a replica's entry."""
-    table = _member_table(view, change.name, change.global_table_id)
-    return Decision() if table is None else _without_replica(view, table, change.region)
+    """Drop a replica's entry, whether its region knows already or hears of it when it can be reached again."""
+    table = member_table(view, change.name, change.global_table_id)
+    if table is None or table.replica(change.region) is None:
+        return Decision(table=table)
+    leaving = member_of(members_of(table, rules.region), change.region).leaving(change.now_ms)
+    left = tuple(each for each in table.replicas if each.region != change.region)
+    table = replace(with_member(table, rules.region, leaving), replicas=left)
+    return standing(view, table, change.now_ms, rules)
+
+
+def mark_overdue(view: CatalogView, change: MarkOverdue, rules: CatalogRules) -> Decision:
+    """Wait no longer for a replica that comes or goes."""
+    table = view.tables.get(change.name)
+    replica = None if table is None else table.replica(change.region)
+    if table is None or replica is None or replica.generation != change.generation or replica.is_overdue:
+        return Decision(table=table)
+    return changed(view, settled(with_replica(table, replace(replica, is_overdue=True))))
+
+
+def record_told(view: CatalogView, change: RecordTold, rules: CatalogRules) -> Decision:
+    """Note what another region knows, so that it is told once."""
+    left = view.left.get(change.global_table_id)
+    table = member_table(view, change.name, change.global_table_id)
+    if table is not None and change.digest:
+        return changed(view, with_told(table, change.region, change.digest))
+    if left is None or change.digest or change.region not in left.waiting:
+        return Decision()
+    return Decision(rows=without_waiting(left, change.region))
 
 
 def record_backfill(view: CatalogView, change: RecordBackfill, rules: CatalogRules) -> Decision:
@@ -154,43 +148,25 @@ def record_backfill(view: CatalogView, change: RecordBackfill, rules: CatalogRul
     if replica.status is not ReplicaStatus.CREATING or change.partition in replica.backfilled:
         return Decision(table=table)
     after = replace(replica, backfilled=tuple(sorted({*replica.backfilled, change.partition})))
-    return changed(view, _with_replica(table, after))
+    return changed(view, with_replica(table, after))
 
 
-def _join_here(view: CatalogView, change: JoinGlobalTable, rules: CatalogRules) -> Decision:
-    present = view.tables.get(change.name)
-    if present is not None and present.global_table_id == change.global_table_id:
-        return Decision(table=present)
-    if present is not None:
-        raise refusals.replica_exists(change.name)
-    require_new_name(view, change.name, rules)
-    version = next_version(view)
-    others = sorted({region for region in change.members if region != rules.region})
-    table = TableSpec(
-        number=next_number(view),
-        name=change.name,
-        table_id=change.table_id,
-        status=TableStatus.CREATING,
-        key_schema=change.key_schema,
-        created_ms=change.now_ms,
-        billing_mode=change.billing_mode,
-        throughput=change.throughput,
-        billing_changed_ms=change.now_ms if change.billing_mode is BillingMode.PAY_PER_REQUEST else 0,
-        stream=first_stream(view, change.name, change.stream_view, version, change.now_ms),
-        replicas=tuple(ReplicaSpec(RegionName(region), ReplicaStatus.ACTIVE, generation=version) for region in others),
-        global_table_id=change.global_table_id,
-    )
-    if change.settings is not None:
-        table = joined(view, table, change.settings, change.now_ms)
-    return created(view, _with_source(table, change))
+# Shared with what other regions send
 
 
-def _join_elsewhere(view: CatalogView, table: TableSpec, change: JoinGlobalTable) -> Decision:
-    present = table.replica(change.new_region)
-    if present is not None and present.status in (ReplicaStatus.CREATING, ReplicaStatus.ACTIVE):
-        return Decision(table=table)
-    arriving = _arriving(change.new_region, change.source, next_version(view))
-    return changed(view, settled(_with_source(_with_replica(table, arriving), change)))
+def member_table(view: CatalogView, name: str, global_table_id: str) -> TableSpec | None:
+    """Return the table here if it is part of that global table."""
+    table = view.tables.get(name)
+    return table if table is not None and table.global_table_id == global_table_id else None
+
+
+def standing(view: CatalogView, table: TableSpec, now_ms: int, rules: CatalogRules) -> Decision:
+    """Return the row of a table after its members changed: the last other one gone makes it a regional one."""
+    after = reconciled(table, rules.region, next_version(view))
+    if after.replicas or not is_alone(after, rules.region):
+        return changed(view, settled(after))
+    decision = changed(view, regional(after))
+    return Decision(rows={**decision.rows, **farewell(view, table, rules.region, now_ms)}, table=decision.table)
 
 
 def _require_other_region(region: str, rules: CatalogRules) -> None:
@@ -200,30 +176,25 @@ def _require_other_region(region: str, rules: CatalogRules) -> None:
         raise refusals.region_unknown(region, rules.regions)
 
 
-def _member_table(view: CatalogView, name: str, global_table_id: str) -> TableSpec | None:
-    table = view.tables.get(name)
-    return table if table is not None and table.global_table_id == global_table_id else None
+def _require_replicable(table: TableSpec, region: str) -> None:
+    present = table.replica(region)
+    if present is not None and present.status is not ReplicaStatus.CREATION_FAILED:
+        raise refusals.replica_exists(table.name)
+    if table.billing_mode is BillingMode.PROVISIONED:
+        raise refusals.replicas_need_capacity()
+    if table.encryption is not None and table.encryption.key_arn:
+        raise refusals.replicas_need_keys()
+    stream = table.stream
+    if stream is not None and stream.is_enabled and stream.view_type is not StreamViewType.NEW_AND_OLD_IMAGES:
+        raise refusals.replicas_need_images(table.name)
 
 
-def _arriving(region: str, source: str, version: int) -> ReplicaSpec:
-    return ReplicaSpec(RegionName(region), ReplicaStatus.CREATING, source=source, generation=version)
+def _founded(table: TableSpec, now_ms: int, region: str) -> TableSpec:
+    """Return the table with this region as a member, which it is from its first replica on."""
+    members = members_of(table, region) or (Member(region).joining(now_ms, region).opened(),)
+    return replace(table, members=members)
 
 
-def _with_replica(table: TableSpec, replica: ReplicaSpec) -> TableSpec:
-    """Return the table with an entry in place of the one for that region, if any; entries are in order of region."""
-    others = (each for each in table.replicas if each.region != replica.region)
-    return replace(table, replicas=tuple(sorted((*others, replica), key=lambda each: each.region)))
-
-
-def _with_source(table: TableSpec, change: JoinGlobalTable) -> TableSpec:
-    source = table.replica(change.source)
-    return table if source is None else _with_replica(table, replace(source, acted_as_source_ms=change.now_ms))
-
-
-def _without_replica(view: CatalogView, table: TableSpec, region: str) -> Decision:
-    """Drop an entry; the last one gone makes the table a regional one again, which keeps its stream."""
-    left = tuple(each for each in table.replicas if each.region != region)
-    if len(left) == len(table.replicas):
-        return Decision(table=table)
-    global_table_id = table.global_table_id if left else ""
-    return changed(view, settled(replace(table, replicas=left, global_table_id=global_table_id)))
+def _open_here(table: TableSpec, region: str) -> TableSpec:
+    own = member_of(members_of(table, region), region).opened()
+    return settled(replace(with_member(table, region, own), status=TableStatus.ACTIVE))

@@ -130,6 +130,14 @@ def replicas_need_keys() -> StoreError:
     )
 
 
+def replicas_need_images(name: str) -> StoreError:
+    """A table is replicated whose stream shows less than both images. AWS's documentation asks for that; the words are ours."""
+    return validation_error(
+        f"One or more parameter values were invalid: The stream of table {name} must have the view type NEW_AND_OLD_IMAGES "
+        "before a replica can be added."
+    )
+
+
 def local_region() -> StoreError:
     """A replica is added or removed in the region that is asked."""
     return validation_error(
@@ -168,11 +176,6 @@ def replica_was_source() -> StoreError:
         "Replica cannot be deleted because it has acted as a source region for new replica(s) being added to the "
         "table in the last 24 hours."
     )
-
-
-def other_global_table(name: str) -> StoreError:
-    """Another region speaks of a table that here is not part of the same global table."""
-    return validation_error(f"Table {name} of this region does not belong to that global table.")
 
 
 def link_to_itself(region: str) -> StoreError:

@@ -15,13 +15,13 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from node.catalog import indexes, refusals
-from node.catalog.rules import CatalogRules, Decision, next_version
+from node.catalog import indexes
+from node.catalog.rules import Decision, next_version
 from node.catalog.tables import changed
 from node.catalog.time_to_live import with_time_to_live
 from wire.capacity import larger
 from wire.catalog import CatalogView
-from wire.catalog_changes import SetTimeToLive, SyncSettings
+from wire.catalog_changes import SetTimeToLive
 from wire.synced import ExpirySetting, SyncedSettings
 from wire.tables import (
     BillingMode,
@@ -32,7 +32,6 @@ from wire.tables import (
     OnDemandMaxima,
     SettingStamp,
     TableSpec,
-    TableStatus,
     Throughput,
 )
 
@@ -67,18 +66,6 @@ def stamped(before: TableSpec | None, decision: Decision, view: CatalogView, now
         stamps[name] = SettingStamp(time_ms, region, name)
     kept = changed(view, replace(table, stamps=_kept(stamps, table)))
     return Decision(rows={**decision.rows, **kept.rows}, table=after)
-
-
-def sync_settings(view: CatalogView, change: SyncSettings, rules: CatalogRules) -> Decision:
-    """Take over the settings that were changed later elsewhere; nothing if there are none."""
-    table = view.tables.get(change.name)
-    if table is None:
-        # Perhaps it is not made yet: whoever sends this has to send it again.
-        raise refusals.table_missing(change.name)
-    if table.global_table_id != change.global_table_id or table.status is TableStatus.DELETING:
-        return Decision(table=table)
-    after = merged(view, table, change.settings, change.now_ms)
-    return Decision(table=table) if after == table else changed(view, after)
 
 
 def merged(view: CatalogView, table: TableSpec, settings: SyncedSettings, now_ms: int) -> TableSpec:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from node.catalog import capacity, indexes, refusals, streams, table_settings, timing
 from node.catalog.index_capacity import require_allowed
+from node.catalog.members import farewell, moves_replicas, settled
 from node.catalog.rules import CatalogRules, Decision, next_version
 from wire.catalog import CatalogView, encode_row
 from wire.catalog_changes import CreateTable, DeleteTable, FinishTable, UpdateTable
@@ -24,7 +25,6 @@ from wire.tables import (
 
 NEXT_TABLE = "next_table"
 FIRST_TABLE_NUMBER = 1
-_UNSETTLED = (ReplicaStatus.CREATING, ReplicaStatus.DELETING)
 
 
 def create_table(view: CatalogView, change: CreateTable, rules: CatalogRules) -> Decision:
@@ -78,7 +78,7 @@ def _answered(decision: Decision, shown: TableSpec, *, moves: bool) -> Decision:
 
 
 def delete_table(view: CatalogView, change: DeleteTable, rules: CatalogRules) -> Decision:
-    """Drop a table, or begin to if that takes its time or other regions have to be told first."""
+    """Drop a table, or begin to if that takes its time. Other regions hear of a replica that is gone afterwards."""
     table = view.tables.get(change.name)
     if table is None:
         raise refusals.table_missing(change.name)
@@ -90,16 +90,14 @@ def delete_table(view: CatalogView, change: DeleteTable, rules: CatalogRules) ->
         raise refusals.protected_against_deletion(table, rules.region)
     timing.require_rested(table, change.now_ms, rules)
     indexes.require_steady_indexes(table)
-    if not table.replicas and not rules.takes_time:
-        return dropped(view, table, change.now_ms, rules)
-    leaving = streams.with_streams_ended(replace(table, status=TableStatus.DELETING), change.now_ms)
-    if not table.replicas:
-        return changed(view, timing.deleting(leaving, change.now_ms))
     # A copy that failed has no use for its source.
     has_members = any(replica.status is not ReplicaStatus.CREATION_FAILED for replica in table.replicas)
     if has_members and is_held(table.acted_as_source_ms, change.now_ms, rules):
         raise refusals.replica_was_source()
-    return changed(view, leaving)
+    if not rules.takes_time:
+        return dropped(view, table, change.now_ms, rules)
+    leaving = streams.with_streams_ended(replace(table, status=TableStatus.DELETING), change.now_ms)
+    return changed(view, timing.deleting(leaving, change.now_ms))
 
 
 def finish_table(view: CatalogView, change: FinishTable, rules: CatalogRules) -> Decision:
@@ -145,7 +143,7 @@ def idle_table(view: CatalogView, name: str) -> TableSpec:
 def _changeable_table(view: CatalogView, change: UpdateTable) -> TableSpec:
     """Return the table to change: one that is idle, or one whose settings are being updated if that is nothing to the change."""
     table = view.tables.get(change.name)
-    is_updating = table is not None and table.status is TableStatus.UPDATING and not _moves_replicas(table)
+    is_updating = table is not None and table.status is TableStatus.UPDATING and not moves_replicas(table)
     if table is not None and is_updating and _is_apart(change):
         return table
     return idle_table(view, change.name)
@@ -158,17 +156,6 @@ def _is_apart(change: UpdateTable) -> bool:
         replace(change, deletion_protection=None),
         replace(change, encryption=None, disables_encryption=False),
     )
-
-
-def settled(table: TableSpec) -> TableSpec:
-    """Return the table ACTIVE or UPDATING: it is updating while a replica comes or goes."""
-    if table.status in (TableStatus.CREATING, TableStatus.DELETING):
-        return table
-    return replace(table, status=TableStatus.UPDATING if _moves_replicas(table) else TableStatus.ACTIVE)
-
-
-def _moves_replicas(table: TableSpec) -> bool:
-    return any(replica.status in _UNSETTLED for replica in table.replicas)
 
 
 def is_held(acted_as_source_ms: int, now_ms: int, rules: CatalogRules) -> bool:
@@ -204,8 +191,9 @@ def changed(view: CatalogView, table: TableSpec) -> Decision:
 
 
 def dropped(view: CatalogView, table: TableSpec, now_ms: int, rules: CatalogRules) -> Decision:
-    """Return what removes a table and keeps its streams readable; the answer shows it on its way out."""
+    """Return what removes a table, keeps its streams readable and has other members told; the answer shows it on its way out."""
     rows = {f"table/{table.name}": None, **streams.rows_after_drop(view, table, now_ms, rules)}
+    rows |= farewell(view, table, rules.region, now_ms)
     return Decision(rows=rows, table=replace(table, status=TableStatus.DELETING))
 
 

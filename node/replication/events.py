@@ -22,6 +22,7 @@ class Membership:
     global_table_id: str
     generation: int
     members: tuple[int, ...]
+    joined_ms: int = 0  # since when this region is a member
     sends_everything: bool = False
     awaits_backfill: bool = False
 

@@ -19,7 +19,8 @@ class LinkBrokenError(Exception):
 class OutgoingBatch(NamedTuple):
     """Changes of one table from one partition. `id` is unique per connection.
 
-    One that `forgets` names tombstones that may go, each at exactly its version.
+    One that `forgets` names tombstones that may go, each at exactly its version. `joined_ms` says which membership of the sending region
+    this comes from.
     """
 
     id: BatchId
@@ -28,6 +29,7 @@ class OutgoingBatch(NamedTuple):
     global_table_id: str
     changes: tuple[Change, ...]
     forgets: bool = False
+    joined_ms: int = 0
 
 
 class BatchAnswer(NamedTuple):

@@ -3,8 +3,9 @@
 Knows which region has to be told what, and in which order. Refuses to know how, when and how often.
 
 The rows say what is wanted; steps are told again after a crash, because every one of them may come twice. What was asked for here is
-carried on here: a replica that this region is the source of, a replica that is being removed, a table that is being dropped. The row of
-this region changes last, so nothing is forgotten on the way.
+carried on here: a replica that this region is the source of, a replica that is being removed. Two regions at most take part in that, this
+one and the one that comes or goes, and only for so long: what is overdue is settled here without the other one. All others just hear of
+members and settings as they are here, until they have acknowledged them, and nobody waits for that.
 """
 
 import hashlib
@@ -21,14 +22,18 @@ from wire.catalog_changes import (
     ForgetReplica,
     JoinGlobalTable,
     LeaveGlobalTable,
+    MarkOverdue,
+    RecordTold,
     SetReplicaStatus,
-    SyncSettings,
+    SyncGlobalTable,
 )
-from wire.synced import synced_settings
+from wire.members import LeftTable, member_of
+from wire.synced import members_of, synced_settings
 from wire.tables import ReplicaSpec, ReplicaStatus, StreamViewType, TableSpec, TableStatus
 
 _SYNC = "sync"
-_PRESENT = (ReplicaStatus.CREATING, ReplicaStatus.ACTIVE, ReplicaStatus.UPDATING)
+_FAREWELL = "farewell"
+_WAITED_FOR = (ReplicaStatus.CREATING, ReplicaStatus.DELETING)
 
 
 class StepId(NamedTuple):
@@ -36,17 +41,31 @@ class StepId(NamedTuple):
 
     table: int
     action: str
-    subject: str  # the region it is about
+    subject: str  # the region, the state or the global table that it is about
     destination: str  # the region that is told
     generation: int
 
 
+class Wait(NamedTuple):
+    """A replica that is on its way in or out."""
+
+    table: int
+    region: str
+    generation: int
+    status: ReplicaStatus
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Have a region's catalog decide a change; `refused` is what this region's catalog then decides instead of going on."""
+    """Have a region's catalog decide a change.
+
+    This region's catalog then decides `recorded`, if there is something to be remembered; or, if the change was refused for good,
+    `refused` instead of going on.
+    """
 
     id: StepId
     change: CatalogChange
+    recorded: CatalogChange | None = None
     refused: Callable[[str], CatalogChange] | None = None
 
     @property
@@ -57,95 +76,76 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
-    """Plan for one region. `new_table_id` makes the id of a table that is created elsewhere."""
+    """Plan for one region.
+
+    `new_table_id` makes the id of a table that is created elsewhere; for what is `overdue` nobody waits any more.
+    """
 
     region: str
     view: CatalogView
     done: Collection[StepId]
+    overdue: Collection[Wait] = ()
     now_ms: int
     new_table_id: Callable[[], str]
 
     def steps(self) -> list[Step]:
         """Return every step that can be taken now and is not known to be done."""
-        tables = [table for table in self.view.tables.values() if table.global_table_id]
-        # Settings last: there may be many to tell to a region that is away for long.
-        wanted = [step for take in (self._table, self._sync) for table in tables for step in take(table)]
+        # News last: there may be much to tell to a region that is away for long.
+        wanted = [step for table in self._tables() for step in self._table(table)]
+        wanted += [step for table in self._tables() for step in self._sync(table)]
+        wanted += [step for left in self.view.left.values() for step in self._farewell(left)]
         return [step for step in wanted if step.id not in self.done]
 
     def outdated(self) -> list[StepId]:
-        """Return what is known to be done and will never be wanted again: settings told that have changed since."""
-        tables = [table for table in self.view.tables.values() if table.stamps]
-        wanted = {step.id for table in tables for step in self._sync(table)}
-        return [done for done in self.done if done.action == _SYNC and done not in wanted]
+        """Return what is known to be done and is not wanted any more: news that is recorded as told, or has changed since."""
+        wanted = {step.id for table in self._tables() for step in self._sync(table)}
+        wanted |= {step.id for left in self.view.left.values() for step in self._farewell(left)}
+        return [done for done in self.done if done.action in (_SYNC, _FAREWELL) and done not in wanted]
+
+    def waits(self) -> set[Wait]:
+        """Return every replica that is on its way and for which the table here waits."""
+        return {
+            _wait(table, replica)
+            for table in self._tables()
+            for replica in table.replicas
+            if replica.status in _WAITED_FOR and not replica.is_overdue
+        }
+
+    def _tables(self) -> list[TableSpec]:
+        return [table for table in self.view.tables.values() if table.global_table_id]
 
     def _table(self, table: TableSpec) -> Iterator[Step]:
         if table.status is TableStatus.DELETING:
-            yield from self._drop(table)
+            if not table.settles_ms:  # begun by a version that told the other regions first
+                step_id = StepId(table.number, "finish", self.region, self.region, 0)
+                yield Step(id=step_id, change=FinishTable(name=table.name, number=table.number, now_ms=self.now_ms))
             return
         for replica in table.replicas:
-            if replica.status is ReplicaStatus.CREATING and replica.source == self.region:
-                yield from self._add(table, replica)
-            elif replica.status is ReplicaStatus.DELETING:
+            if replica.status is ReplicaStatus.DELETING:
                 yield from self._remove(table, replica)
+            elif replica.status is ReplicaStatus.CREATING:
+                yield from self._add(table, replica)
 
-    # Settings that were changed: let all others know, those on their way included. Told again whenever one is changed since.
-
-    def _sync(self, table: TableSpec) -> Iterator[Step]:
-        if not table.stamps or table.status is TableStatus.DELETING:
-            return
-        digest = hashlib.blake2b(msgspec.json.encode(table.stamps), digest_size=12).hexdigest()
-        for replica in table.replicas:
-            if replica.status in _PRESENT and self._is_made(table, replica):
-                change = SyncSettings(
-                    name=table.name,
-                    global_table_id=table.global_table_id,
-                    settings=synced_settings(table),
-                    now_ms=self.now_ms,
-                )
-                yield Step(id=StepId(table.number, _SYNC, digest, replica.region, replica.generation), change=change)
-
-    def _is_made(self, table: TableSpec, replica: ReplicaSpec) -> bool:
-        """Tell whether the replica's table is there already, as far as this region is to make it."""
-        if replica.status is not ReplicaStatus.CREATING or replica.source != self.region:
-            return True
-        return self._join_id(table, replica, replica.region) in self.done
-
-    # A replica that comes: create it, let the others know, wait for the copy, open it.
+    # A replica that comes: create it, wait for the copy, open it there and then here. The other members hear of it as of anything else.
 
     def _add(self, table: TableSpec, replica: ReplicaSpec) -> Iterator[Step]:
-        create = self._join(table, replica, replica.region, creates=True)
-        yield create
-        if create.id not in self.done:
+        if _wait(table, replica) in self.overdue:
+            change = MarkOverdue(name=table.name, region=replica.region, generation=replica.generation)
+            yield Step(
+                id=StepId(table.number, "overdue", replica.region, self.region, replica.generation), change=change
+            )
+        if replica.source != self.region:
             return
-        others = self._others(table, replica)
-        tell = [self._join(table, replica, other.region, creates=False) for other in others]
-        tell += [step for other in others for step in self._introduce(table, other, replica)]
-        yield from tell
-        if not self._data_partitions() <= set(replica.backfilled):
+        create = self._join(table, replica)
+        yield create
+        if create.id not in self.done or not self._data_partitions() <= set(replica.backfilled):
             return
         opened = self._activate(table, replica, replica.region)
         yield opened
-        if all(step.id in self.done for step in (opened, *tell)):
-            yield from self._announce(table, replica)
-
-    def _announce(self, table: TableSpec, replica: ReplicaSpec) -> Iterator[Step]:
-        announced = [self._activate(table, replica, other.region) for other in self._others(table, replica)]
-        yield from announced
-        if all(step.id in self.done for step in announced):
+        if opened.id in self.done:
             yield self._activate(table, replica, self.region)
 
-    def _introduce(self, table: TableSpec, member: ReplicaSpec, newcomer: ReplicaSpec) -> Iterator[Step]:
-        """Make the newcomer know a member that may have come after its table was created there.
-
-        One that is still on its way is announced by its own source, which hears of the newcomer from us.
-        """
-        join = self._join(table, member, newcomer.region, creates=False)
-        yield join
-        if member.status is ReplicaStatus.ACTIVE and join.id in self.done:
-            yield self._activate(table, member, newcomer.region)
-
-    def _join(self, table: TableSpec, replica: ReplicaSpec, destination: str, *, creates: bool) -> Step:
-        present = [each.region for each in table.replicas if each.status in _PRESENT]
+    def _join(self, table: TableSpec, replica: ReplicaSpec) -> Step:
         change = JoinGlobalTable(
             name=table.name,
             global_table_id=table.global_table_id,
@@ -153,43 +153,44 @@ class Growth:
             billing_mode=table.billing_mode,
             throughput=table.throughput,
             stream_view=table.stream.view_type if table.stream is not None else StreamViewType.NEW_AND_OLD_IMAGES,
-            members=tuple(sorted((self.region, *present))),
+            members=members_of(table, self.region),
             new_region=replica.region,
-            source=replica.source or self.region,
-            creates=creates,
+            source=self.region,
             now_ms=self.now_ms,
             table_id=self.new_table_id(),
-            settings=synced_settings(table) if creates else None,
+            settings=synced_settings(table),
         )
-        step_id = self._join_id(table, replica, destination)
-        return Step(id=step_id, change=change, refused=_creation_failed(table, replica) if creates else None)
-
-    def _join_id(self, table: TableSpec, replica: ReplicaSpec, destination: str) -> StepId:
-        return StepId(table.number, "join", replica.region, destination, replica.generation)
+        step_id = StepId(table.number, "join", replica.region, replica.region, replica.generation)
+        return Step(id=step_id, change=change, refused=_creation_failed(table, replica))
 
     def _activate(self, table: TableSpec, replica: ReplicaSpec, destination: str) -> Step:
         change = _status(table, replica, ReplicaStatus.ACTIVE)
         return Step(id=StepId(table.number, "activate", replica.region, destination, replica.generation), change=change)
 
-    # A replica that goes: drop it there, then let the others forget it.
+    # A replica that goes: drop it there, then forget it here; in this order for as long as its region may be waited for.
 
     def _remove(self, table: TableSpec, replica: ReplicaSpec) -> Iterator[Step]:
         leave = self._leave(table, replica)
+        if leave.id in self.done or _wait(table, replica) in self.overdue:
+            change = ForgetReplica(
+                name=table.name,
+                global_table_id=table.global_table_id,
+                region=replica.region,
+                now_ms=self.now_ms,
+            )
+            yield Step(
+                id=StepId(table.number, "forget", replica.region, self.region, replica.generation), change=change
+            )
         yield leave
-        if leave.id not in self.done:
-            return
-        others = self._others(table, replica)
-        forget = [self._forget(table, replica.region, other.region, replica.generation) for other in others]
-        yield from forget
-        if all(step.id in self.done for step in forget):
-            yield self._forget(table, replica.region, self.region, replica.generation)
 
     def _leave(self, table: TableSpec, replica: ReplicaSpec) -> Step:
+        member = member_of(members_of(table, self.region), replica.region)
         change = LeaveGlobalTable(
             name=table.name,
             global_table_id=table.global_table_id,
             region=replica.region,
-            drops=True,
+            source=self.region,
+            left_ms=member.leaving(self.now_ms).left_ms,
             now_ms=self.now_ms,
         )
 
@@ -199,27 +200,59 @@ class Growth:
         step_id = StepId(table.number, "leave", replica.region, replica.region, replica.generation)
         return Step(id=step_id, change=change, refused=kept)
 
-    # A table that is dropped here: let the others forget it, then let go of it.
+    # News: members and settings as they are here, for every region that is or was a member and has not acknowledged just that.
 
-    def _drop(self, table: TableSpec) -> Iterator[Step]:
-        present = [each for each in table.replicas if each.status is not ReplicaStatus.CREATION_FAILED]
-        forget = [self._forget(table, self.region, each.region, each.generation) for each in present]
-        yield from forget
-        if all(step.id in self.done for step in forget):
-            step_id = StepId(table.number, "finish", self.region, self.region, 0)
-            yield Step(id=step_id, change=FinishTable(name=table.name, number=table.number))
+    def _sync(self, table: TableSpec) -> Iterator[Step]:
+        members = members_of(table, self.region)
+        others = [member.region for member in members if member.region != self.region]
+        if not others or table.status in (TableStatus.CREATING, TableStatus.DELETING):
+            return
+        digest = _digest(table, self.region)
+        told = {each.region: each.digest for each in table.told}
+        for region in others:
+            if told.get(region) == digest or not self._is_made(table, region):
+                continue
+            change = SyncGlobalTable(
+                name=table.name,
+                global_table_id=table.global_table_id,
+                source=self.region,
+                members=members,
+                settings=synced_settings(table),
+                now_ms=self.now_ms,
+            )
+            recorded = RecordTold(name=table.name, global_table_id=table.global_table_id, region=region, digest=digest)
+            yield Step(id=StepId(table.number, _SYNC, digest, region, 0), change=change, recorded=recorded)
 
-    def _forget(self, table: TableSpec, subject: str, destination: str, generation: int) -> Step:
-        change = ForgetReplica(name=table.name, global_table_id=table.global_table_id, region=subject)
-        return Step(id=StepId(table.number, "forget", subject, destination, generation), change=change)
+    def _is_made(self, table: TableSpec, region: str) -> bool:
+        """Tell whether a replica's table is there already, as far as this region is to make it."""
+        replica = table.replica(region)
+        if replica is None or replica.status is not ReplicaStatus.CREATING or replica.source != self.region:
+            return True
+        return self._join(table, replica).id in self.done
 
-    def _others(self, table: TableSpec, replica: ReplicaSpec) -> list[ReplicaSpec]:
-        """Return the members that are neither this region nor the replica's, nor on their way out."""
-        others = (each for each in table.replicas if each.region != replica.region)
-        return [each for each in others if each.status in _PRESENT]
+    def _farewell(self, left: LeftTable) -> Iterator[Step]:
+        for region in left.waiting:
+            change = SyncGlobalTable(
+                name=left.name,
+                global_table_id=left.global_table_id,
+                source=self.region,
+                members=left.members,
+                now_ms=self.now_ms,
+            )
+            recorded = RecordTold(name=left.name, global_table_id=left.global_table_id, region=region, digest="")
+            yield Step(id=StepId(0, _FAREWELL, left.global_table_id, region, 0), change=change, recorded=recorded)
 
     def _data_partitions(self) -> set[int]:
         return {partition for partition in self.view.placements if partition != CATALOG_PARTITION}
+
+
+def _wait(table: TableSpec, replica: ReplicaSpec) -> Wait:
+    return Wait(table.number, replica.region, replica.generation, replica.status)
+
+
+def _digest(table: TableSpec, region: str) -> str:
+    told = msgspec.json.encode((members_of(table, region), table.stamps))
+    return hashlib.blake2b(told, digest_size=12).hexdigest()
 
 
 def _status(table: TableSpec, replica: ReplicaSpec, status: ReplicaStatus, text: str = "") -> SetReplicaStatus:

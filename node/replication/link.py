@@ -113,7 +113,14 @@ class Link:
         """Queue a batch; it leaves when it is due."""
         self._owners[effect.batch] = user
         membership = effect.membership
-        batch = OutgoingBatch(effect.batch, user.partition, membership.name, membership.global_table_id, effect.changes)
+        batch = OutgoingBatch(
+            effect.batch,
+            user.partition,
+            membership.name,
+            membership.global_table_id,
+            effect.changes,
+            joined_ms=membership.joined_ms,
+        )
         delay = effect.due - self._clock.monotonic()
         if delay > 0:
             asyncio.get_running_loop().call_later(delay, self._queue, batch)

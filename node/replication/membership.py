@@ -1,9 +1,11 @@
 """Carries global-table membership on, on the node that leads the catalog.
 
-Knows retries, bounds and cut links. Refuses to know which steps there are: `growth` reads them from the rows.
+Knows retries, bounds, cut links, and how long the table here waits for another region. Refuses to know which steps there are: `growth`
+reads them from the rows.
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable
 from typing import Final
@@ -12,7 +14,7 @@ from uuid import UUID
 from node.partition.access import CatalogSource
 from node.replication.backoff import Backoff
 from node.replication.gateways import Gateways, LinkBrokenError
-from node.replication.growth import Growth, Step, StepId
+from node.replication.growth import Growth, Step, StepId, Wait
 from node.replication.shipper import CatalogChanges
 from wire.catalog import CATALOG_PARTITION, LinkState, PartitionId
 from wire.catalog_changes import CatalogChange
@@ -24,6 +26,8 @@ STEPS_MAX: Final = 16  # at once; the others wait for one of these to end
 # Of these, to one region: one that is away must not keep the others waiting.
 STEPS_PER_REGION_MAX: Final = 4
 STEP_SECONDS: Final = 10.0
+# How long a replica that comes or goes keeps the table here from other changes, whatever becomes of its region.
+WAIT_SECONDS: Final = 10.0
 
 # A refusal for good. Anything else, the other catalog's being elsewhere among it, is tried again.
 _FINAL = frozenset({ErrorCode.VALIDATION, ErrorCode.LIMIT_EXCEEDED, ErrorCode.ACCESS_DENIED})
@@ -57,13 +61,15 @@ class MembershipDriver:
         self._done: set[StepId] = set()
         self._running: dict[StepId, asyncio.Task[None]] = {}
         self._delayed: set[StepId] = set()
+        self._waits: dict[Wait, float] = {}  # and until when; monotonic, so that no clock that is set makes it longer
         self._wanted = asyncio.Event()
 
     async def run(self) -> None:
         """Carry on until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                await self._wanted.wait()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wanted.wait(), self._wait_seconds())
                 self._wanted.clear()
                 self._start_steps(tasks)
 
@@ -80,6 +86,7 @@ class MembershipDriver:
         self._is_leading = False
         self._done.clear()
         self._delayed.clear()
+        self._waits.clear()
         for task in self._running.values():
             task.cancel()
 
@@ -99,11 +106,25 @@ class MembershipDriver:
             if step.id not in self._running and self._has_room(step.destination):
                 self._running[step.id] = tasks.create_task(self._take(step))
 
+    def _wait_seconds(self) -> float | None:
+        """Return how long there is nothing to do unless something changes; None = for ever."""
+        now = self._clock.monotonic()
+        ahead = [until - now for until in self._waits.values() if until > now]
+        return min(ahead, default=None)
+
     def _growth(self) -> Growth:
+        now = self._clock.monotonic()
+        growth = self._planned(overdue=frozenset())
+        self._waits = {wait: self._waits.get(wait, now + WAIT_SECONDS) for wait in growth.waits()}
+        overdue = frozenset(wait for wait, until in self._waits.items() if until <= now)
+        return self._planned(overdue) if overdue else growth
+
+    def _planned(self, overdue: frozenset[Wait]) -> Growth:
         return Growth(
             region=self._region,
             view=self._catalog.view,
             done=self._done,
+            overdue=overdue,
             now_ms=self._clock.wall_ms(),
             new_table_id=self._new_table_id,
         )
@@ -131,6 +152,8 @@ class MembershipDriver:
         backoff = self._backoffs.setdefault(step.destination, Backoff(self._backoff_seconds_max))
         try:
             await self._decide(step)
+            if step.recorded is not None:
+                await self._changes.change(step.recorded)
         except StoreError as error:
             if error.code in _FINAL and step.refused is not None:
                 return await self._give_up(step.refused, step.id, error.message)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from node.replication.events import Membership
 from wire.catalog import CatalogView, PartitionId
+from wire.members import member_of
 from wire.tables import ReplicaSpec, ReplicaStatus, TableSpec
 
 _SHIPPED_TO = (ReplicaStatus.CREATING, ReplicaStatus.ACTIVE, ReplicaStatus.UPDATING)
@@ -47,6 +48,7 @@ def _membership(
         global_table_id=table.global_table_id,
         generation=replica.generation,
         members=tuple(sorted((numbers[region], *others))),
+        joined_ms=member_of(table.members, region).joined_ms,
         sends_everything=is_source,
         awaits_backfill=is_source and partition not in replica.backfilled,
     )

@@ -22,6 +22,7 @@ from wire.catalog import CATALOG_PARTITION, LinkState, PartitionId
 from wire.clock import Clock
 from wire.commands import Change, Merge, Merged, Outcome, Position, ReadChanges, Request
 from wire.limits import REQUEST_TIMEOUT_MS, SHIPMENT_BYTES_MAX
+from wire.members import member_of
 from wire.tables import TableSpec
 from wire.telemetry import EventLog
 
@@ -76,6 +77,7 @@ class TombstoneSweeper:
         gateways: Gateways,
         clock: Clock,
     ) -> None:
+        self._name = region
         self._region = numbers[region]
         self._numbers = numbers  # of every region by name
         self._retention_ms = retention_seconds * 1000
@@ -210,7 +212,15 @@ class TombstoneSweeper:
 
     def _batch(self, partition: PartitionId, table: TableSpec, changes: tuple[Change, ...]) -> OutgoingBatch:
         batch_id = BatchId(next(self._batch_ids))
-        return OutgoingBatch(batch_id, partition, table.name, table.global_table_id, changes, forgets=True)
+        return OutgoingBatch(
+            batch_id,
+            partition,
+            table.name,
+            table.global_table_id,
+            changes,
+            forgets=True,
+            joined_ms=member_of(table.members, self._name).joined_ms,
+        )
 
     async def _forget_here(self, partition: PartitionId, table: TableSpec, changes: tuple[Change, ...]) -> None:
         placement = self._catalog.view.placements[partition]

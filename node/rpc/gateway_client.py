@@ -60,6 +60,7 @@ class GrpcConnection:
             table_name=batch.table_name,
             global_table_id=batch.global_table_id,
             forgets=batch.forgets,
+            joined_ms=batch.joined_ms,
         )
         for change in batch.changes:
             change_to_proto(message.changes, change)

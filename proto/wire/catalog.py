@@ -1,7 +1,8 @@
 """The catalog as everyone sees it: rows, and the view they add up to. `wire.catalog_changes` has what one may ask its leader for.
 
 A row is a JSON value under a text key (`table/NAME`, `placement/ID`, `node/ID`, `link/REGION`, `counter/NAME`, `dropped/NUMBER`: a table
-that is gone, for as long as its streams can be read). Every applied change
+that is gone, for as long as its streams can be read, `left/GLOBAL_TABLE_ID`: a global table that this region left, until the others
+know). Every applied change
 raises the catalog's version by one and touches a few rows; watchers receive just these (a `Delta`), or all of them after a reconnect.
 Deciding what a change does is the business of `node.catalog`; this module only knows shapes.
 """
@@ -12,6 +13,7 @@ from typing import NewType, TypeVar
 
 import msgspec
 
+from wire.members import LeftTable
 from wire.tables import TableSpec
 
 PartitionId = NewType("PartitionId", int)  # u32; 0 is the catalog itself
@@ -83,6 +85,7 @@ class CatalogView:
         self.tables: dict[str, TableSpec] = {}
         self.tables_by_number: dict[int, TableSpec] = {}
         self.dropped: dict[int, TableSpec] = {}  # by number: what is left of tables whose streams outlive them
+        self.left: dict[str, LeftTable] = {}  # by global table id: what others have not been told of yet
         self.placements: dict[PartitionId, Placement] = {}
         self.nodes: dict[NodeId, NodeSpec] = {}
         self.links: dict[str, LinkSpec] = {}
@@ -107,6 +110,8 @@ class CatalogView:
                 self._apply_table(name, value)
             case "dropped":
                 _assign(self.dropped, int(name), value, TableSpec)
+            case "left":
+                _assign(self.left, name, value, LeftTable)
             case "placement":
                 _assign(self.placements, PartitionId(int(name)), value, Placement)
             case "node":
@@ -133,7 +138,7 @@ class Delta(msgspec.Struct, frozen=True):
     full: bool = False
 
 
-def encode_row(row: TableSpec | Placement | NodeSpec | LinkSpec | int) -> bytes:
+def encode_row(row: TableSpec | LeftTable | Placement | NodeSpec | LinkSpec | int) -> bytes:
     """Return a row's value as JSON."""
     return msgspec.json.encode(row)
 

@@ -5,6 +5,7 @@ from typing import Self
 import msgspec
 
 from wire.catalog import LinkSpec
+from wire.members import Member
 from wire.synced import SyncedSettings
 from wire.tables import (
     BillingMode,
@@ -70,7 +71,7 @@ class IndexSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeleteTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Drop a table. If it is a replica, the other regions are told by the catalog's driver and the row stays DELETING until they know."""
+    """Drop a table. If it is a replica, the catalog's driver tells the other regions, for which nobody waits."""
 
     name: str
     now_ms: int
@@ -93,11 +94,18 @@ class RemoveReplica(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     now_ms: int
 
 
-class JoinGlobalTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Sent by another region's catalog driver: make this region hold the table, or make it know of a further member.
+class CheckReplica(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Sent by another region before it begins to add or remove this region's replica: refused as that step would be. Changes nothing."""
 
-    Idempotent. `creates` is True in the region that is being added: the table is made here, CREATING, with members as replicas.
-    `members` are all regions of the global table, this one and the new one included. `source` is the region that backfills.
+    name: str
+    global_table_id: str
+    is_added: bool
+
+
+class JoinGlobalTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Sent by another region's catalog driver: make `new_region`, which is this one, hold the table.
+
+    Idempotent. The table is made here, CREATING, with the other members as replicas; `source` is the region that copies all items.
     """
 
     name: str
@@ -106,35 +114,47 @@ class JoinGlobalTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     billing_mode: BillingMode
     throughput: Throughput
     stream_view: StreamViewType
-    members: tuple[str, ...]
+    members: tuple[Member, ...]
     new_region: str
     source: str
-    creates: bool
     now_ms: int
     table_id: str
     settings: SyncedSettings | None = None  # what else a table that is made here begins with
 
 
-class SyncSettings(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Sent by another region's catalog driver: the settings that all regions of a global table share, as they are there.
+class SyncGlobalTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Sent by another region's catalog driver: the members and settings that all regions of a global table share, as they are there.
 
-    Idempotent, and free of order: for each setting the greater stamp wins. Nothing if the table here is not part of that global table;
-    refused with ResourceNotFoundException while there is none.
+    Idempotent, and free of order: members merge (`wire.members`), and of each setting the greater stamp wins. Nothing if `source` is
+    known here to have left since, or if the table here is not part of that global table; refused with ResourceNotFoundException while
+    there is none that should be. Without `settings`, news of a region that holds the table no more.
     """
 
     name: str
     global_table_id: str
-    settings: SyncedSettings
+    source: str = ""
+    members: tuple[Member, ...] = ()
+    settings: SyncedSettings | None = None
     now_ms: int
 
 
-class LeaveGlobalTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Sent by another region's catalog driver: `region` leaves. In `region` itself the table is dropped (`drops`). Idempotent."""
+class RecordTold(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Another region has acknowledged the members and settings of a global table that come to `digest`, or that this region left."""
 
     name: str
     global_table_id: str
     region: str
-    drops: bool
+    digest: str
+
+
+class LeaveGlobalTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Sent by `source`'s catalog driver: drop the table in `region`, which is this one, and its membership as of `left_ms`. Idempotent."""
+
+    name: str
+    global_table_id: str
+    region: str
+    source: str
+    left_ms: int
     now_ms: int
 
 
@@ -149,11 +169,20 @@ class SetReplicaStatus(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ForgetReplica(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Drop the entry of a replica that is gone; the last one gone makes the table a regional one again."""
+    """Drop the entry of a replica that is gone, or cannot be reached; the last one gone makes the table a regional one again."""
 
     name: str
     global_table_id: str
     region: str
+    now_ms: int
+
+
+class MarkOverdue(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Let the table here be changed though a replica is still on its way: that has taken long enough."""
+
+    name: str
+    region: str
+    generation: int
 
 
 class RecordBackfill(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -253,11 +282,14 @@ CatalogChange = (
     | DeleteTable
     | AddReplica
     | RemoveReplica
+    | CheckReplica
     | JoinGlobalTable
-    | SyncSettings
+    | SyncGlobalTable
+    | RecordTold
     | LeaveGlobalTable
     | SetReplicaStatus
     | ForgetReplica
+    | MarkOverdue
     | RecordBackfill
     | RecordIndexBackfill
     | RebuildIndex

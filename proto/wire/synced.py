@@ -1,15 +1,18 @@
-"""What the regions of a global table keep the same: the settings that AWS always synchronizes, with when each was changed last.
+"""What the regions of a global table keep the same: who its members are, and the settings that AWS always synchronizes.
 
-Values; `node.catalog.settings` merges them. Source: AWS, "DynamoDB global tables settings synchronization".
+Values; `wire.members` merges members, `node.catalog.settings` merges settings. Source: AWS, "DynamoDB global tables settings
+synchronization".
 """
 
 import msgspec
 
+from wire.members import Member, merged_members
 from wire.tables import (
     BillingMode,
     IndexSpec,
     IndexStatus,
     OnDemandMaxima,
+    ReplicaStatus,
     SettingStamp,
     TableSpec,
     Throughput,
@@ -56,3 +59,17 @@ def synced_settings(table: TableSpec) -> SyncedSettings:
         indexes=tuple(index for index in table.indexes if index.status is not IndexStatus.DELETING),
         stamps=table.stamps,
     )
+
+
+def members_of(table: TableSpec, region: str) -> tuple[Member, ...]:
+    """Return the members of a table; for one that has replicas since before members were kept, all that have an entry."""
+    if table.members or not table.replicas:
+        return table.members
+    present = [each for each in table.replicas if each.status is not ReplicaStatus.CREATION_FAILED]
+    known = [_founder(each.region, each.source or region, each.status) for each in present]
+    return merged_members([_founder(region, region, ReplicaStatus.ACTIVE), *known])
+
+
+def _founder(region: str, by: str, status: ReplicaStatus) -> Member:
+    member = Member(region, joined_ms=1, joined_by=by)
+    return member if status is ReplicaStatus.CREATING else member.opened()

@@ -10,6 +10,7 @@ from typing import NewType
 import msgspec
 
 from wire.keys import AttributeType
+from wire.members import Member, Told
 
 TableNumber = NewType("TableNumber", int)  # u32, region-local, never reused
 RegionName = NewType("RegionName", str)
@@ -117,6 +118,8 @@ class ReplicaSpec(msgspec.Struct, frozen=True):
     generation: int = 0
     status_text: str = ""
     acted_as_source_ms: int = 0  # wall time at which that region was last the source of a new replica
+    joined_ms: int = 0  # which membership of that region this is: `Member.joined_ms`; 0 before memberships were kept
+    is_overdue: bool = False  # that it comes or goes takes so long that the table here does not wait for it any more
 
 
 class Throughput(msgspec.Struct, frozen=True):
@@ -269,6 +272,8 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     policy_changed_ms: int = 0
     stream_policy_changed_ms: int = 0
     stamps: tuple[SettingStamp, ...] = ()  # of settings changed since the table has replicas, by name
+    members: tuple[Member, ...] = ()  # of the global table, this region and those that left included, by region
+    told: tuple[Told, ...] = ()  # what other regions have acknowledged of members and settings, by region
 
     @property
     def records_changes(self) -> bool:

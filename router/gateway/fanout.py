@@ -11,21 +11,24 @@ from wire.commands import Change, Merge
 from wire.errors import ErrorCode, StoreError
 from wire.keys import key_hash, token_of
 from wire.limits import MERGE_CHANGES_MAX, SHIPMENT_BYTES_MAX
+from wire.members import member_of
 from wire.tables import TableSpec, TableStatus
 
 
-def member_table(view: CatalogView, name: str, global_table_id: str, source: str) -> TableSpec:
-    """Return the local table that `source` may send changes of.
+def member_table(view: CatalogView, name: str, global_table_id: str, source: str, joined_ms: int) -> TableSpec:
+    """Return the local table that `source`, as the member that it became at `joined_ms`, may send changes of.
 
     Raises RESOURCE_NOT_FOUND while there is none: the catalogs of two regions learn of a new member at different times, so the
-    sender asks again later.
+    sender asks again later. What a region sent before it was removed is refused for good, also when it is a member again.
     """
     table = view.tables.get(name)
     if table is None or table.global_table_id != global_table_id or table.status is TableStatus.DELETING:
         raise StoreError(
             ErrorCode.RESOURCE_NOT_FOUND, f"table {name!r} of global table {global_table_id!r} is not here"
         )
-    if table.replica(source) is None:
+    member = member_of(table.members, source)
+    has_left = member.left_ms > 0 and member.has_ended(joined_ms)
+    if table.replica(source) is None or has_left:
         raise StoreError(
             ErrorCode.RESOURCE_NOT_FOUND, f"table {name!r} has no replica in {source!r} that is known here"
         )

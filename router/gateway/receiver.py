@@ -26,7 +26,7 @@ _log = EventLog(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Changes of one table from one partition of another region; with `forgets`, tombstones that may go."""
+    """Changes of one table from one partition of another region, a member since `joined_ms`; with `forgets`, tombstones that may go."""
 
     source: str
     partition: int
@@ -34,6 +34,7 @@ class Batch:
     global_table_id: str
     changes: Sequence[Change]
     forgets: bool = False
+    joined_ms: int = 0
 
 
 class ReceiverCounts:
@@ -62,7 +63,7 @@ class Receiver:
         Raises StoreError when any part may be missing, perhaps because its versions are too far ahead of the clocks here. Merging is
         idempotent, so the sender just sends the batch again.
         """
-        table = member_table(self._store.view, batch.table_name, batch.global_table_id, batch.source)
+        table = member_table(self._store.view, batch.table_name, batch.global_table_id, batch.source, batch.joined_ms)
         placements = self._store.partitions(0, RING_TOKENS)
         deadline = self._clock.monotonic() + self._timeout_seconds
         commands = merges(batch.changes, table.number, batch.source, placements, forgets=batch.forgets)

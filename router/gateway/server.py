@@ -139,4 +139,5 @@ def _batch(message: gateway_pb2.ChangeBatch) -> Batch:
         global_table_id=message.global_table_id,
         changes=tuple(map(change_from_proto, message.changes)),
         forgets=message.forgets,
+        joined_ms=message.joined_ms,
     )

@@ -5,7 +5,7 @@ from random import Random
 
 from node.catalog.decisions import decide
 from node.catalog.rules import CatalogRules
-from node.replication.growth import Growth, Step, StepId
+from node.replication.growth import Growth, Step, StepId, Wait
 from tests.support.replication_store import placements
 from wire.catalog import CatalogView, Delta, encode_row
 from wire.catalog_changes import CatalogChange, CreateTable, RecordBackfill
@@ -24,9 +24,11 @@ class ModelCatalog:
         self.region = region
         self.rules = CatalogRules(region=region, regions=regions, source_hold_ms=source_hold_ms)
         self.view = CatalogView()
+        self.now_ms = NOW_MS
         rows = {f"placement/{each.partition}": encode_row(each) for each in placements(PARTITIONS)}
         self.view.apply(Delta(1, dict(rows), full=True))
         self.done: set[StepId] = set()
+        self.overdue: set[Wait] = set()
 
     def decide(self, change: CatalogChange) -> None:
         decision = decide(self.view, change, self.rules)
@@ -34,11 +36,23 @@ class ModelCatalog:
             self.view.apply(Delta(self.view.version + 1, decision.rows))
 
     def steps(self) -> list[Step]:
-        growth = Growth(
-            region=self.region, view=self.view, done=self.done, now_ms=NOW_MS, new_table_id=lambda: f"id-{self.region}"
-        )
+        growth = self._growth()
         self.done.difference_update(growth.outdated())
         return growth.steps()
+
+    def wait_long(self) -> None:
+        """Let so much time pass that whatever is on its way now is waited for no more."""
+        self.overdue = self._growth().waits()
+
+    def _growth(self) -> Growth:
+        return Growth(
+            region=self.region,
+            view=self.view,
+            done=self.done,
+            overdue=self.overdue,
+            now_ms=self.now_ms,
+            new_table_id=lambda: f"id-{self.region}",
+        )
 
     def backfills(self) -> Iterator[RecordBackfill]:
         """Yield what this region's partitions would report."""
@@ -60,6 +74,8 @@ class ModelCatalogs:
     def __init__(self, seed: int, *regions: str) -> None:
         self.random = Random(seed)
         self.catalogs = {region: ModelCatalog(region, frozenset(regions)) for region in regions}
+        self.cut: set[str] = set()  # these hear each other and nobody else
+        self.dead: set[str] = set()
 
     def create(self, region: str, name: str = "orders") -> None:
         schema = KeySchema(KeyAttribute("id", "S"))
@@ -82,16 +98,28 @@ class ModelCatalogs:
             return False
         return True
 
-    def take(self, catalog: ModelCatalog, step: Step, *, is_answered: bool = True) -> None:
-        """Take a step as the driver does; an answer that is lost leaves it undone here."""
+    def take(self, catalog: ModelCatalog, step: Step, *, is_answered: bool = True) -> bool:
+        """Take a step as the driver does; an answer that is lost leaves it undone here. Tell whether it was done."""
+        if not self.hears(catalog.region, step.destination):
+            return False
         try:
             self.catalogs[step.destination].decide(step.change)
         except StoreError as error:
             if is_answered and error.code is ErrorCode.VALIDATION and step.refused is not None:
                 catalog.decide(step.refused(error.message))
-            return
+                return True
+            return False
         if is_answered:
             catalog.done.add(step.id)
+            if step.recorded is not None:
+                catalog.decide(step.recorded)
+        return is_answered
+
+    def hears(self, source: str, destination: str) -> bool:
+        """Tell whether a message from one region comes to another."""
+        if {source, destination} & self.dead:
+            return False
+        return source == destination or not {source, destination} & self.cut or {source, destination} <= self.cut
 
     def disturb(self) -> None:
         """Let one random thing happen."""
@@ -104,20 +132,34 @@ class ModelCatalogs:
         elif steps := catalog.steps():
             self.take(catalog, self.random.choice(steps), is_answered=self.random.random() < 0.7)
 
+    @property
+    def living(self) -> list[ModelCatalog]:
+        return [catalog for region, catalog in self.catalogs.items() if region not in self.dead]
+
     def settle(self) -> None:
-        """Take every step there is until there is none."""
+        """Take every step there is until there is none that can be taken."""
         for _ in range(200):
             work = False
-            for catalog in self.catalogs.values():
-                for backfill in list(catalog.backfills()):
-                    catalog.decide(backfill)
-                    work = True
+            for catalog in self.living:
+                work |= self._copy(catalog)
                 for step in catalog.steps():
-                    self.take(catalog, step)
-                    work = True
+                    work |= self.take(catalog, step)
             if not work:
                 return
         raise AssertionError("membership never comes to rest")
+
+    def wait_long(self) -> None:
+        """Let everybody give up waiting, and take the steps that follow from that."""
+        for catalog in self.living:
+            catalog.wait_long()
+        self.settle()
+
+    def _copy(self, catalog: ModelCatalog) -> bool:
+        """Copy everything that is to be copied from a region to those that it reaches."""
+        backfills = [each for each in catalog.backfills() if self.hears(catalog.region, each.region)]
+        for backfill in backfills:
+            catalog.decide(backfill)
+        return bool(backfills)
 
     def assert_agreed(self, name: str, *members: str) -> None:
         """These regions hold the table, ACTIVE, and know each other as ACTIVE; nobody else holds it."""

@@ -135,6 +135,7 @@ class MemoryConnection:
             global_table_id=batch.global_table_id,
             changes=batch.changes,
             forgets=batch.forgets,
+            joined_ms=batch.joined_ms,
         )
         try:
             merged = await self._receiver.merge(received)

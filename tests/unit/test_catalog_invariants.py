@@ -8,6 +8,7 @@ from tests.support.rpc_catalog import ELSEWHERE, HERE, RULES, SCHEMA, THERE, Cat
 from wire import catalog as w
 from wire import catalog_changes as c
 from wire.errors import StoreError
+from wire.members import Member
 from wire.synced import ExpirySetting, SyncedSettings
 from wire.tables import (
     BillingMode,
@@ -28,11 +29,16 @@ REGIONS = st.sampled_from([HERE, THERE, ELSEWHERE])
 GLOBALS = st.sampled_from(["g1", "g2"])
 TIMES = st.integers(1, 200_000_000)
 NUMBERS = st.integers(1, 4)
+MEMBERS = st.lists(
+    st.builds(Member, region=REGIONS, joined_ms=TIMES, joined_by=REGIONS, opened_ms=TIMES, left_ms=TIMES),
+    unique_by=lambda member: member.region,
+).map(lambda members: tuple(sorted(members, key=lambda member: member.region)))
 GENERATIONS = st.integers(1, 8)
 INDEXES = st.sampled_from(["g", "h"])
 SETTINGS = st.sampled_from(
     ["capacity", "on_demand", "encryption", "time_to_live", "index/g", "index_capacity/g", "new"]
 )
+FROM_ELSEWHERE = (c.JoinGlobalTable, c.SyncGlobalTable)
 INDEX = IndexSpec(number=0, name="g", is_local=False, partition=(KeyAttribute("by", "S"),))
 
 changes = st.one_of(
@@ -57,10 +63,13 @@ changes = st.one_of(
     st.builds(c.RecordIndexBackfill, name=NAMES, index=NUMBERS, generation=GENERATIONS, partition=NUMBERS),
     st.builds(c.RebuildIndex, name=NAMES, index=NUMBERS, generation=GENERATIONS),
     st.builds(
-        c.SyncSettings,
+        c.SyncGlobalTable,
         name=NAMES,
         global_table_id=GLOBALS,
-        settings=st.builds(
+        source=REGIONS,
+        members=MEMBERS,
+        settings=st.none()
+        | st.builds(
             SyncedSettings,
             billing_mode=st.sampled_from(BillingMode),
             throughput=st.just(Throughput(2, 2)),
@@ -94,15 +103,20 @@ changes = st.one_of(
         billing_mode=st.just(BillingMode.PAY_PER_REQUEST),
         throughput=st.just(Throughput()),
         stream_view=st.sampled_from(StreamViewType),
-        members=st.just((HERE, THERE, ELSEWHERE)),
+        members=MEMBERS,
         new_region=REGIONS,
         source=REGIONS,
-        creates=st.booleans(),
         now_ms=TIMES,
         table_id=st.just("id"),
     ),
     st.builds(
-        c.LeaveGlobalTable, name=NAMES, global_table_id=GLOBALS, region=REGIONS, drops=st.booleans(), now_ms=TIMES
+        c.LeaveGlobalTable,
+        name=NAMES,
+        global_table_id=GLOBALS,
+        region=REGIONS,
+        source=REGIONS,
+        left_ms=TIMES,
+        now_ms=TIMES,
     ),
     st.builds(
         c.SetReplicaStatus,
@@ -113,7 +127,10 @@ changes = st.one_of(
             [ReplicaStatus.ACTIVE, ReplicaStatus.CREATION_FAILED, ReplicaStatus.DELETING, ReplicaStatus.UPDATING]
         ),
     ),
-    st.builds(c.ForgetReplica, name=NAMES, global_table_id=GLOBALS, region=REGIONS),
+    st.builds(c.ForgetReplica, name=NAMES, global_table_id=GLOBALS, region=REGIONS, now_ms=TIMES),
+    st.builds(c.MarkOverdue, name=NAMES, region=REGIONS, generation=GENERATIONS),
+    st.builds(c.RecordTold, name=NAMES, global_table_id=GLOBALS, region=REGIONS, digest=st.sampled_from(["", "d"])),
+    st.builds(c.CheckReplica, name=NAMES, global_table_id=GLOBALS, is_added=st.booleans()),
     st.builds(c.RecordBackfill, name=NAMES, region=REGIONS, generation=NUMBERS, partition=NUMBERS),
     st.builds(c.SetTimeToLive, name=NAMES, attribute=NAMES, is_enabled=st.booleans(), now_ms=TIMES),
     st.builds(c.RecordTimeToLive, name=NAMES, generation=NUMBERS, partition=NUMBERS),
@@ -136,8 +153,14 @@ def check(catalog: Catalog) -> None:
             assert table.stream is not None
             assert table.stream.is_enabled or table.status is TableStatus.DELETING
         if table.status is TableStatus.ACTIVE:
-            assert not any(replica.status is ReplicaStatus.CREATING for replica in table.replicas)
+            waited_for = [each for each in table.replicas if not each.is_overdue]
+            assert not any(replica.status is ReplicaStatus.CREATING for replica in waited_for)
+        if table.members:
+            members = {member.region for member in table.members if member.is_member and member.region != HERE}
+            failed = {each.region for each in table.replicas if each.status is ReplicaStatus.CREATION_FAILED}
+            assert members <= set(regions) <= members | failed
     assert len(view.tables) == len(view.tables_by_number)
+    assert all(left.waiting for left in view.left.values())
     check_streams(view)
 
 
@@ -170,7 +193,7 @@ def test_rows_keep_their_promises(asked: list[c.CatalogChange]) -> None:
 
 
 # What this region itself begins is one at a time: the second request is refused while the first goes on.
-@given(st.lists(changes.filter(lambda change: not isinstance(change, c.JoinGlobalTable)), max_size=25))
+@given(st.lists(changes.filter(lambda change: not isinstance(change, FROM_ELSEWHERE)), max_size=25))
 def test_a_region_adds_one_replica_at_a_time(asked: list[c.CatalogChange]) -> None:
     catalog = Catalog(RULES)
     for change in asked:
@@ -179,7 +202,8 @@ def test_a_region_adds_one_replica_at_a_time(asked: list[c.CatalogChange]) -> No
         except StoreError:
             continue
         for table in catalog.view.tables.values():
-            assert sum(replica.status is ReplicaStatus.CREATING for replica in table.replicas) <= 1
+            waited_for = [replica for replica in table.replicas if not replica.is_overdue]
+            assert sum(replica.status is ReplicaStatus.CREATING for replica in waited_for) <= 1
 
 
 # A delta travels and is stored as bytes; a change too.

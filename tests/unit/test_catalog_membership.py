@@ -4,22 +4,28 @@ import re
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from tests.support.rpc_catalog import ELSEWHERE, HERE, HOUR_MS, RULES, SCHEMA, THERE, Catalog, create
 from wire.catalog_changes import (
     AddReplica,
     CatalogChange,
+    CheckReplica,
     DeleteTable,
     FinishTable,
     ForgetReplica,
     JoinGlobalTable,
     LeaveGlobalTable,
+    MarkOverdue,
     RecordBackfill,
+    RecordTold,
     RemoveReplica,
     SetReplicaStatus,
+    SyncGlobalTable,
     UpdateTable,
 )
 from wire.errors import ErrorCode, StoreError
+from wire.members import Member, member_of
 from wire.tables import BillingMode, ReplicaStatus, StreamViewType, TableStatus, Throughput
 
 NOW_MS = 1_700_000_000_000
@@ -35,18 +41,25 @@ def remove(region: str = THERE, now_ms: int = NOW_MS) -> RemoveReplica:
     return RemoveReplica(name="t", region=region, now_ms=now_ms)
 
 
-def join(new_region: str, members: tuple[str, ...], *, creates: bool, global_table_id: str = GLOBAL) -> JoinGlobalTable:
+def member(region: str, joined_ms: int = NOW_MS, **times: int) -> Member:
+    return Member(region, joined_ms=joined_ms, joined_by=HERE, opened_ms=joined_ms, **times)
+
+
+def newcomer(region: str, joined_ms: int = NOW_MS, **times: int) -> Member:
+    return Member(region, joined_ms=joined_ms, joined_by=HERE, **times)
+
+
+def join(new_region: str, *members: str, **times: int) -> JoinGlobalTable:
     return JoinGlobalTable(
         name="t",
-        global_table_id=global_table_id,
+        global_table_id=GLOBAL,
         key_schema=SCHEMA,
         billing_mode=BillingMode.PAY_PER_REQUEST,
         throughput=Throughput(),
         stream_view=StreamViewType.NEW_AND_OLD_IMAGES,
-        members=members,
+        members=(newcomer(new_region, **times), *map(member, members)),
         new_region=new_region,
         source=HERE,
-        creates=creates,
         now_ms=NOW_MS,
         table_id="id",
     )
@@ -56,8 +69,28 @@ def status(region: str, to: ReplicaStatus) -> SetReplicaStatus:
     return SetReplicaStatus(name="t", global_table_id=GLOBAL, region=region, status=to)
 
 
-def forget(region: str) -> ForgetReplica:
-    return ForgetReplica(name="t", global_table_id=GLOBAL, region=region)
+def forget(region: str, now_ms: int = NOW_MS) -> ForgetReplica:
+    return ForgetReplica(name="t", global_table_id=GLOBAL, region=region, now_ms=now_ms)
+
+
+def leave(region: str, left_ms: int = NOW_MS, global_table_id: str = GLOBAL) -> LeaveGlobalTable:
+    return LeaveGlobalTable(
+        name="t", global_table_id=global_table_id, region=region, source=HERE, left_ms=left_ms, now_ms=NOW_MS
+    )
+
+
+def news(source: str, *members: Member, global_table_id: str = GLOBAL) -> SyncGlobalTable:
+    return SyncGlobalTable(
+        name="t", global_table_id=global_table_id, source=source, members=members, settings=None, now_ms=NOW_MS
+    )
+
+
+def joined(*others: str) -> Catalog:
+    """Return the catalog of THERE, to which HERE brought `t`, with all others as members."""
+    catalog = Catalog(replace(RULES, region=THERE, source_hold_ms=HOUR_MS))
+    catalog.change(join(THERE, HERE, *others))
+    catalog.change(status(THERE, ReplicaStatus.ACTIVE))
+    return catalog
 
 
 def replicated(**members: object) -> Catalog:
@@ -98,12 +131,19 @@ def test_a_replicated_table_gets_a_stream_and_keeps_it() -> None:
     refused(catalog, change, ErrorCode.VALIDATION, text)
 
 
-# A view type that the user chose stays what it is.
-def test_a_chosen_stream_is_left_alone() -> None:
-    catalog = replicated(stream_view=StreamViewType.KEYS_ONLY)
+# Readers of a replica's stream find both images in every region: a stream that shows less has to go first.
+@pytest.mark.parametrize(
+    "view_type", [each for each in StreamViewType if each is not StreamViewType.NEW_AND_OLD_IMAGES]
+)
+def test_a_stream_without_both_images_is_in_the_way(view_type: StreamViewType) -> None:
+    catalog = Catalog()
+    catalog.change(create("t", stream_view=view_type))
+    refused(catalog, add(), ErrorCode.VALIDATION, "must have the view type NEW_AND_OLD_IMAGES")
+    catalog.change(UpdateTable(name="t", stream_enabled=False, now_ms=NOW_MS))
+    catalog.change(add())
     stream = catalog.view.tables["t"].stream
     assert stream is not None
-    assert stream.view_type is StreamViewType.KEYS_ONLY
+    assert stream.view_type is StreamViewType.NEW_AND_OLD_IMAGES
 
 
 # Replicated writes come on top of local ones: AWS wants capacity that can follow.
@@ -185,7 +225,7 @@ def test_an_active_replica_is_settled() -> None:
 def test_joining_makes_the_table_here() -> None:
     catalog = Catalog(replace(RULES, region=THERE))
     for _ in range(2):
-        catalog.change(join(THERE, (HERE, THERE, ELSEWHERE), creates=True))
+        catalog.change(join(THERE, HERE, ELSEWHERE))
     table = catalog.view.tables["t"]
     assert (table.status, [each.region for each in table.replicas]) == (TableStatus.CREATING, [ELSEWHERE, HERE])
     refused(catalog, DeleteTable(name="t", now_ms=NOW_MS), ErrorCode.RESOURCE_IN_USE, IN_USE)
@@ -193,42 +233,93 @@ def test_joining_makes_the_table_here() -> None:
     assert catalog.view.tables["t"].status is TableStatus.ACTIVE
 
 
-# A table of that name with another history must never be mixed into the global one.
+# A table of that name with another history must never be mixed into the global one; whoever asks first, is told so in AWS's words.
 def test_joining_refuses_a_name_that_is_taken() -> None:
     catalog = Catalog(replace(RULES, region=THERE))
+    check = CheckReplica(name="t", global_table_id=GLOBAL, is_added=True)
+    assert catalog.change(check).rows == {}
     catalog.change(create("t"))
     text = "Failed to create a the new replica of table with name: ‘t’ because one or more replicas already existed"
-    refused(catalog, join(THERE, (HERE, THERE), creates=True), ErrorCode.VALIDATION, text)
+    for change in (check, join(THERE, HERE)):
+        refused(catalog, change, ErrorCode.VALIDATION, text)
 
 
-# A third region hears of the new one, so that the mesh is full, and copies what it wrote itself.
-def test_joining_makes_a_further_member_known() -> None:
-    catalog = replicated()
+# A third region hears of the new one, so that the mesh is full, and copies what it wrote itself; the same news again is none.
+def test_news_make_a_further_member_known() -> None:
+    catalog = joined()
     for _ in range(2):
-        catalog.change(join(ELSEWHERE, (HERE, THERE, ELSEWHERE), creates=False))
+        catalog.change(news(HERE, member(HERE), member(THERE), newcomer(ELSEWHERE)))
     replica = catalog.view.tables["t"].replica(ELSEWHERE)
     assert replica is not None
-    assert (replica.status, replica.source) == (ReplicaStatus.CREATING, HERE)
-
-
-# No region is a replica of its own table, whatever it is told about itself.
-def test_joining_is_no_news_to_who_joined() -> None:
-    catalog = replicated()
-    catalog.change(join(HERE, (HERE, THERE), creates=False))
-    assert catalog.view.tables["t"].replica(HERE) is None
+    assert (replica.status, replica.source, replica.generation) == (ReplicaStatus.CREATING, HERE, catalog.view.version)
+    catalog.change(news(HERE, member(HERE), member(THERE), member(ELSEWHERE)))
+    assert catalog.view.tables["t"].status is TableStatus.ACTIVE
 
 
 # Messages of one global table must not touch a regional one of the same name.
 def test_another_global_table_is_none_of_ours() -> None:
     catalog = Catalog()
     catalog.change(create("t"))
-    stranger = join(ELSEWHERE, (THERE, ELSEWHERE), creates=False, global_table_id="other")
-    refused(catalog, stranger, ErrorCode.VALIDATION, "does not belong to that global table")
-    leave = LeaveGlobalTable(name="t", global_table_id="other", region=HERE, drops=True, now_ms=NOW_MS)
-    assert catalog.change(leave).rows == {}
+    assert catalog.change(news(THERE, member(THERE), member(ELSEWHERE), global_table_id="other")).rows == {}
+    assert catalog.change(leave(HERE, global_table_id="other")).rows == {}
 
 
-# Removing marks the entry; the driver tells the others and then has it forgotten, which makes the table regional again.
+# A removed replica that has not heard of it is in the way of a new one, like any table: its items are another history.
+def test_a_replica_that_was_removed_is_not_taken_for_the_new_one() -> None:
+    catalog = joined()
+    text = "one or more replicas already existed as tables"
+    refused(catalog, join(THERE, HERE, joined_ms=NOW_MS + 9, left_ms=NOW_MS + 5), ErrorCode.VALIDATION, text)
+
+
+# A region that was away while it was removed keeps its table, as one of its own, and tells those whom it took for members.
+def test_a_removed_region_keeps_an_ordinary_table() -> None:
+    catalog = joined(ELSEWHERE)
+    number = catalog.view.tables["t"].number
+    gone = replace_struct(member(THERE), left_ms=NOW_MS + 1)
+    for _ in range(2):
+        catalog.change(news(HERE, member(HERE), gone, member(ELSEWHERE)))
+    table = catalog.view.tables["t"]
+    assert (table.number, table.replicas, table.global_table_id, table.members) == (number, (), "", ())
+    assert table.status is TableStatus.ACTIVE
+    assert catalog.view.left[GLOBAL].waiting == (ELSEWHERE, HERE)
+
+
+# A copy that was never opened holds nothing that was written there: it goes, and nothing is left of it that could be taken for data.
+def test_an_unfinished_copy_goes_when_it_is_removed() -> None:
+    catalog = Catalog(replace(RULES, region=THERE))
+    catalog.change(join(THERE, HERE))
+    catalog.change(news(HERE, replace_struct(member(HERE), left_ms=NOW_MS)))
+    assert catalog.view.tables == {}
+
+
+# A copy outlives its source: of those who have the whole table the first goes on, by name, and so just one.
+def test_a_copy_gets_a_new_source() -> None:
+    for region, source in ((THERE, ELSEWHERE), (ELSEWHERE, ELSEWHERE)):
+        catalog = Catalog(replace(RULES, region=region))
+        others = {HERE, THERE, ELSEWHERE} - {region}
+        catalog.change(join(region, *others))
+        catalog.change(status(region, ReplicaStatus.ACTIVE))
+        added = newcomer("zz-north-1")
+        catalog.change(news(HERE, *map(member, (HERE, THERE, ELSEWHERE)), added))
+        catalog.change(news(HERE, replace_struct(member(HERE), left_ms=NOW_MS)))
+        replica = catalog.view.tables["t"].replica("zz-north-1")
+        assert replica is not None
+        assert (replica.status, replica.source) == (ReplicaStatus.CREATING, source)
+
+
+# Who was removed here has no say any more, in members as in settings, until it has been added again.
+def test_news_from_a_region_that_was_removed_are_void() -> None:
+    catalog = joined(ELSEWHERE)
+    catalog.change(news(HERE, member(HERE), member(THERE), replace_struct(member(ELSEWHERE), left_ms=NOW_MS + 1)))
+    assert catalog.view.tables["t"].replica(ELSEWHERE) is None
+    late = news(ELSEWHERE, replace_struct(member(HERE), left_ms=NOW_MS + 2), member(THERE), member(ELSEWHERE))
+    assert catalog.change(late).rows == {}
+    again = member(ELSEWHERE, NOW_MS + 5)
+    catalog.change(news(HERE, member(HERE), member(THERE), again))
+    assert catalog.change(replace_struct(late, members=(*late.members[:2], again))).rows != {}
+
+
+# Removing marks the entry; it is forgotten when the region has dropped its table or cannot be reached, and the table is a regional one.
 def test_the_last_replica_gone_makes_a_regional_table() -> None:
     catalog = replicated()
     catalog.change(remove())
@@ -238,6 +329,47 @@ def test_the_last_replica_gone_makes_a_regional_table() -> None:
     table = catalog.view.tables["t"]
     assert (table.replicas, table.global_table_id, table.status) == ((), "", TableStatus.ACTIVE)
     assert table.stream is not None
+    assert catalog.view.left[GLOBAL].waiting == (THERE,)
+
+
+# Nobody waits for a region that stays away: the table may be changed, also while the replica is still on its way.
+def test_an_overdue_replica_keeps_nobody_waiting() -> None:
+    catalog = Catalog()
+    catalog.change(create("t"))
+    catalog.change(add())
+    replica = catalog.view.tables["t"].replica(THERE)
+    assert replica is not None
+    for generation in (replica.generation - 1, replica.generation, replica.generation):
+        catalog.change(MarkOverdue(name="t", region=THERE, generation=generation))
+    assert catalog.view.tables["t"].status is TableStatus.ACTIVE
+    catalog.change(UpdateTable(name="t", deletion_protection=True, now_ms=NOW_MS))
+    catalog.change(remove())
+    assert catalog.view.tables["t"].status is TableStatus.UPDATING
+
+
+# What others have been told is remembered, so that the news of a region that left go to each of them once.
+def test_news_are_told_until_they_are_acknowledged() -> None:
+    catalog = joined(ELSEWHERE)
+    catalog.change(DeleteTable(name="t", now_ms=NOW_MS + HOUR_MS))
+    left = catalog.view.left[GLOBAL]
+    assert left.waiting == (ELSEWHERE, HERE)
+    assert not member_of(left.members, THERE).is_member
+    for region in left.waiting:
+        assert catalog.view.left
+        catalog.change(RecordTold(name="t", global_table_id=GLOBAL, region=region, digest=""))
+    assert catalog.view.left == {}
+
+
+# A region that is lost for good would fill the catalog with news for it: those of tables left longest ago go.
+def test_news_of_tables_that_were_left_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.catalog.members.LEFT_TABLES_MAX", 2)
+    catalog = Catalog(replace(RULES, source_hold_ms=0))
+    for number in range(4):
+        catalog.change(create("t"))
+        catalog.change(replace_struct(add(), global_table_id=f"g{number}", now_ms=NOW_MS + number))
+        catalog.change(replace_struct(status(THERE, ReplicaStatus.ACTIVE), global_table_id=f"g{number}"))
+        catalog.change(DeleteTable(name="t", now_ms=NOW_MS + number))
+    assert set(catalog.view.left) == {"g2", "g3"}
 
 
 # AWS's text for a region that is not a member.
@@ -252,7 +384,7 @@ def test_a_source_stays_for_a_while() -> None:
     text = "it has acted as a source region for new replica(s)"
     refused(catalog, DeleteTable(name="t", now_ms=NOW_MS + 1), ErrorCode.VALIDATION, text)
     catalog.change(DeleteTable(name="t", now_ms=NOW_MS + HOUR_MS))
-    assert catalog.view.tables["t"].status is TableStatus.DELETING
+    assert "t" not in catalog.view.tables
 
 
 # The copy failed: nobody has anything to check against the source, which may go like any other table.
@@ -260,49 +392,47 @@ def test_a_source_of_nothing_may_go() -> None:
     catalog = replicated()
     catalog.change(status(THERE, ReplicaStatus.CREATION_FAILED))
     catalog.change(DeleteTable(name="t", now_ms=NOW_MS + 1))
-    assert catalog.view.tables["t"].status is TableStatus.DELETING
+    assert "t" not in catalog.view.tables
 
 
 # The same rule, seen from a region that was joined: it knows who the source was.
 def test_a_source_elsewhere_stays_too() -> None:
-    catalog = Catalog(replace(RULES, region=THERE))
-    catalog.change(join(THERE, (HERE, THERE), creates=True))
-    catalog.change(status(THERE, ReplicaStatus.ACTIVE))
-    refused(catalog, remove(HERE), ErrorCode.VALIDATION, "it has acted as a source region")
+    refused(joined(), remove(HERE), ErrorCode.VALIDATION, "it has acted as a source region")
 
 
-# A dropped replica stays visible until the other regions know, and only then leaves the catalog.
-def test_a_dropped_replica_waits_for_the_others() -> None:
+# Dropping a replica takes as long as dropping any table: the others hear of it afterwards, and the name is free at once.
+def test_a_dropped_replica_waits_for_nobody() -> None:
     catalog = replicated()
-    drop = DeleteTable(name="t", now_ms=NOW_MS + HOUR_MS)
-    catalog.change(drop)
-    assert catalog.change(drop).rows == {}
-    catalog.change(FinishTable(name="t", number=catalog.view.tables["t"].number))
-    assert "t" not in catalog.view.tables
+    catalog.change(DeleteTable(name="t", now_ms=NOW_MS + HOUR_MS))
+    catalog.change(create("t"))
+    assert catalog.view.tables["t"].global_table_id == ""
+    timed = Catalog(replace(RULES, takes_time=True))
+    timed.change(replace_struct(create("t"), tags=()))
+    timed.change(FinishTable(name="t", number=1, now_ms=NOW_MS + HOUR_MS))
+    timed.change(add())
+    timed.change(status(THERE, ReplicaStatus.ACTIVE))
+    timed.change(DeleteTable(name="t", now_ms=NOW_MS + 30 * HOUR_MS))
+    assert timed.view.tables["t"].status is TableStatus.DELETING
+    timed.change(FinishTable(name="t", number=1, now_ms=NOW_MS + 31 * HOUR_MS))
+    assert (timed.view.tables, timed.view.left[GLOBAL].waiting) == ({}, (THERE,))
 
 
-# The region that leaves drops its table, the others drop its entry; both hear of it more than once.
+# The region that leaves drops its table; it may hear of that more than once, and late: a later membership stays.
 def test_leaving_is_idempotent() -> None:
-    catalog = replicated()
+    catalog = joined()
+    assert catalog.change(leave(THERE, NOW_MS - 1)).rows == {}
+    assert catalog.change(leave(HERE)).rows == {}
     for _ in range(2):
-        change = LeaveGlobalTable(name="t", global_table_id=GLOBAL, region=THERE, drops=False, now_ms=NOW_MS)
-        catalog.change(change)
-    assert catalog.view.tables["t"].replicas == ()
-    there = Catalog(replace(RULES, region=THERE))
-    there.change(join(THERE, (HERE, THERE), creates=True))
-    for _ in range(2):
-        change = LeaveGlobalTable(name="t", global_table_id=GLOBAL, region=THERE, drops=True, now_ms=NOW_MS)
-        there.change(change)
-    assert there.view.tables == {}
+        catalog.change(leave(THERE))
+    assert catalog.view.tables == {}
 
 
-# Deletion protection is each region's own: a removal asked elsewhere must not get around it.
+# Deletion protection is each region's own: a removal asked elsewhere must not get around it, and is refused before it begins.
 def test_protection_holds_against_other_regions() -> None:
-    catalog = Catalog(replace(RULES, region=THERE))
-    catalog.change(join(THERE, (HERE, THERE), creates=True))
-    catalog.change(status(THERE, ReplicaStatus.ACTIVE))
+    catalog = joined()
+    check = CheckReplica(name="t", global_table_id=GLOBAL, is_added=False)
+    assert catalog.change(check).rows == {}
     catalog.change(UpdateTable(name="t", deletion_protection=True, now_ms=NOW_MS))
-    change = LeaveGlobalTable(name="t", global_table_id=GLOBAL, region=THERE, drops=True, now_ms=NOW_MS)
     text = f"Cannot delete table t in region {THERE} because it has deletion protection enabled."
-    refused(catalog, change, ErrorCode.VALIDATION, text)
-    refused(catalog, DeleteTable(name="t", now_ms=NOW_MS), ErrorCode.VALIDATION, text)
+    for change in (check, leave(THERE), DeleteTable(name="t", now_ms=NOW_MS)):
+        refused(catalog, change, ErrorCode.VALIDATION, text)

@@ -13,11 +13,11 @@ from wire.catalog_changes import (
     JoinGlobalTable,
     SetReplicaStatus,
     SetTimeToLive,
-    SyncSettings,
+    SyncGlobalTable,
     UpdateTable,
 )
 from wire.errors import ErrorCode, StoreError
-from wire.synced import synced_settings
+from wire.synced import members_of, synced_settings
 from wire.tables import (
     Encryption,
     IndexSpec,
@@ -60,10 +60,9 @@ class Pair:
                 billing_mode=table.billing_mode,
                 throughput=table.throughput,
                 stream_view=table.stream.view_type,
-                members=(HERE, THERE),
+                members=members_of(table, HERE),
                 new_region=THERE,
                 source=HERE,
-                creates=True,
                 now_ms=NOW_MS,
                 table_id="id-there",
                 settings=synced_settings(table),
@@ -79,7 +78,7 @@ class Pair:
     def sync(self, source: Catalog, destination: Catalog) -> bool:
         """Tell one region the settings of another; return whether that changed anything."""
         settings = synced_settings(source.view.tables["t"])
-        change = SyncSettings(name="t", global_table_id=GLOBAL, settings=settings, now_ms=NOW_MS + HOUR_MS)
+        change = SyncGlobalTable(name="t", global_table_id=GLOBAL, settings=settings, now_ms=NOW_MS + HOUR_MS)
         return bool(destination.change(change).rows)
 
     def agree(self) -> None:
@@ -223,7 +222,7 @@ def test_a_deleted_index_stays_deleted() -> None:
     before = synced_settings(pair.tables()[1])
     pair.here.change(update(NOW_MS + 1, deletes_index="g"))
     pair.agree()
-    late = SyncSettings(name="t", global_table_id=GLOBAL, settings=before, now_ms=NOW_MS)
+    late = SyncGlobalTable(name="t", global_table_id=GLOBAL, settings=before, now_ms=NOW_MS)
     assert pair.here.change(late).rows == {}
     assert [table.indexes for table in pair.tables()] == [(), ()]
 
@@ -241,9 +240,9 @@ def test_the_warmer_wins() -> None:
 def test_settings_find_their_table() -> None:
     pair = Pair()
     settings = synced_settings(pair.tables()[0])
-    stranger = SyncSettings(name="t", global_table_id="other", settings=settings, now_ms=NOW_MS)
+    stranger = SyncGlobalTable(name="t", global_table_id="other", settings=settings, now_ms=NOW_MS)
     assert pair.there.change(stranger).rows == {}
-    early = SyncSettings(name="u", global_table_id=GLOBAL, settings=settings, now_ms=NOW_MS)
+    early = SyncGlobalTable(name="u", global_table_id=GLOBAL, settings=settings, now_ms=NOW_MS)
     with pytest.raises(StoreError) as caught:
         pair.there.change(early)
     assert caught.value.code is ErrorCode.RESOURCE_NOT_FOUND

@@ -24,6 +24,7 @@ class ChangeBatch(google.protobuf.message.Message):
     GLOBAL_TABLE_ID_FIELD_NUMBER: builtins.int
     CHANGES_FIELD_NUMBER: builtins.int
     FORGETS_FIELD_NUMBER: builtins.int
+    JOINED_MS_FIELD_NUMBER: builtins.int
     id: builtins.int
     source: builtins.str
     """region"""
@@ -33,6 +34,8 @@ class ChangeBatch(google.protobuf.message.Message):
     global_table_id: builtins.str
     forgets: builtins.bool
     """as in Merge; whoever does not know it finds nothing new in the batch"""
+    joined_ms: builtins.int
+    """since when the source is a member, wire.members; 0 = from before memberships were kept"""
     @property
     def changes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[wire.v1.item_pb2.Change]: ...
     def __init__(
@@ -45,8 +48,9 @@ class ChangeBatch(google.protobuf.message.Message):
         global_table_id: builtins.str = ...,
         changes: collections.abc.Iterable[wire.v1.item_pb2.Change] | None = ...,
         forgets: builtins.bool = ...,
+        joined_ms: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["changes", b"changes", "forgets", b"forgets", "global_table_id", b"global_table_id", "id", b"id", "partition", b"partition", "source", b"source", "table_name", b"table_name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["changes", b"changes", "forgets", b"forgets", "global_table_id", b"global_table_id", "id", b"id", "joined_ms", b"joined_ms", "partition", b"partition", "source", b"source", "table_name", b"table_name"]) -> None: ...
 
 global___ChangeBatch = ChangeBatch
 

@@ -59,7 +59,7 @@ class GatewayServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Control(self, request, context):
-        """Global table membership: wire.catalog.JoinGlobalTable, LeaveGlobalTable, SetReplicaStatus, ForgetReplica.
+        """Global table membership: CheckReplica, JoinGlobalTable, LeaveGlobalTable, SetReplicaStatus, SyncGlobalTable of wire.catalog_changes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

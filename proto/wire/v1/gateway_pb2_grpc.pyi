@@ -31,7 +31,7 @@ class GatewayServiceStub:
         wire.v1.gateway_pb2.ControlRequest,
         wire.v1.gateway_pb2.ControlAnswer,
     ]
-    """Global table membership: wire.catalog.JoinGlobalTable, LeaveGlobalTable, SetReplicaStatus, ForgetReplica."""
+    """Global table membership: CheckReplica, JoinGlobalTable, LeaveGlobalTable, SetReplicaStatus, SyncGlobalTable of wire.catalog_changes."""
 
 class GatewayServiceAsyncStub:
     """Region to region: what a source partition's leader sends to another region's gateway (that region's router)."""
@@ -46,7 +46,7 @@ class GatewayServiceAsyncStub:
         wire.v1.gateway_pb2.ControlRequest,
         wire.v1.gateway_pb2.ControlAnswer,
     ]
-    """Global table membership: wire.catalog.JoinGlobalTable, LeaveGlobalTable, SetReplicaStatus, ForgetReplica."""
+    """Global table membership: CheckReplica, JoinGlobalTable, LeaveGlobalTable, SetReplicaStatus, SyncGlobalTable of wire.catalog_changes."""
 
 class GatewayServiceServicer(metaclass=abc.ABCMeta):
     """Region to region: what a source partition's leader sends to another region's gateway (that region's router)."""
@@ -65,6 +65,6 @@ class GatewayServiceServicer(metaclass=abc.ABCMeta):
         request: wire.v1.gateway_pb2.ControlRequest,
         context: _ServicerContext,
     ) -> typing.Union[wire.v1.gateway_pb2.ControlAnswer, collections.abc.Awaitable[wire.v1.gateway_pb2.ControlAnswer]]:
-        """Global table membership: wire.catalog.JoinGlobalTable, LeaveGlobalTable, SetReplicaStatus, ForgetReplica."""
+        """Global table membership: CheckReplica, JoinGlobalTable, LeaveGlobalTable, SetReplicaStatus, SyncGlobalTable of wire.catalog_changes."""
 
 def add_GatewayServiceServicer_to_server(servicer: GatewayServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -1,0 +1,154 @@
+"""What the members of a global table, as this region knows them, make of its own table: entries of replicas, sources, and the end.
+
+Pure. `wire.members` says how regions agree on members; a replica's entry adds what only this region knows: how far it is from here.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from msgspec.structs import replace
+
+from wire.catalog import CatalogView, encode_row
+from wire.members import LeftTable, Member, Told, member_of, merged_members
+from wire.synced import members_of
+from wire.tables import RegionName, ReplicaSpec, ReplicaStatus, TableSpec, TableStatus
+
+# Global tables that were left while some region could not be told; beyond, the news of those left longest ago is dropped.
+LEFT_TABLES_MAX: Final = 10_000
+
+_UNSETTLED: Final = (ReplicaStatus.CREATING, ReplicaStatus.DELETING)
+
+
+def with_member(table: TableSpec, region: str, member: Member) -> TableSpec:
+    """Return the table with what is known of one region brought forward; `region` is this one."""
+    return replace(table, members=merged_members(members_of(table, region), [member]))
+
+
+def with_replica(table: TableSpec, replica: ReplicaSpec) -> TableSpec:
+    """Return the table with an entry in place of the one for that region, if any; entries are in order of region."""
+    others = (each for each in table.replicas if each.region != replica.region)
+    return replace(table, replicas=tuple(sorted((*others, replica), key=lambda each: each.region)))
+
+
+def with_told(table: TableSpec, region: str, digest: str) -> TableSpec:
+    """Return the table with what a region has acknowledged."""
+    others = (each for each in table.told if each.region != region)
+    return replace(table, told=tuple(sorted((*others, Told(region, digest)), key=lambda each: each.region)))
+
+
+def settled(table: TableSpec) -> TableSpec:
+    """Return the table ACTIVE or UPDATING: it is updating while a replica comes or goes, but not for ever."""
+    if table.status in (TableStatus.CREATING, TableStatus.DELETING) or table.settles_ms:
+        return table
+    return replace(table, status=TableStatus.UPDATING if moves_replicas(table) else TableStatus.ACTIVE)
+
+
+def moves_replicas(table: TableSpec) -> bool:
+    """Tell whether the table waits for a replica that comes or goes."""
+    return any(replica.status in _UNSETTLED and not replica.is_overdue for replica in table.replicas)
+
+
+def arriving(member: Member, generation: int) -> ReplicaSpec:
+    """Return the entry of a member that is new here."""
+    return ReplicaSpec(
+        RegionName(member.region),
+        ReplicaStatus.ACTIVE if member.is_open else ReplicaStatus.CREATING,
+        source="" if member.is_open else member.joined_by,
+        generation=generation,
+        joined_ms=member.joined_ms,
+    )
+
+
+def reconciled(table: TableSpec, region: str, version: int) -> TableSpec:
+    """Return the table of this region with the entries of replicas that its members ask for."""
+    known: dict[str, ReplicaSpec] = {replica.region: replica for replica in table.replicas}
+    for member in table.members:
+        if member.region != region:
+            entry = _entry(known.pop(member.region, None), member, version)
+            if entry is not None:
+                known[member.region] = entry
+    replicas = tuple(known[name] for name in sorted(known))
+    return with_sources_marked(_with_sources(replace(table, replicas=replicas), region, version))
+
+
+def with_sources_marked(table: TableSpec) -> TableSpec:
+    """Return the table with a note, on every entry that is the source of a copy, when that was last begun."""
+    for replica in table.replicas:
+        source = table.replica(replica.source) if replica.status is ReplicaStatus.CREATING else None
+        if source is not None and source.acted_as_source_ms < replica.joined_ms:
+            table = with_replica(table, replace(source, acted_as_source_ms=replica.joined_ms))
+    return table
+
+
+def is_alone(table: TableSpec, region: str) -> bool:
+    """Tell whether no other region is a member any more."""
+    return not any(member.is_member for member in table.members if member.region != region)
+
+
+def regional(table: TableSpec) -> TableSpec:
+    """Return the table as one of its region only, which keeps its stream."""
+    return settled(replace(table, replicas=(), global_table_id="", members=(), told=()))
+
+
+def farewell(
+    view: CatalogView, table: TableSpec, region: str, now_ms: int, *, told: Collection[str] = ()
+) -> dict[str, bytes | None]:
+    """Return the rows that keep what others have to know when this region leaves a global table; `told` know it already."""
+    if not table.global_table_id:
+        return {}
+    earlier = view.left.get(table.global_table_id)
+    members = members_of(table, region)
+    own = member_of(members, region).leaving(now_ms)
+    known = merged_members(members, [own], earlier.members if earlier is not None else ())
+    waiting = {member.region for member in members if member.region != region} - set(told)
+    waiting |= set(earlier.waiting) if earlier is not None else set()
+    if not waiting:
+        return {}
+    left = LeftTable(
+        name=table.name, global_table_id=table.global_table_id, members=known, waiting=tuple(sorted(waiting))
+    )
+    return {**_forgotten(view), f"left/{table.global_table_id}": encode_row(left)}
+
+
+def without_waiting(left: LeftTable, region: str) -> dict[str, bytes | None]:
+    """Return the row of a table that was left after a region has heard of it."""
+    waiting = tuple(each for each in left.waiting if each != region)
+    row = encode_row(replace(left, waiting=waiting)) if waiting else None
+    return {f"left/{left.global_table_id}": row}
+
+
+def _forgotten(view: CatalogView) -> dict[str, bytes | None]:
+    if len(view.left) < LEFT_TABLES_MAX:
+        return {}
+    oldest = min(view.left.values(), key=lambda left: max(member.left_ms for member in left.members))
+    return {f"left/{oldest.global_table_id}": None}
+
+
+def _entry(present: ReplicaSpec | None, member: Member, version: int) -> ReplicaSpec | None:
+    if not member.is_member:
+        # One that failed stays to be seen, in the region that asked for it.
+        return present if present is not None and present.status is ReplicaStatus.CREATION_FAILED else None
+    if present is None or (member.left_ms and member.has_ended(present.joined_ms)):
+        return arriving(member, version)
+    if present.status is ReplicaStatus.CREATING and member.is_open:
+        return opened(present)
+    return present
+
+
+def opened(replica: ReplicaSpec) -> ReplicaSpec:
+    """Return an entry whose copy is complete."""
+    return replace(replica, status=ReplicaStatus.ACTIVE, status_text="", source="", backfilled=(), is_overdue=False)
+
+
+def _with_sources(table: TableSpec, region: str, version: int) -> TableSpec:
+    """Return the table with a new source, the same one in all regions, for every copy whose source has left."""
+    heirs = [member.region for member in table.members if member.is_open]
+    for replica in table.replicas:
+        if replica.status is ReplicaStatus.CREATING and heirs and not _is_member(table.members, replica.source):
+            begun = replace(replica, source=heirs[0], backfilled=(), generation=version)
+            table = with_replica(table, begun if heirs[0] == region else replace(replica, source=heirs[0]))
+    return table
+
+
+def _is_member(members: Iterable[Member], region: str) -> bool:
+    return member_of(members, region).is_member
