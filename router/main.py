@@ -18,6 +18,7 @@ from router.http.sigv4 import SignatureVerifier, claimed_identity
 from router.http.traffic import Traffic
 from router.nodes.channel import NodeChannel
 from router.operations.model import ServiceModel
+from router.operations.regions import NO_OTHER_REGIONS, Regions
 from router.operations.registry import Surroundings, build_operations
 from router.operations.validation import ValidationWording
 from router.placement.store import RegionStore
@@ -56,6 +57,7 @@ class Router:
         http: HttpSettings,
         clock: Clock,
         randomness: random.Random,
+        regions: Regions = NO_OTHER_REGIONS,
     ) -> None:
         self.store = RegionStore(
             region=region.name,
@@ -64,7 +66,7 @@ class Router:
             clock=clock,
             randomness=randomness,
         )
-        self._dispatcher = _dispatcher(cluster, region, self.store, clock, randomness)
+        self._dispatcher = _dispatcher(cluster, region, self.store, regions, clock, randomness)
         self._server = HttpServer(self._answer, http)
         self._timeout_seconds = cluster.settings.request_timeout_ms / 1000
         self.is_ready = False
@@ -111,7 +113,12 @@ class Router:
 
 
 def _dispatcher(
-    cluster: ClusterSpec, region: RegionEntry, store: RegionStore, clock: Clock, randomness: random.Random
+    cluster: ClusterSpec,
+    region: RegionEntry,
+    store: RegionStore,
+    regions: Regions,
+    clock: Clock,
+    randomness: random.Random,
 ) -> Dispatcher:
     settings = cluster.settings
     prepare_parsers()
@@ -121,6 +128,7 @@ def _dispatcher(
         randomness=randomness,
         cluster_id=cluster.cluster_id,
         stream_retention_seconds=settings.stream_retention_seconds,
+        regions=regions,
     )
     verifier = SignatureVerifier(
         credentials=cluster.secrets(), clock=clock, skew_seconds=settings.signature_skew_seconds
@@ -137,6 +145,7 @@ def _dispatcher(
 
 async def serve(settings: RouterSettings, arguments: Sequence[str]) -> None:
     """Run a router until a signal ends it. Raises ClusterFileError or ListenError when it cannot start."""
+    from router.gateway.client import GatewayClient
     from router.gateway.receiver import Receiver
     from router.gateway.server import GatewayServer
     from router.metrics.collector import RouterSources
@@ -163,6 +172,7 @@ async def serve(settings: RouterSettings, arguments: Sequence[str]) -> None:
         http=HttpSettings(host=host, port=int(port), reuse_port=settings.workers > 1 or settings.worker > 0),
         clock=clock,
         randomness=randomness,
+        regions=GatewayClient(region.name, {each.name: each.gateway for each in cluster.regions if each != region}),
     )
     receiver = Receiver(router.store, clock, timeout_ms=cluster.settings.request_timeout_ms)
     gateway = GatewayServer(receiver, listen_address(region.gateway, settings.listen), region.name)

@@ -45,6 +45,7 @@ from router.operations.model import ServiceModel
 from router.operations.one_function import Answer, Answered, Check, NotAvailable
 from router.operations.policies import DeleteResourcePolicy, PutResourcePolicy, get_resource_policy
 from router.operations.query import Query
+from router.operations.regions import NO_OTHER_REGIONS, Regions
 from router.operations.scan import Scan
 from router.operations.store import Store
 from router.operations.streams import StreamDirectory
@@ -66,6 +67,7 @@ class Surroundings:
     randomness: random.Random
     cluster_id: str  # the same for all routers of a cluster: their shard iterators can be read by one another
     stream_retention_seconds: int = STREAM_RETENTION_SECONDS
+    regions: Regions = NO_OTHER_REGIONS
     sizes: TableSizes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -110,7 +112,7 @@ _TABLES: Final[_Builders] = {
     "PutResourcePolicy": lambda parts: PutResourcePolicy(parts.store, parts.clock),
     "TagResource": lambda parts: TagResource(parts.store, parts.clock),
     "UntagResource": lambda parts: UntagResource(parts.store, parts.clock),
-    "UpdateTable": lambda parts: UpdateTable(parts.store, parts.clock, parts.randomness, parts.sizes),
+    "UpdateTable": lambda parts: UpdateTable(parts.store, parts.regions, parts.clock, parts.randomness, parts.sizes),
     "UpdateTimeToLive": lambda parts: UpdateTimeToLive(parts.store, parts.clock),
 }
 _ITEMS: Final[_Builders] = {

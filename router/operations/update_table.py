@@ -9,6 +9,7 @@ from router.operations.capacity_settings import changed_maxima, changed_warm
 from router.operations.context import RequestContext
 from router.operations.encryption import parsed_encryption
 from router.operations.index_updates import parsed_index_updates, refuse_empty_warm
+from router.operations.regions import Regions, require_agreed
 from router.operations.replica_updates import parsed_replica_update
 from router.operations.store import Store
 from router.operations.table_description import table_description
@@ -30,8 +31,11 @@ from wire.tables import BillingMode, StreamViewType, TableSpec, Throughput
 class UpdateTable:
     """Change a table's settings, or the regions that hold it."""
 
-    def __init__(self, store: Store, clock: Clock, randomness: random.Random, sizes: TableSizes) -> None:
+    def __init__(
+        self, store: Store, regions: Regions, clock: Clock, randomness: random.Random, sizes: TableSizes
+    ) -> None:
         self._store = store
+        self._regions = regions
         self._clock = clock
         self._randomness = randomness
         self._sizes = sizes
@@ -47,6 +51,8 @@ class UpdateTable:
             random_bits=self._randomness.getrandbits(128),
             table=self._store.view.tables.get(name),
         )
+        if isinstance(change, catalog_changes.AddReplica | catalog_changes.RemoveReplica):
+            await require_agreed(self._store, self._regions, change)
         decided = await self._store.change(change, deadline=context.deadline)
         assert decided.table is not None, f"the catalog changed table {name!r} and does not show it"
         sizes = self._sizes.known(decided.table.number)

@@ -13,6 +13,7 @@ import pytest
 
 from router.operations.context import RequestContext
 from router.operations.model import ServiceModel
+from router.operations.regions import NO_OTHER_REGIONS, Regions
 from router.operations.registry import Surroundings, build_operations
 from tests.support.clock import ManualClock
 from wire import catalog_changes
@@ -185,10 +186,12 @@ def item_bytes(**attributes: Any) -> bytes:
 class Api:
     """The operations of one fake region, asked as the HTTP edge asks them."""
 
-    def __init__(self, store: FakeStore, clock: ManualClock | None = None) -> None:
+    def __init__(self, store: FakeStore, clock: ManualClock | None = None, regions: Regions = NO_OTHER_REGIONS) -> None:
         self.store = store
         self.clock = clock or ManualClock()
-        surroundings = Surroundings(store=store, clock=self.clock, randomness=random.Random(1), cluster_id="test")
+        surroundings = Surroundings(
+            store=store, clock=self.clock, randomness=random.Random(1), cluster_id="test", regions=regions
+        )
         self._operations = build_operations(surroundings, MODEL)
 
     async def __call__(self, operation: str, **body: Any) -> dict[str, Any]:

@@ -5,18 +5,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from node.replication.cursors import BatchId
 from node.replication.gateways import BatchAnswer, LinkBrokenError, OutgoingBatch
 from node.rpc.gateway_client import GrpcGateways
+from router.gateway.client import GatewayClient
 from router.gateway.receiver import Receiver
 from router.gateway.server import GatewayServer
+from router.operations.regions import RegionUnreachableError
 from tests.support.clock import ManualClock
 from tests.support.replication_store import FakeStore, change_of, table_spec
 from tests.support.slow_wire import SLOW_SECONDS, slow_wire
-from wire.catalog_changes import ForgetReplica
+from wire.catalog_changes import CheckReplica, ForgetReplica
 from wire.commands import Change
 from wire.errors import ErrorCode, StoreError
+from wire.members import Member
 
 SECONDS_MAX = 60.0
 
@@ -121,6 +125,16 @@ async def test_gateway_takes_nothing_that_is_meant_for_another_region() -> None:
     assert not store.merged
 
 
+# What a region sent before it was removed is refused, also when it is a member again: only the present membership counts.
+@pytest.mark.parametrize(("joined_ms", "is_taken"), [(0, False), (5, False), (7, False), (9, True)])
+async def test_gateway_takes_changes_of_present_memberships_only(joined_ms: int, is_taken: bool) -> None:
+    member = Member("region-b", joined_ms=9, joined_by="region-a", opened_ms=9, left_ms=7)
+    store = FakeStore(replace(table_spec(), members=(member,)))
+    async with serving(store) as (_, gateways):
+        answers = await answers_to(gateways, batch_of(1, change_of("k"))._replace(joined_ms=joined_ms))
+    assert (answers[1].code, bool(store.merged)) == (("", True) if is_taken else (ErrorCode.RESOURCE_NOT_FOUND, False))
+
+
 # One partition without a leader fails the batch, with the reason, and leaves the stream and other batches alone.
 async def test_gateway_answers_a_failed_batch_and_goes_on() -> None:
     store = FakeStore(table_spec())
@@ -149,6 +163,20 @@ async def test_gateway_takes_membership_steps() -> None:
         with pytest.raises(StoreError, match="no") as refused:
             await gateways.control("region-a", step, timeout_seconds=SECONDS_MAX)
     assert (decided.version, store.changes, refused.value.code) == (7, [step], ErrorCode.VALIDATION)
+
+
+# A router's question to another region is answered as a step would be; a region that is gone is told from one that refuses.
+async def test_a_region_is_asked_by_a_router() -> None:
+    store, check = FakeStore(), CheckReplica(name="orders", global_table_id="", is_added=True)
+    async with serving(store) as (server, _):
+        client = GatewayClient("region-b", {"region-a": f"127.0.0.1:{server.port}"})
+        await client.ask("region-a", check, timeout_seconds=SECONDS_MAX)
+        store.failures.append(StoreError(ErrorCode.VALIDATION, "no"))
+        with pytest.raises(StoreError, match="no") as refused:
+            await client.ask("region-a", check, timeout_seconds=SECONDS_MAX)
+    assert (store.changes, refused.value.code, tuple(client.names)) == ([check], ErrorCode.VALIDATION, ("region-a",))
+    with pytest.raises(RegionUnreachableError, match="does not answer"):
+        await client.ask("region-a", check, timeout_seconds=0.2)
 
 
 # Between far regions it takes most of a second to connect.
