@@ -7,8 +7,8 @@ it holds, and whatever else was in that news is of no interest. What a region sa
 from msgspec.structs import replace
 
 from node.catalog import refusals
-from node.catalog.members import farewell, is_alone, reconciled, regional, settled
-from node.catalog.membership import member_table, standing
+from node.catalog.members import is_alone, reconciled, reminder, settled
+from node.catalog.membership import departed, member_table, standing
 from node.catalog.rules import CatalogRules, Decision, next_version
 from node.catalog.settings import joined, merged
 from node.catalog.tables import changed, created, dropped, first_stream, next_number, require_new_name
@@ -82,9 +82,9 @@ def sync_global_table(view: CatalogView, change: SyncGlobalTable, rules: Catalog
         return Decision(table=table)
     after = replace(table, members=merged_members(members_of(table, rules.region), change.members))
     if not member_of(after.members, rules.region).is_member:
-        return _departed(view, after, change.now_ms, rules)
+        return _without(view, after, change.now_ms, rules)
     if after.status is TableStatus.CREATING and is_alone(after, rules.region):
-        return dropped(view, after, change.now_ms, rules)  # nobody is left who could complete the copy
+        return _without(view, after, change.now_ms, rules)
     after = settled(reconciled(after, rules.region, next_version(view)))
     if not after.replicas and is_alone(after, rules.region):
         return standing(view, after, change.now_ms, rules)
@@ -115,10 +115,12 @@ def _with_source(table: TableSpec, change: JoinGlobalTable) -> TableSpec:
 
 
 def _stranger(view: CatalogView, change: SyncGlobalTable, rules: CatalogRules) -> Decision:
-    """Answer news of a table that is not here: perhaps it is not made yet, and whoever sends this has to send it again."""
+    """Answer news of a table that is not here: it was, or it is not made yet and whoever sends this has to send it again."""
     told = member_of(change.members, rules.region)
     left = view.left.get(change.global_table_id)
-    known = told if left is None else member_of(left.members, rules.region).merged(told)
+    known = told if left is None else told.merged(member_of(left.members, rules.region))
+    if told.is_open:
+        return Decision(rows=reminder(view, change, told))
     if change.name not in view.tables and (known.is_member or not change.members):
         raise refusals.table_missing(change.name)
     return Decision()
@@ -130,9 +132,7 @@ def _is_void(table: TableSpec, change: SyncGlobalTable, region: str) -> bool:
     return bool(known.left_ms) and known.has_ended(member_of(change.members, change.source).joined_ms)
 
 
-def _departed(view: CatalogView, table: TableSpec, now_ms: int, rules: CatalogRules) -> Decision:
-    """Make the table an ordinary one of this region; a copy that was never opened holds nothing of its own and goes."""
-    if table.status is TableStatus.CREATING:
-        return dropped(view, table, now_ms, rules)
-    decision = changed(view, regional(table))
-    return Decision(rows={**decision.rows, **farewell(view, table, rules.region, now_ms)}, table=decision.table)
+def _without(view: CatalogView, table: TableSpec, now_ms: int, rules: CatalogRules) -> Decision:
+    """Make the table an ordinary one of this region; a copy that was never opened holds nothing of its own, and goes."""
+    leave = dropped if table.status is TableStatus.CREATING else departed
+    return leave(view, table, now_ms, rules)

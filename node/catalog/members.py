@@ -8,7 +8,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from node.catalog.rules import next_version
 from wire.catalog import CatalogView, encode_row
+from wire.catalog_changes import SyncGlobalTable
 from wire.members import LeftTable, Member, Told, member_of, merged_members
 from wire.synced import members_of
 from wire.tables import RegionName, ReplicaSpec, ReplicaStatus, TableSpec, TableStatus
@@ -96,18 +98,19 @@ def farewell(
     """Return the rows that keep what others have to know when this region leaves a global table; `told` know it already."""
     if not table.global_table_id:
         return {}
-    earlier = view.left.get(table.global_table_id)
     members = members_of(table, region)
-    own = member_of(members, region).leaving(now_ms)
-    known = merged_members(members, [own], earlier.members if earlier is not None else ())
+    left = merged_members(members, [member_of(members, region).leaving(now_ms)])
     waiting = {member.region for member in members if member.region != region} - set(told)
-    waiting |= set(earlier.waiting) if earlier is not None else set()
-    if not waiting:
+    return _left(view, table.name, table.global_table_id, _withdrawn(left, region), waiting)
+
+
+def reminder(view: CatalogView, change: SyncGlobalTable, own: Member) -> dict[str, bytes | None]:
+    """Return the rows that have a region told which takes this one for the member `own`, with a whole table, that it was once."""
+    members = (own.leaving(own.joined_ms),)
+    present = view.left.get(change.global_table_id)
+    if present is not None and change.source in present.waiting:
         return {}
-    left = LeftTable(
-        name=table.name, global_table_id=table.global_table_id, members=known, waiting=tuple(sorted(waiting))
-    )
-    return {**_forgotten(view), f"left/{table.global_table_id}": encode_row(left)}
+    return _left(view, change.name, change.global_table_id, members, {change.source})
 
 
 def without_waiting(left: LeftTable, region: str) -> dict[str, bytes | None]:
@@ -115,6 +118,34 @@ def without_waiting(left: LeftTable, region: str) -> dict[str, bytes | None]:
     waiting = tuple(each for each in left.waiting if each != region)
     row = encode_row(replace(left, waiting=waiting)) if waiting else None
     return {f"left/{left.global_table_id}": row}
+
+
+def _withdrawn(members: Iterable[Member], region: str) -> tuple[Member, ...]:
+    """Return members without those whose copy nobody goes on with: it was this region's to make, or nobody has the whole table."""
+    members = tuple(members)
+    has_heir = any(member.is_open for member in members)
+    return tuple(
+        each.leaving(each.joined_ms) if not each.is_open and (each.joined_by == region or not has_heir) else each
+        for each in members
+    )
+
+
+def _left(
+    view: CatalogView, name: str, global_table_id: str, members: Iterable[Member], waiting: Collection[str]
+) -> dict[str, bytes | None]:
+    earlier = view.left.get(global_table_id)
+    if earlier is not None:
+        members, waiting = merged_members(earlier.members, members), {*earlier.waiting, *waiting}
+    if not waiting:
+        return {}
+    left = LeftTable(
+        name=name,
+        global_table_id=global_table_id,
+        members=tuple(members),
+        waiting=tuple(sorted(waiting)),
+        version=next_version(view),
+    )
+    return {**_forgotten(view), f"left/{global_table_id}": encode_row(left)}
 
 
 def _forgotten(view: CatalogView) -> dict[str, bytes | None]:

@@ -115,8 +115,13 @@ def forget_replica(view: CatalogView, change: ForgetReplica, rules: CatalogRules
         return Decision(table=table)
     leaving = member_of(members_of(table, rules.region), change.region).leaving(change.now_ms)
     left = tuple(each for each in table.replicas if each.region != change.region)
-    table = replace(with_member(table, rules.region, leaving), replicas=left)
-    return standing(view, table, change.now_ms, rules)
+    after = replace(with_member(table, rules.region, leaving), replicas=left)
+    if left or not is_alone(after, rules.region):
+        return standing(view, after, change.now_ms, rules)
+    if change.is_gone:
+        return departed(view, after, change.now_ms, rules, told=(change.region,))
+    # It was the last one known here. Should it have found others meanwhile, they go on without this region.
+    return departed(view, table, change.now_ms, rules)
 
 
 def mark_overdue(view: CatalogView, change: MarkOverdue, rules: CatalogRules) -> Decision:
@@ -165,8 +170,16 @@ def standing(view: CatalogView, table: TableSpec, now_ms: int, rules: CatalogRul
     after = reconciled(table, rules.region, next_version(view))
     if after.replicas or not is_alone(after, rules.region):
         return changed(view, settled(after))
-    decision = changed(view, regional(after))
-    return Decision(rows={**decision.rows, **farewell(view, table, rules.region, now_ms)}, table=decision.table)
+    return departed(view, after, now_ms, rules)
+
+
+def departed(
+    view: CatalogView, table: TableSpec, now_ms: int, rules: CatalogRules, *, told: tuple[str, ...] = ()
+) -> Decision:
+    """Make the table an ordinary one of this region, and have the others told but for those that know."""
+    decision = changed(view, regional(table))
+    rows = farewell(view, table, rules.region, now_ms, told=told)
+    return Decision(rows={**decision.rows, **rows}, table=decision.table)
 
 
 def _require_other_region(region: str, rules: CatalogRules) -> None:

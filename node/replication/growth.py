@@ -176,6 +176,7 @@ class Growth:
                 name=table.name,
                 global_table_id=table.global_table_id,
                 region=replica.region,
+                is_gone=leave.id in self.done,
                 now_ms=self.now_ms,
             )
             yield Step(
@@ -240,7 +241,9 @@ class Growth:
                 now_ms=self.now_ms,
             )
             recorded = RecordTold(name=left.name, global_table_id=left.global_table_id, region=region, digest="")
-            yield Step(id=StepId(0, _FAREWELL, left.global_table_id, region, 0), change=change, recorded=recorded)
+            yield Step(
+                id=StepId(0, _FAREWELL, left.global_table_id, region, left.version), change=change, recorded=recorded
+            )
 
     def _data_partitions(self) -> set[int]:
         return {partition for partition in self.view.placements if partition != CATALOG_PARTITION}

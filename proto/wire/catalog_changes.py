@@ -169,11 +169,12 @@ class SetReplicaStatus(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ForgetReplica(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Drop the entry of a replica that is gone, or cannot be reached; the last one gone makes the table a regional one again."""
+    """Drop the entry of a replica that `is_gone`, or cannot be reached; the last one gone makes the table a regional one again."""
 
     name: str
     global_table_id: str
     region: str
+    is_gone: bool
     now_ms: int
 
 

@@ -74,6 +74,7 @@ class LeftTable(msgspec.Struct, frozen=True, kw_only=True):
     global_table_id: str
     members: tuple[Member, ...]
     waiting: tuple[str, ...]  # regions that have to be told, in order
+    version: int = 0  # catalog version at which there was last news
 
 
 def merged_members(*known: Iterable[Member]) -> tuple[Member, ...]:

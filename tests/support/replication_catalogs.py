@@ -78,17 +78,7 @@ class ModelCatalogs:
         self.dead: set[str] = set()
 
     def create(self, region: str, name: str = "orders") -> None:
-        schema = KeySchema(KeyAttribute("id", "S"))
-        self.catalogs[region].decide(
-            CreateTable(
-                name=name,
-                key_schema=schema,
-                billing_mode=BillingMode.PAY_PER_REQUEST,
-                throughput=Throughput(),
-                now_ms=NOW_MS,
-                table_id=f"id-{region}",
-            )
-        )
+        self.catalogs[region].decide(create_table(region, name, NOW_MS))
 
     def ask(self, region: str, change: CatalogChange) -> bool:
         """Ask as a client does; tell whether it was taken."""
@@ -123,7 +113,7 @@ class ModelCatalogs:
 
     def disturb(self) -> None:
         """Let one random thing happen."""
-        catalog = self.random.choice(list(self.catalogs.values()))
+        catalog = self.random.choice(self.living)
         draw = self.random.random()
         if draw < 0.1:
             catalog.done.clear()
@@ -174,10 +164,13 @@ class ModelCatalogs:
             wanted = {other: ReplicaStatus.ACTIVE for other in members if other != region}
             assert known == wanted, f"{region} knows {known}, expected {wanted}"
 
-    def assert_same_settings(self, name: str) -> None:
-        """All regions that hold the table have the same shared settings."""
-        tables = {region: catalog.table(name) for region, catalog in self.catalogs.items()}
-        settings = {region: _shared(table) for region, table in tables.items() if table is not None}
+    def assert_same_settings(self, name: str, global_table_id: str = "global-1") -> None:
+        """All living regions that hold the global table have the same shared settings."""
+        tables = {catalog.region: catalog.table(name) for catalog in self.living}
+        held = {region: table for region, table in tables.items() if table is not None}
+        settings = {
+            region: _shared(table) for region, table in held.items() if table.global_table_id == global_table_id
+        }
         first, *others = settings
         for other in others:
             assert settings[first] == settings[other], f"{first} and {other} differ"
@@ -186,6 +179,18 @@ class ModelCatalogs:
         backfills = list(catalog.backfills())
         if backfills:
             catalog.decide(self.random.choice(backfills))
+
+
+def create_table(region: str, name: str, now_ms: int) -> CreateTable:
+    """Return the creation of a table in a region, under an id of its own."""
+    return CreateTable(
+        name=name,
+        key_schema=KeySchema(KeyAttribute("id", "S")),
+        billing_mode=BillingMode.PAY_PER_REQUEST,
+        throughput=Throughput(),
+        now_ms=now_ms,
+        table_id=f"id-{region}-{now_ms}",
+    )
 
 
 def _shared(table: TableSpec) -> object:

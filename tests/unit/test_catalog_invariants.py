@@ -127,7 +127,9 @@ changes = st.one_of(
             [ReplicaStatus.ACTIVE, ReplicaStatus.CREATION_FAILED, ReplicaStatus.DELETING, ReplicaStatus.UPDATING]
         ),
     ),
-    st.builds(c.ForgetReplica, name=NAMES, global_table_id=GLOBALS, region=REGIONS, now_ms=TIMES),
+    st.builds(
+        c.ForgetReplica, name=NAMES, global_table_id=GLOBALS, region=REGIONS, is_gone=st.booleans(), now_ms=TIMES
+    ),
     st.builds(c.MarkOverdue, name=NAMES, region=REGIONS, generation=GENERATIONS),
     st.builds(c.RecordTold, name=NAMES, global_table_id=GLOBALS, region=REGIONS, digest=st.sampled_from(["", "d"])),
     st.builds(c.CheckReplica, name=NAMES, global_table_id=GLOBALS, is_added=st.booleans()),

@@ -69,8 +69,8 @@ def status(region: str, to: ReplicaStatus) -> SetReplicaStatus:
     return SetReplicaStatus(name="t", global_table_id=GLOBAL, region=region, status=to)
 
 
-def forget(region: str, now_ms: int = NOW_MS) -> ForgetReplica:
-    return ForgetReplica(name="t", global_table_id=GLOBAL, region=region, now_ms=now_ms)
+def forget(region: str, *, is_gone: bool = False) -> ForgetReplica:
+    return ForgetReplica(name="t", global_table_id=GLOBAL, region=region, is_gone=is_gone, now_ms=NOW_MS)
 
 
 def leave(region: str, left_ms: int = NOW_MS, global_table_id: str = GLOBAL) -> LeaveGlobalTable:

@@ -119,7 +119,7 @@ async def test_gateway_takes_nothing_that_is_meant_for_another_region() -> None:
         with pytest.raises(LinkBrokenError, match="this is region-a, not region-d"):
             await gateways.control(
                 "region-d",
-                ForgetReplica(name="orders", global_table_id="global-1", region="region-b", now_ms=1),
+                ForgetReplica(name="orders", global_table_id="global-1", region="region-b", is_gone=True, now_ms=1),
                 timeout_seconds=5,
             )
     assert not store.merged
@@ -156,7 +156,7 @@ async def test_gateway_answers_a_failed_batch_and_goes_on() -> None:
 # Membership steps travel beside the changes and come back decided, or with the catalog's own refusal.
 async def test_gateway_takes_membership_steps() -> None:
     store = FakeStore()
-    step = ForgetReplica(name="orders", global_table_id="global-1", region="region-c", now_ms=1)
+    step = ForgetReplica(name="orders", global_table_id="global-1", region="region-c", is_gone=True, now_ms=1)
     async with serving(store) as (_, gateways):
         decided = await gateways.control("region-a", step, timeout_seconds=SECONDS_MAX)
         store.failures.append(StoreError(ErrorCode.VALIDATION, "no"))
@@ -181,7 +181,7 @@ async def test_a_region_is_asked_by_a_router() -> None:
 
 # Between far regions it takes most of a second to connect.
 async def test_a_gateway_is_reached_over_a_slow_wire() -> None:
-    step = ForgetReplica(name="orders", global_table_id="global-1", region="region-c", now_ms=1)
+    step = ForgetReplica(name="orders", global_table_id="global-1", region="region-c", is_gone=True, now_ms=1)
     async with serving(FakeStore()) as (server, _), slow_wire(server.port, SLOW_SECONDS) as port:
         gateways = GrpcGateways("region-b", {"region-a": f"127.0.0.1:{port}"})
         assert (await gateways.control("region-a", step, timeout_seconds=SECONDS_MAX)).version == 7
