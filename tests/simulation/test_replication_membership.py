@@ -1,9 +1,12 @@
 """Membership of global tables on one seed: catalogs that decide for real, steps that are lost, repeated and interrupted."""
 
+import os
+from random import Random
+
 import pytest
 
-from tests.support.replication_catalogs import NOW_MS, ModelCatalogs
-from wire.catalog_changes import AddReplica, DeleteTable, RemoveReplica
+from tests.support.replication_catalogs import NOW_MS, ModelCatalogs, create_table
+from wire.catalog_changes import AddReplica, CatalogChange, DeleteTable, RemoveReplica
 from wire.tables import ReplicaStatus, TableStatus
 
 SEEDS = range(100)
@@ -79,6 +82,43 @@ def test_dropping_one_replica_leaves_the_others(seed: int) -> None:
         world.disturb()
     world.settle()
     world.assert_agreed("orders", "a", "c")
+
+
+def anything(random: Random, now_ms: int) -> CatalogChange:
+    """Return what a client might ask for of the members of a table."""
+    region = random.choice("abcd")
+    return random.choice(
+        (
+            AddReplica(name="orders", region=region, now_ms=now_ms, global_table_id=f"global-{now_ms}"),
+            AddReplica(name="orders", region=region, now_ms=now_ms, global_table_id=f"global-{now_ms}"),
+            RemoveReplica(name="orders", region=region, now_ms=now_ms),
+            DeleteTable(name="orders", now_ms=now_ms),
+            create_table(region, "orders", now_ms),
+        )
+    )
+
+
+# Single links fail, in one direction or both, and clients go on asking everywhere, by clocks that differ: when all is mended, all regions
+# know of each other what is so. Nothing that anybody asked for is left half done.
+@pytest.mark.parametrize("seed", range(int(os.environ.get("GLOBETABLE_MEMBERSHIP_SEEDS", "300"))))
+def test_members_agree_after_any_cuts(seed: int) -> None:
+    world = formed(seed, "b", "c")
+    regions = tuple(world.catalogs)
+    for moment in range(STEPS):
+        draw = world.random.random()
+        if draw < 0.1:
+            world.cut ^= {tuple(world.random.sample(regions, 2))}
+        elif draw < 0.2:
+            skew_ms = world.random.randrange(50)
+            world.ask(world.random.choice(regions), anything(world.random, NOW_MS + 10 * moment + skew_ms))
+        elif draw < 0.3:
+            world.random.choice(world.living).wait_long()
+        else:
+            world.disturb()
+    world.cut = set()
+    world.settle()
+    world.wait_long()
+    world.assert_consistent("orders")
 
 
 # A name that is taken in the new region fails the replica with AWS's words, harms nobody's table, and can be taken back.

@@ -4,13 +4,13 @@ Whatever the two asked for: each side settles without the other, and in the end 
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import product
 
 import pytest
 
 from router.gateway.fanout import member_table
-from tests.support.replication_catalogs import NOW_MS, ModelCatalog, ModelCatalogs, create_table
+from tests.support.replication_catalogs import NOW_MS, ModelCatalogs, create_table
 from wire.catalog_changes import (
     AddReplica,
     CatalogChange,
@@ -28,8 +28,6 @@ from wire.tables import (
     IndexSpec,
     KeyAttribute,
     OnDemandMaxima,
-    ReplicaStatus,
-    TableSpec,
     TableStatus,
     Throughput,
 )
@@ -131,7 +129,7 @@ class Pair:
         world.settle()
         world.wait_long()
         self._remove_the_lost()
-        self._assert_agreed()
+        world.assert_consistent(NAME)
         self._assert_no_zombie()
 
     def _form(self, *regions: str) -> None:
@@ -146,7 +144,7 @@ class Pair:
             self.world.settle()
 
     def _ask_apart(self, here: list[CatalogChange], there: list[CatalogChange]) -> None:
-        self.world.cut = {"b"}
+        self.world.isolate("b")
         for region, asked in (("a", here), ("b", there)):
             for change in asked:
                 self.world.ask(region, change)
@@ -168,27 +166,10 @@ class Pair:
                 self.world.settle()
                 self.world.wait_long()
 
-    def _assert_agreed(self) -> None:
-        for catalog, table in self._tables():
-            assert table.status is TableStatus.ACTIVE, (catalog.region, table)
-            for replica in table.replicas:
-                if replica.status is ReplicaStatus.CREATION_FAILED:
-                    continue
-                assert replica.status is ReplicaStatus.ACTIVE, (catalog.region, replica)
-                other = self.world.catalogs[replica.region].table(NAME)
-                assert other is not None, (catalog.region, replica)
-                assert other.global_table_id == table.global_table_id, (catalog.region, replica)
-                assert other.replica(catalog.region) is not None, (catalog.region, replica)
-        for group in {table.global_table_id for _, table in self._tables() if table.global_table_id}:
-            self.world.assert_same_settings(NAME, group)
-        for catalog in self.world.living:
-            waiting = {region for left in catalog.view.left.values() for region in left.waiting}
-            assert waiting <= self.world.dead, (catalog.region, waiting)
-
     def _assert_no_zombie(self) -> None:
         """What a region sent as the member that it was before is taken only where it still is that member."""
         for region, held in self._held.items():
-            for catalog, table in self._tables():
+            for catalog, table in self.world.held(NAME):
                 if held is None or region == catalog.region:
                     continue
                 joined_ms = next(member.joined_ms for member in held.members if member.region == region)
@@ -201,12 +182,6 @@ class Pair:
                 assert present is not None, (region, catalog.region)
                 assert present.number == held.number, (region, catalog.region)
                 assert present.replica(catalog.region) is not None, (region, catalog.region, table)
-
-    def _tables(self) -> Iterator[tuple[ModelCatalog, TableSpec]]:
-        for catalog in self.world.living:
-            table = catalog.table(NAME)
-            if table is not None:
-                yield catalog, table
 
 
 # Two regions, or three of which two stay together; either change may be the later one; the cut heals, or one side is lost for good.

@@ -11,7 +11,16 @@ from wire.catalog import CatalogView, Delta, encode_row
 from wire.catalog_changes import CatalogChange, CreateTable, RecordBackfill
 from wire.errors import ErrorCode, StoreError
 from wire.synced import synced_settings
-from wire.tables import BillingMode, KeyAttribute, KeySchema, ReplicaStatus, TableSpec, TableStatus, Throughput
+from wire.tables import (
+    BillingMode,
+    KeyAttribute,
+    KeySchema,
+    ReplicaSpec,
+    ReplicaStatus,
+    TableSpec,
+    TableStatus,
+    Throughput,
+)
 
 NOW_MS = 1_700_000_000_000
 PARTITIONS = 2
@@ -74,7 +83,7 @@ class ModelCatalogs:
     def __init__(self, seed: int, *regions: str) -> None:
         self.random = Random(seed)
         self.catalogs = {region: ModelCatalog(region, frozenset(regions)) for region in regions}
-        self.cut: set[str] = set()  # these hear each other and nobody else
+        self.cut: set[tuple[str, str]] = set()  # links that carry nothing, by source and destination
         self.dead: set[str] = set()
 
     def create(self, region: str, name: str = "orders") -> None:
@@ -109,7 +118,7 @@ class ModelCatalogs:
         """Tell whether a message from one region comes to another."""
         if {source, destination} & self.dead:
             return False
-        return source == destination or not {source, destination} & self.cut or {source, destination} <= self.cut
+        return (source, destination) not in self.cut
 
     def disturb(self) -> None:
         """Let one random thing happen."""
@@ -125,6 +134,11 @@ class ModelCatalogs:
     @property
     def living(self) -> list[ModelCatalog]:
         return [catalog for region, catalog in self.catalogs.items() if region not in self.dead]
+
+    def isolate(self, region: str) -> None:
+        """Cut every link of a region, both ways."""
+        others = self.catalogs.keys() - {region}
+        self.cut |= {(region, other) for other in others} | {(other, region) for other in others}
 
     def settle(self) -> None:
         """Take every step there is until there is none that can be taken."""
@@ -163,6 +177,33 @@ class ModelCatalogs:
             known = {replica.region: replica.status for replica in table.replicas}
             wanted = {other: ReplicaStatus.ACTIVE for other in members if other != region}
             assert known == wanted, f"{region} knows {known}, expected {wanted}"
+
+    def assert_consistent(self, name: str) -> None:
+        """All living regions know of each other what is so, nobody is on the way, and there is no news left for anybody who lives."""
+        for catalog, table in self.held(name):
+            assert table.status is TableStatus.ACTIVE, (catalog.region, table)
+            for replica in table.replicas:
+                if replica.status is not ReplicaStatus.CREATION_FAILED:
+                    self._assert_mutual(catalog.region, table, replica)
+        for global_table_id in {table.global_table_id for _, table in self.held(name)} - {""}:
+            self.assert_same_settings(name, global_table_id)
+        for catalog in self.living:
+            waiting = {region for left in catalog.view.left.values() for region in left.waiting}
+            assert waiting <= self.dead, (catalog.region, waiting)
+
+    def held(self, name: str) -> Iterator[tuple[ModelCatalog, TableSpec]]:
+        """Yield the table of that name of every living region that has one."""
+        for catalog in self.living:
+            table = catalog.table(name)
+            if table is not None:
+                yield catalog, table
+
+    def _assert_mutual(self, region: str, table: TableSpec, replica: ReplicaSpec) -> None:
+        assert replica.status is ReplicaStatus.ACTIVE, (region, replica)
+        other = self.catalogs[replica.region].table(table.name)
+        assert other is not None, (region, replica)
+        assert other.global_table_id == table.global_table_id, (region, replica)
+        assert other.replica(region) is not None, (region, replica)
 
     def assert_same_settings(self, name: str, global_table_id: str = "global-1") -> None:
         """All living regions that hold the global table have the same shared settings."""
