@@ -61,12 +61,12 @@ def join_global_table(view: CatalogView, change: JoinGlobalTable, rules: Catalog
 
 
 def leave_global_table(view: CatalogView, change: LeaveGlobalTable, rules: CatalogRules) -> Decision:
-    """Drop this region's replica, unless it has been added again since."""
+    """Drop this region's replica, unless it has been added again since, or who asks was removed itself."""
     table = member_table(view, change.name, change.global_table_id)
     if table is None or change.region != rules.region:
         return Decision()
     own = member_of(members_of(table, rules.region), rules.region)
-    if own.joined_ms > change.left_ms:
+    if own.joined_ms > change.left_ms or _has_left(table, change.source, change.joined_ms, rules.region):
         return Decision(table=table)
     if table.deletion_protection:
         raise refusals.protected_against_deletion(table, rules.region)
@@ -78,7 +78,8 @@ def sync_global_table(view: CatalogView, change: SyncGlobalTable, rules: Catalog
     table = member_table(view, change.name, change.global_table_id)
     if table is None:
         return _stranger(view, change, rules)
-    if table.status is TableStatus.DELETING or _is_void(table, change, rules.region):
+    source_joined_ms = member_of(change.members, change.source).joined_ms
+    if table.status is TableStatus.DELETING or _has_left(table, change.source, source_joined_ms, rules.region):
         return Decision(table=table)
     after = replace(table, members=merged_members(members_of(table, rules.region), change.members))
     if not member_of(after.members, rules.region).is_member:
@@ -126,10 +127,10 @@ def _stranger(view: CatalogView, change: SyncGlobalTable, rules: CatalogRules) -
     return Decision()
 
 
-def _is_void(table: TableSpec, change: SyncGlobalTable, region: str) -> bool:
-    """Tell whether the sender was removed after it became the member that it says it is."""
-    known = member_of(members_of(table, region), change.source)
-    return bool(known.left_ms) and known.has_ended(member_of(change.members, change.source).joined_ms)
+def _has_left(table: TableSpec, source: str, joined_ms: int, region: str) -> bool:
+    """Tell whether a region was removed after it became the member that it says it is; `region` is this one."""
+    known = member_of(members_of(table, region), source)
+    return known.left_ms > 0 and known.has_ended(joined_ms)
 
 
 def _without(view: CatalogView, table: TableSpec, now_ms: int, rules: CatalogRules) -> Decision:

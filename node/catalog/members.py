@@ -16,7 +16,7 @@ from wire.synced import members_of
 from wire.tables import RegionName, ReplicaSpec, ReplicaStatus, TableSpec, TableStatus
 
 # Global tables that were left while some region could not be told; beyond, the news of those left longest ago is dropped.
-LEFT_TABLES_MAX: Final = 10_000
+LEFT_TABLES_MAX: Final = 2_500
 
 _UNSETTLED: Final = (ReplicaStatus.CREATING, ReplicaStatus.DELETING)
 
@@ -32,10 +32,10 @@ def with_replica(table: TableSpec, replica: ReplicaSpec) -> TableSpec:
     return replace(table, replicas=tuple(sorted((*others, replica), key=lambda each: each.region)))
 
 
-def with_told(table: TableSpec, region: str, digest: str) -> TableSpec:
+def with_told(table: TableSpec, region: str, version: int) -> TableSpec:
     """Return the table with what a region has acknowledged."""
     others = (each for each in table.told if each.region != region)
-    return replace(table, told=tuple(sorted((*others, Told(region, digest)), key=lambda each: each.region)))
+    return replace(table, told=tuple(sorted((*others, Told(region, version)), key=lambda each: each.region)))
 
 
 def settled(table: TableSpec) -> TableSpec:

@@ -113,7 +113,10 @@ def forget_replica(view: CatalogView, change: ForgetReplica, rules: CatalogRules
     table = member_table(view, change.name, change.global_table_id)
     if table is None or table.replica(change.region) is None:
         return Decision(table=table)
-    leaving = member_of(members_of(table, rules.region), change.region).leaving(change.now_ms)
+    members = members_of(table, rules.region)
+    # Later than whatever it is known to have done as a member, whose clock may be ahead: only what it does from now on is void.
+    now_ms = max([change.now_ms, *(each.joined_ms for each in members if each.joined_by == change.region)])
+    leaving = member_of(members, change.region).leaving(now_ms)
     left = tuple(each for each in table.replicas if each.region != change.region)
     after = replace(with_member(table, rules.region, leaving), replicas=left)
     if left or not is_alone(after, rules.region):
@@ -135,11 +138,11 @@ def mark_overdue(view: CatalogView, change: MarkOverdue, rules: CatalogRules) ->
 
 def record_told(view: CatalogView, change: RecordTold, rules: CatalogRules) -> Decision:
     """Note what another region knows, so that it is told once."""
+    if not change.is_farewell:
+        table = member_table(view, change.name, change.global_table_id)
+        return Decision() if table is None else changed(view, with_told(table, change.region, change.version))
     left = view.left.get(change.global_table_id)
-    table = member_table(view, change.name, change.global_table_id)
-    if table is not None and change.digest:
-        return changed(view, with_told(table, change.region, change.digest))
-    if left is None or change.digest or change.region not in left.waiting:
+    if left is None or left.version != change.version or change.region not in left.waiting:
         return Decision()
     return Decision(rows=without_waiting(left, change.region))
 

@@ -186,7 +186,9 @@ def created(view: CatalogView, table: TableSpec) -> Decision:
 
 def changed(view: CatalogView, table: TableSpec) -> Decision:
     """Return the row of a table after a change."""
-    table = replace(table, version=next_version(view))
+    version, before = next_version(view), view.tables.get(table.name)
+    is_news = before is not None and (before.members, before.stamps) != (table.members, table.stamps)
+    table = replace(table, version=version, news_version=version if is_news else table.news_version)
     return Decision(rows={f"table/{table.name}": encode_row(table)}, table=table)
 
 

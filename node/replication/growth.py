@@ -8,12 +8,9 @@ one and the one that comes or goes, and only for so long: what is overdue is set
 members and settings as they are here, until they have acknowledged them, and nobody waits for that.
 """
 
-import hashlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
-
-import msgspec
 
 from wire.catalog import CATALOG_PARTITION, CatalogView
 from wire.catalog_changes import (
@@ -185,13 +182,14 @@ class Growth:
         yield leave
 
     def _leave(self, table: TableSpec, replica: ReplicaSpec) -> Step:
-        member = member_of(members_of(table, self.region), replica.region)
+        members = members_of(table, self.region)
         change = LeaveGlobalTable(
             name=table.name,
             global_table_id=table.global_table_id,
             region=replica.region,
             source=self.region,
-            left_ms=member.leaving(self.now_ms).left_ms,
+            joined_ms=member_of(members, self.region).joined_ms,
+            left_ms=member_of(members, replica.region).leaving(self.now_ms).left_ms,
             now_ms=self.now_ms,
         )
 
@@ -204,25 +202,32 @@ class Growth:
     # News: members and settings as they are here, for every region that is or was a member and has not acknowledged just that.
 
     def _sync(self, table: TableSpec) -> Iterator[Step]:
-        members = members_of(table, self.region)
-        others = [member.region for member in members if member.region != self.region]
-        if not others or table.status in (TableStatus.CREATING, TableStatus.DELETING):
+        if table.status in (TableStatus.CREATING, TableStatus.DELETING):
             return
-        digest = _digest(table, self.region)
-        told = {each.region: each.digest for each in table.told}
-        for region in others:
-            if told.get(region) == digest or not self._is_made(table, region):
-                continue
-            change = SyncGlobalTable(
-                name=table.name,
-                global_table_id=table.global_table_id,
-                source=self.region,
-                members=members,
-                settings=synced_settings(table),
-                now_ms=self.now_ms,
-            )
-            recorded = RecordTold(name=table.name, global_table_id=table.global_table_id, region=region, digest=digest)
-            yield Step(id=StepId(table.number, _SYNC, digest, region, 0), change=change, recorded=recorded)
+        told = {each.region: each.version for each in table.told}
+        for member in members_of(table, self.region):
+            is_news = told.get(member.region, -1) < table.news_version
+            if member.region != self.region and is_news and self._is_made(table, member.region):
+                yield self._told(table, member.region)
+
+    def _told(self, table: TableSpec, region: str) -> Step:
+        change = SyncGlobalTable(
+            name=table.name,
+            global_table_id=table.global_table_id,
+            source=self.region,
+            members=members_of(table, self.region),
+            settings=synced_settings(table),
+            now_ms=self.now_ms,
+        )
+        recorded = RecordTold(
+            name=table.name,
+            global_table_id=table.global_table_id,
+            region=region,
+            version=table.news_version,
+            is_farewell=False,
+        )
+        step_id = StepId(table.number, _SYNC, "", region, table.news_version)
+        return Step(id=step_id, change=change, recorded=recorded)
 
     def _is_made(self, table: TableSpec, region: str) -> bool:
         """Tell whether a replica's table is there already, as far as this region is to make it."""
@@ -240,7 +245,13 @@ class Growth:
                 members=left.members,
                 now_ms=self.now_ms,
             )
-            recorded = RecordTold(name=left.name, global_table_id=left.global_table_id, region=region, digest="")
+            recorded = RecordTold(
+                name=left.name,
+                global_table_id=left.global_table_id,
+                region=region,
+                version=left.version,
+                is_farewell=True,
+            )
             yield Step(
                 id=StepId(0, _FAREWELL, left.global_table_id, region, left.version), change=change, recorded=recorded
             )
@@ -251,11 +262,6 @@ class Growth:
 
 def _wait(table: TableSpec, replica: ReplicaSpec) -> Wait:
     return Wait(table.number, replica.region, replica.generation, replica.status)
-
-
-def _digest(table: TableSpec, region: str) -> str:
-    told = msgspec.json.encode((members_of(table, region), table.stamps))
-    return hashlib.blake2b(told, digest_size=12).hexdigest()
 
 
 def _status(table: TableSpec, replica: ReplicaSpec, status: ReplicaStatus, text: str = "") -> SetReplicaStatus:

@@ -139,21 +139,26 @@ class SyncGlobalTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class RecordTold(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Another region has acknowledged the members and settings of a global table that come to `digest`, or that this region left."""
+    """Another region has acknowledged what it was told of a global table, or that this region left it (`is_farewell`)."""
 
     name: str
     global_table_id: str
     region: str
-    digest: str
+    version: int  # at which that was news here
+    is_farewell: bool
 
 
 class LeaveGlobalTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Sent by `source`'s catalog driver: drop the table in `region`, which is this one, and its membership as of `left_ms`. Idempotent."""
+    """Sent by `source`'s catalog driver: drop the table in `region`, which is this one, and its membership as of `left_ms`.
+
+    Idempotent. Nothing if the membership of `source` that began at `joined_ms` is known here to be over.
+    """
 
     name: str
     global_table_id: str
     region: str
     source: str
+    joined_ms: int
     left_ms: int
     now_ms: int
 

@@ -3,7 +3,8 @@
 Per region two times that only grow: when it was last added, and when it was last removed. It is a member while the former is the later
 one (an observed-remove set of last writes: Shapiro et al., "A comprehensive study of convergent and commutative replicated data types",
 3.3.3). Merging takes the greater of each, so all who have heard the same agree, and a region that was away while it was removed cannot
-bring itself back: to be a member again it has to be added again, later.
+bring itself back: to be a member again it has to be added again, later. Nor can it bring others in: whoever it added after its removal is no
+member.
 """
 
 from collections.abc import Iterable
@@ -61,10 +62,10 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What another region has acknowledged of a global table: a digest of members and stamps."""
+    """What another region has acknowledged of a global table: its news up to this version of the catalog here."""
 
     region: str
-    digest: str
+    version: int
 
 
 class LeftTable(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +84,18 @@ def merged_members(*known: Iterable[Member]) -> tuple[Member, ...]:
     for member in (each for members in known for each in members):
         present = merged.get(member.region)
         merged[member.region] = member if present is None else present.merged(member)
+    # In order of time: what a region did that was itself added too late is void, too.
+    for member in sorted(merged.values(), key=lambda each: each.joined_ms):
+        adder = merged.get(member.joined_by)
+        if member.is_member and adder is not None and adder.region != member.region and _had_left(adder, member):
+            merged[member.region] = member.leaving(member.joined_ms)
     return tuple(merged[region] for region in sorted(merged))
+
+
+def _had_left(adder: Member, added: Member) -> bool:
+    """Tell whether a region was no member any more when it added another one."""
+    is_back = adder.is_member and adder.joined_ms <= added.joined_ms
+    return 0 < adder.left_ms < added.joined_ms and not is_back
 
 
 def member_of(members: Iterable[Member], region: str) -> Member:

@@ -273,7 +273,8 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     stream_policy_changed_ms: int = 0
     stamps: tuple[SettingStamp, ...] = ()  # of settings changed since the table has replicas, by name
     members: tuple[Member, ...] = ()  # of the global table, this region and those that left included, by region
-    told: tuple[Told, ...] = ()  # what other regions have acknowledged of members and settings, by region
+    news_version: int = 0  # catalog version at which members or stamps last changed
+    told: tuple[Told, ...] = ()  # up to which of these versions other regions know, by region
 
     @property
     def records_changes(self) -> bool:

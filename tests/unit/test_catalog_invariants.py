@@ -115,6 +115,7 @@ changes = st.one_of(
         global_table_id=GLOBALS,
         region=REGIONS,
         source=REGIONS,
+        joined_ms=TIMES,
         left_ms=TIMES,
         now_ms=TIMES,
     ),
@@ -131,7 +132,14 @@ changes = st.one_of(
         c.ForgetReplica, name=NAMES, global_table_id=GLOBALS, region=REGIONS, is_gone=st.booleans(), now_ms=TIMES
     ),
     st.builds(c.MarkOverdue, name=NAMES, region=REGIONS, generation=GENERATIONS),
-    st.builds(c.RecordTold, name=NAMES, global_table_id=GLOBALS, region=REGIONS, digest=st.sampled_from(["", "d"])),
+    st.builds(
+        c.RecordTold,
+        name=NAMES,
+        global_table_id=GLOBALS,
+        region=REGIONS,
+        version=GENERATIONS,
+        is_farewell=st.booleans(),
+    ),
     st.builds(c.CheckReplica, name=NAMES, global_table_id=GLOBALS, is_added=st.booleans()),
     st.builds(c.RecordBackfill, name=NAMES, region=REGIONS, generation=NUMBERS, partition=NUMBERS),
     st.builds(c.SetTimeToLive, name=NAMES, attribute=NAMES, is_enabled=st.booleans(), now_ms=TIMES),

@@ -73,9 +73,17 @@ def forget(region: str, *, is_gone: bool = False) -> ForgetReplica:
     return ForgetReplica(name="t", global_table_id=GLOBAL, region=region, is_gone=is_gone, now_ms=NOW_MS)
 
 
-def leave(region: str, left_ms: int = NOW_MS, global_table_id: str = GLOBAL) -> LeaveGlobalTable:
+def leave(
+    region: str, left_ms: int = NOW_MS, global_table_id: str = GLOBAL, source: str = HERE, joined_ms: int = NOW_MS
+) -> LeaveGlobalTable:
     return LeaveGlobalTable(
-        name="t", global_table_id=global_table_id, region=region, source=HERE, left_ms=left_ms, now_ms=NOW_MS
+        name="t",
+        global_table_id=global_table_id,
+        region=region,
+        source=source,
+        joined_ms=joined_ms,
+        left_ms=left_ms,
+        now_ms=NOW_MS,
     )
 
 
@@ -315,6 +323,7 @@ def test_news_from_a_region_that_was_removed_are_void() -> None:
     late = news(ELSEWHERE, replace_struct(member(HERE), left_ms=NOW_MS + 2), member(THERE), member(ELSEWHERE))
     assert catalog.change(late).rows == {}
     again = member(ELSEWHERE, NOW_MS + 5)
+    assert catalog.change(leave(THERE, source=ELSEWHERE)).rows == {}
     catalog.change(news(HERE, member(HERE), member(THERE), again))
     assert catalog.change(replace_struct(late, members=(*late.members[:2], again))).rows != {}
 
@@ -330,6 +339,18 @@ def test_the_last_replica_gone_makes_a_regional_table() -> None:
     assert (table.replicas, table.global_table_id, table.status) == ((), "", TableStatus.ACTIVE)
     assert table.stream is not None
     assert catalog.view.left[GLOBAL].waiting == (THERE,)
+
+
+# Nor can it bring others in: with what it adds would come what it wrote. What it added as a member stays, also if its clock is ahead.
+def test_who_was_added_by_a_removed_region_is_no_member() -> None:
+    catalog = joined(ELSEWHERE)
+    early = Member("zz-1", joined_ms=NOW_MS + 99, joined_by=ELSEWHERE, opened_ms=NOW_MS + 99)
+    catalog.change(news(ELSEWHERE, *map(member, (HERE, THERE, ELSEWHERE)), early))
+    catalog.change(forget(ELSEWHERE))
+    late = Member("zz-2", joined_ms=NOW_MS + 100, joined_by=ELSEWHERE, opened_ms=NOW_MS + 100)
+    later = Member("zz-3", joined_ms=NOW_MS + 101, joined_by="zz-2", opened_ms=NOW_MS + 101)
+    catalog.change(news("zz-2", *map(member, (HERE, THERE, ELSEWHERE)), early, late, later))
+    assert {each.region for each in catalog.view.tables["t"].replicas} == {HERE, "zz-1"}
 
 
 # Nobody waits for a region that stays away: the table may be changed, also while the replica is still on its way.
@@ -356,7 +377,9 @@ def test_news_are_told_until_they_are_acknowledged() -> None:
     assert not member_of(left.members, THERE).is_member
     for region in left.waiting:
         assert catalog.view.left
-        catalog.change(RecordTold(name="t", global_table_id=GLOBAL, region=region, digest=""))
+        for version in (left.version - 1, left.version):
+            told = RecordTold(name="t", global_table_id=GLOBAL, region=region, version=version, is_farewell=True)
+            catalog.change(told)
     assert catalog.view.left == {}
 
 

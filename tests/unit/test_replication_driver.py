@@ -6,12 +6,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+import pytest
+
 from node.replication.cursors import Cursor
 from node.replication.driver import ReplicationDriver
 from tests.support.replication_node import FakeCatalog, FakeNode, FakeReplica, MemoryGateways, receiver_of, until
 from tests.support.replication_store import FakeStore, placements, table_spec
 from wire.catalog import CATALOG_PARTITION, LinkSpec, LinkState, PartitionId, encode_row
-from wire.catalog_changes import ForgetReplica, JoinGlobalTable, LeaveGlobalTable, RecordBackfill, SetReplicaStatus
+from wire.catalog_changes import (
+    ForgetReplica,
+    JoinGlobalTable,
+    LeaveGlobalTable,
+    MarkOverdue,
+    RecordBackfill,
+    SetReplicaStatus,
+)
 from wire.clock import SystemClock
 from wire.cluster import ClusterSpec, NodeEntry, RegionEntry
 from wire.errors import ErrorCode, StoreError
@@ -252,3 +261,27 @@ async def test_driver_removes_a_replica() -> None:
         rig.driver.leadership_ready(CATALOG_PARTITION)
         await until(lambda: any(isinstance(change, ForgetReplica) for change in rig.catalog.asked))
         assert isinstance(rig.store.changes[0], LeaveGlobalTable)
+
+
+# A region that does not answer, or cannot be reached, is waited for a while and no longer; what is forgotten here says that it is not gone.
+@pytest.mark.parametrize("is_cut", [True, False])
+async def test_driver_forgets_a_replica_that_does_not_answer(is_cut: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.replication.membership.WAIT_SECONDS", 0.05)
+    leaving = ReplicaSpec(RegionName("region-b"), ReplicaStatus.DELETING, generation=1)
+    async with running() as rig:
+        rig.gateways.down |= set() if is_cut else {"region-b"}
+        if is_cut:
+            rig.set_link(LinkState.CUT)
+        rig.driver.leadership_ready(CATALOG_PARTITION)
+        rig.set_table(table_spec(3, "orders", leaving))
+        await until(lambda: any(isinstance(change, ForgetReplica) for change in rig.catalog.asked))
+        assert not any(change.is_gone for change in rig.catalog.asked if isinstance(change, ForgetReplica))
+
+
+# A copy that takes long stops keeping the table here from other changes, once.
+async def test_driver_marks_a_replica_that_is_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.replication.membership.WAIT_SECONDS", 0.05)
+    async with running(table_spec(3, "orders", CREATING_B)) as rig:
+        rig.driver.leadership_ready(CATALOG_PARTITION)
+        await until(lambda: MarkOverdue(name="orders", region="region-b", generation=2) in rig.catalog.asked)
+        assert any(isinstance(change, JoinGlobalTable) for change in rig.store.changes)

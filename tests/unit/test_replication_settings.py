@@ -13,6 +13,7 @@ from tests.support.replication_node import FakeCatalog, until
 from tests.support.replication_store import table_spec
 from wire.catalog import CATALOG_PARTITION, encode_row
 from wire.catalog_changes import CatalogChange, Decided, SyncGlobalTable
+from wire.members import Told
 from wire.tables import RegionName, ReplicaSpec, ReplicaStatus, SettingStamp, TableSpec
 
 B = ReplicaSpec(RegionName("region-b"), ReplicaStatus.ACTIVE, generation=1)
@@ -21,7 +22,8 @@ C = ReplicaSpec(RegionName("region-c"), ReplicaStatus.ACTIVE, generation=1)
 
 def changed_table(number: int, time_ms: int = 1) -> TableSpec:
     """Return a table in three regions with a setting that was changed here."""
-    return replace(table_spec(number, f"t{number:02}", B, C), stamps=(SettingStamp(time_ms, "region-a", "warm"),))
+    stamps = (SettingStamp(time_ms, "region-a", "warm"),)
+    return replace(table_spec(number, f"t{number:02}", B, C), stamps=stamps, news_version=time_ms)
 
 
 class Regions:
@@ -96,3 +98,11 @@ async def test_settings_are_told_once() -> None:
         assert rig.regions.times() == [1]
         rig.set(changed_table(1, time_ms=2))
         await until(lambda: rig.regions.times() == [1, 2])
+
+
+# What regions have acknowledged is in the row, so that the next leader of the catalog tells none of it again.
+async def test_the_next_leader_tells_nothing_again() -> None:
+    told = (Told("region-b", 1), Told("region-c", 1))
+    async with Rig(replace(changed_table(1), told=told), changed_table(2)) as rig:
+        await until(lambda: rig.regions.told)
+        assert {change.name for _, change in rig.regions.told if isinstance(change, SyncGlobalTable)} == {"t02"}
