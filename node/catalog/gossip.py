@@ -78,9 +78,10 @@ def sync_global_table(view: CatalogView, change: SyncGlobalTable, rules: Catalog
     table = member_table(view, change.name, change.global_table_id)
     if table is None:
         return _stranger(view, change, rules)
-    source_joined_ms = member_of(change.members, change.source).joined_ms
-    if table.status is TableStatus.DELETING or _has_left(table, change.source, source_joined_ms, rules.region):
+    if table.status is TableStatus.DELETING:
         return Decision(table=table)
+    if _has_left(table, change.source, member_of(change.members, change.source).joined_ms, rules.region):
+        return _corrected(view, table, change, rules)
     after = replace(table, members=merged_members(members_of(table, rules.region), change.members))
     if not member_of(after.members, rules.region).is_member:
         return _without(view, after, change.now_ms, rules)
@@ -131,6 +132,14 @@ def _has_left(table: TableSpec, source: str, joined_ms: int, region: str) -> boo
     """Tell whether a region was removed after it became the member that it says it is; `region` is this one."""
     known = member_of(members_of(table, region), source)
     return known.left_ms > 0 and known.has_ended(joined_ms)
+
+
+def _corrected(view: CatalogView, table: TableSpec, change: SyncGlobalTable, rules: CatalogRules) -> Decision:
+    """Have a region that was removed told so again, unless it says the same of this one: then neither has to hear more."""
+    told = tuple(each for each in table.told if each.region != change.source)
+    if told == table.told or not member_of(change.members, rules.region).is_member:
+        return Decision(table=table)
+    return changed(view, replace(table, told=told))
 
 
 def _without(view: CatalogView, table: TableSpec, now_ms: int, rules: CatalogRules) -> Decision:

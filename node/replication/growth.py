@@ -202,7 +202,7 @@ class Growth:
     # News: members and settings as they are here, for every region that is or was a member and has not acknowledged just that.
 
     def _sync(self, table: TableSpec) -> Iterator[Step]:
-        if table.status in (TableStatus.CREATING, TableStatus.DELETING):
+        if table.status is TableStatus.DELETING:
             return
         told = {each.region: each.version for each in table.told}
         for member in members_of(table, self.region):

@@ -3,8 +3,8 @@
 Per region two times that only grow: when it was last added, and when it was last removed. It is a member while the former is the later
 one (an observed-remove set of last writes: Shapiro et al., "A comprehensive study of convergent and commutative replicated data types",
 3.3.3). Merging takes the greater of each, so all who have heard the same agree, and a region that was away while it was removed cannot
-bring itself back: to be a member again it has to be added again, later. Nor can it bring others in: whoever it added after its removal is no
-member.
+bring itself back: to be a member again it has to be added again, later. Nor can it bring others in: whoever it added after its removal is
+none.
 """
 
 from collections.abc import Iterable
