@@ -117,13 +117,14 @@ def _with_source(table: TableSpec, change: JoinGlobalTable) -> TableSpec:
 
 
 def _stranger(view: CatalogView, change: SyncGlobalTable, rules: CatalogRules) -> Decision:
-    """Answer news of a table that is not here: it was, or it is not made yet and whoever sends this has to send it again."""
+    """Answer news of a table that is not here: it was, or it is not made yet and a region that holds it has to send them again."""
     told = member_of(change.members, rules.region)
-    left = view.left.get(change.global_table_id)
-    known = told if left is None else told.merged(member_of(left.members, rules.region))
     if told.is_open:
         return Decision(rows=reminder(view, change, told))
-    if change.name not in view.tables and (known.is_member or not change.members):
+    left = view.left.get(change.global_table_id)
+    known = told if left is None else told.merged(member_of(left.members, rules.region))
+    is_awaited = known.is_member or not change.members
+    if change.name not in view.tables and change.settings is not None and is_awaited:
         raise refusals.table_missing(change.name)
     return Decision()
 
