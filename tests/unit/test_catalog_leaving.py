@@ -15,7 +15,7 @@ from wire.catalog_changes import (
     SetResourcePolicy,
     SetTags,
     SetTimeToLive,
-    SyncSettings,
+    SyncGlobalTable,
     UpdateTable,
 )
 from wire.errors import ErrorCode, StoreError
@@ -57,20 +57,21 @@ ASKED: dict[str, CatalogChange] = {
 
 def standing(*, is_global: bool) -> Catalog:
     """Return a catalog with one table, ACTIVE here and, if it is global, in another region."""
-    catalog = Catalog(RULES if is_global else replaced(RULES, takes_time=True))
+    catalog = Catalog(replaced(RULES, takes_time=True))
     catalog.change(create("t", now_ms=MADE_MS, stream_view=StreamViewType.NEW_AND_OLD_IMAGES))
+    number = catalog.view.tables["t"].number
+    catalog.change(FinishTable(name="t", number=number, now_ms=MADE_MS + 60_000))
     if is_global:
-        catalog.change(AddReplica(name="t", region=THERE, now_ms=MADE_MS, global_table_id="g"))
+        catalog.change(AddReplica(name="t", region=THERE, now_ms=MADE_MS + 60_000, global_table_id="g"))
         opened = SetReplicaStatus(name="t", global_table_id="g", region=THERE, status=ReplicaStatus.ACTIVE)
         catalog.change(opened)
-    else:
-        catalog.change(FinishTable(name="t", number=catalog.view.tables["t"].number, now_ms=MADE_MS + 60_000))
+        catalog.change(FinishTable(name="t", number=number, now_ms=MADE_MS + 120_000))
     assert catalog.view.tables["t"].status is TableStatus.ACTIVE
     return catalog
 
 
 def leaving(*, is_global: bool) -> Catalog:
-    """Return such a catalog after its table was dropped: it stays a while, or until the other region has heard of it."""
+    """Return such a catalog after its table was dropped: it stays a while."""
     catalog = standing(is_global=is_global)
     catalog.change(DeleteTable(name="t", now_ms=NOW_MS))
     assert catalog.view.tables["t"].status is TableStatus.DELETING
@@ -96,7 +97,7 @@ def test_a_leaving_table_takes_no_change(asked: CatalogChange, is_global: bool) 
 def test_a_leaving_table_takes_no_settings_from_afar() -> None:
     settings = synced_settings(standing(is_global=True).view.tables["t"])
     newer = replace(settings, warm=Throughput(20_000, 9_000), stamps=(SettingStamp(NOW_MS, THERE, "warm"),))
-    sync = SyncSettings(name="t", global_table_id="g", settings=newer, now_ms=NOW_MS)
+    sync = SyncGlobalTable(name="t", global_table_id="g", settings=newer, now_ms=NOW_MS)
     assert standing(is_global=True).change(sync).rows
     assert leaving(is_global=True).change(sync).rows == {}
 
