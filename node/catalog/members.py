@@ -61,6 +61,11 @@ def arriving(member: Member, generation: int) -> ReplicaSpec:
     )
 
 
+def opened(replica: ReplicaSpec) -> ReplicaSpec:
+    """Return an entry whose copy is complete."""
+    return replace(replica, status=ReplicaStatus.ACTIVE, status_text="", source="", backfilled=(), is_overdue=False)
+
+
 def reconciled(table: TableSpec, region: str, version: int) -> TableSpec:
     """Return the table of this region with the entries of replicas that its members ask for."""
     known: dict[str, ReplicaSpec] = {replica.region: replica for replica in table.replicas}
@@ -70,16 +75,14 @@ def reconciled(table: TableSpec, region: str, version: int) -> TableSpec:
             if entry is not None:
                 known[member.region] = entry
     replicas = tuple(known[name] for name in sorted(known))
-    return with_sources_marked(_with_sources(replace(table, replicas=replicas), region, version))
+    return _with_sources_marked(_with_sources(replace(table, replicas=replicas), region, version))
 
 
-def with_sources_marked(table: TableSpec) -> TableSpec:
-    """Return the table with a note, on every entry that is the source of a copy, when that was last begun."""
-    for replica in table.replicas:
-        source = table.replica(replica.source) if replica.status is ReplicaStatus.CREATING else None
-        if source is not None and source.acted_as_source_ms < replica.joined_ms:
-            table = with_replica(table, replace(source, acted_as_source_ms=replica.joined_ms))
-    return table
+def leaving(members: Iterable[Member], region: str, now_ms: int) -> Member:
+    """Return a region removed, later than whatever it is known to have done as a member: only what it does from now on is void."""
+    members = tuple(members)
+    added_ms = [each.joined_ms for each in members if each.joined_by == region]
+    return member_of(members, region).leaving(max([now_ms, *added_ms]))
 
 
 def is_alone(table: TableSpec, region: str) -> bool:
@@ -99,7 +102,7 @@ def farewell(
     if not table.global_table_id:
         return {}
     members = members_of(table, region)
-    left = merged_members(members, [member_of(members, region).leaving(now_ms)])
+    left = merged_members(members, [leaving(members, region, now_ms)])
     waiting = {member.region for member in members if member.region != region} - set(told)
     return _left(view, table.name, table.global_table_id, _withdrawn(left, region), waiting)
 
@@ -166,11 +169,6 @@ def _entry(present: ReplicaSpec | None, member: Member, version: int) -> Replica
     return present
 
 
-def opened(replica: ReplicaSpec) -> ReplicaSpec:
-    """Return an entry whose copy is complete."""
-    return replace(replica, status=ReplicaStatus.ACTIVE, status_text="", source="", backfilled=(), is_overdue=False)
-
-
 def _with_sources(table: TableSpec, region: str, version: int) -> TableSpec:
     """Return the table with a new source, the same one in all regions, for every copy whose source has left."""
     heirs = [member.region for member in table.members if member.is_open]
@@ -178,6 +176,15 @@ def _with_sources(table: TableSpec, region: str, version: int) -> TableSpec:
         if replica.status is ReplicaStatus.CREATING and heirs and not _is_member(table.members, replica.source):
             begun = replace(replica, source=heirs[0], backfilled=(), generation=version)
             table = with_replica(table, begun if heirs[0] == region else replace(replica, source=heirs[0]))
+    return table
+
+
+def _with_sources_marked(table: TableSpec) -> TableSpec:
+    """Return the table with a note, on every entry that is the source of a copy, when that was last begun."""
+    for replica in table.replicas:
+        source = table.replica(replica.source) if replica.status is ReplicaStatus.CREATING else None
+        if source is not None and source.acted_as_source_ms < replica.joined_ms:
+            table = with_replica(table, replace(source, acted_as_source_ms=replica.joined_ms))
     return table
 
 

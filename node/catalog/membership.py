@@ -11,6 +11,7 @@ from node.catalog.members import (
     arriving,
     farewell,
     is_alone,
+    leaving,
     opened,
     reconciled,
     regional,
@@ -69,10 +70,8 @@ def remove_replica(view: CatalogView, change: RemoveReplica, rules: CatalogRules
         raise refusals.replica_missing(change.region)
     if is_held(replica.acted_as_source_ms, change.now_ms, rules):
         raise refusals.replica_was_source()
-    leaving = replace(
-        replica, status=ReplicaStatus.DELETING, status_text="", source="", backfilled=(), is_overdue=False
-    )
-    return changed(view, settled(with_replica(table, leaving)))
+    going = replace(replica, status=ReplicaStatus.DELETING, status_text="", source="", backfilled=(), is_overdue=False)
+    return changed(view, settled(with_replica(table, going)))
 
 
 def set_link(view: CatalogView, change: SetLink, rules: CatalogRules) -> Decision:
@@ -113,12 +112,9 @@ def forget_replica(view: CatalogView, change: ForgetReplica, rules: CatalogRules
     table = member_table(view, change.name, change.global_table_id)
     if table is None or table.replica(change.region) is None:
         return Decision(table=table)
-    members = members_of(table, rules.region)
-    # Later than whatever it is known to have done as a member, whose clock may be ahead: only what it does from now on is void.
-    now_ms = max([change.now_ms, *(each.joined_ms for each in members if each.joined_by == change.region)])
-    leaving = member_of(members, change.region).leaving(now_ms)
+    gone = leaving(members_of(table, rules.region), change.region, change.now_ms)
     left = tuple(each for each in table.replicas if each.region != change.region)
-    after = replace(with_member(table, rules.region, leaving), replicas=left)
+    after = replace(with_member(table, rules.region, gone), replicas=left)
     if left or not is_alone(after, rules.region):
         return standing(view, after, change.now_ms, rules)
     if change.is_gone:

@@ -160,7 +160,7 @@ def _is_apart(change: UpdateTable) -> bool:
 
 def is_held(acted_as_source_ms: int, now_ms: int, rules: CatalogRules) -> bool:
     """Tell whether a replica was a source so recently that it has to stay."""
-    return acted_as_source_ms > 0 and now_ms - acted_as_source_ms < rules.source_hold_ms
+    return acted_as_source_ms > 0 and now_ms - acted_as_source_ms < rules.source_hold_ms and rules.source_hold_ms > 0
 
 
 def first_stream(

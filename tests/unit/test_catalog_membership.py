@@ -368,6 +368,17 @@ def test_who_was_added_by_a_removed_region_is_no_member() -> None:
     assert {each.region for each in catalog.view.tables["t"].replicas} == {HERE, "zz-1"}
 
 
+# Clocks differ: a region that drops its replica does not take along those whom it added, though its clock says that this came later.
+def test_who_leaves_leaves_those_behind_whom_it_added() -> None:
+    catalog = Catalog(replace(RULES, source_hold_ms=0))
+    catalog.change(create("t"))
+    catalog.change(add(THERE, NOW_MS + 60_000))
+    catalog.change(status(THERE, ReplicaStatus.ACTIVE))
+    catalog.change(DeleteTable(name="t", now_ms=NOW_MS))
+    left = catalog.view.left[GLOBAL]
+    assert [each.region for each in left.members if each.is_member] == [THERE]
+
+
 # Nobody waits for a region that stays away: the table may be changed, also while the replica is still on its way.
 def test_an_overdue_replica_keeps_nobody_waiting() -> None:
     catalog = Catalog()
