@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from node.consensus.types import Message, MessageKind, ReplicaId
+from node.partition import node_driver
 from node.partition.node_driver import RESERVE_BYTES
 from node.partition.settings import NodeSettings, PartitionConfig
 from node.partition.transport import SnapshotRefusedError
@@ -258,3 +259,12 @@ async def test_trimming_goes_on_until_nothing_old_is_left() -> None:
         async with asyncio.timeout(SECONDS_MAX):
             while replica.read_changes(ReadChanges(1, 7, 0, 10, 1 << 20)).oldest <= steps * TRIM_ROWS_MAX:  # noqa: ASYNC110
                 await asyncio.sleep(0)
+
+
+# Replicas whose turns take all the time there is go on one after another, each in a turn of the loop: none is left out, and none twice.
+async def test_replicas_take_turns_when_time_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_driver, "TURNS_SECONDS_MAX", 0.0)
+    async with Region(table(), partitions=4) as region:
+        writes = [region.ask(put(f"k{number}", f"{number}"), partition=1 + number % 4) for number in range(80)]
+        outcomes = await asyncio.gather(*writes)
+    assert all(isinstance(outcome, Written) for outcome in outcomes)

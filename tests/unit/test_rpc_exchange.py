@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 import pytest
 
 from node.catalog.feed import CatalogFeed
+from node.rpc import exchange
 from node.rpc.server import ListenError, RpcServer
 from router.nodes.client import NodeClient
 from tests.support.rpc_nodes import FakeNode, served
 from tests.support.slow_wire import SLOW_SECONDS, slow_wire
 from wire.catalog import Delta, NodeId, PartitionId
 from wire.clock import SystemClock
-from wire.commands import Command, ConditionFailed, Failed, Get, Got, Outcome, Page, Range, Write, WriteKind
+from wire.commands import Command, ConditionFailed, Failed, Get, Got, Outcome, Page, Range, Request, Write, WriteKind
 from wire.errors import ErrorCode, StoreError
 from wire.keys import ItemKey
 from wire.limits import EXCHANGE_INFLIGHT_REQUESTS_MAX
@@ -190,6 +191,31 @@ async def test_a_client_asks_nobody_else() -> None:
             await client.wait_reachable()
             assert await sent(client) == Got(b"", 0)
     assert stranger.requests == []
+
+
+# A batch may ask for a hundred items of 400 KB: the node does other things between, and keeps to the order in which they were asked.
+async def test_a_batch_leaves_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "SUBMITTING_SECONDS_MAX", 0.0)
+    node, turns, seen = FakeNode(), 0, list[int]()
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def answered(request: Request) -> Outcome:
+        seen.append(turns)
+        return Got(b"", 0)
+
+    node.answer = answered
+    async with served(node, feed_at(1)) as server, connected(server.port) as client:
+        await sent(client)
+        running = asyncio.ensure_future(others())
+        await asyncio.gather(*(sent(client) for _ in range(50)))
+        running.cancel()
+    assert [request.id for request in node.requests] == sorted(request.id for request in node.requests)
+    assert len(set(seen)) > 25
 
 
 # A node that never answers holds a caller no longer than it is willing to wait.
