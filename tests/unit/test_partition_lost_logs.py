@@ -8,11 +8,12 @@ from node.consensus.types import Index, Message, MessageKind, ReplicaId, Term
 from node.partition.losing import Losing
 from node.partition.lost_logs import lose_to, lost_reason
 from node.partition.status import REJECTIONS_MAX
+from node.partition.stored_log import open_log
 from node.storage.batch import WriteBatch
 from node.storage.engine import Space
 from node.storage.memory_engine import MemoryEngine
 from tests.support.partition_items import body, get, put, table
-from tests.support.partition_region import SECONDS_MAX, Region
+from tests.support.partition_region import SECONDS_MAX, TICK_MS, Region
 from wire.catalog import NodeId, PartitionId, Placement
 from wire.commands import Failed, Got, Written
 from wire.conditions import Condition
@@ -187,3 +188,37 @@ async def test_a_loss_begins_a_new_life() -> None:
         with region.engines[follower].snapshot() as view:
             assert view.get(Space.NODE, b"life") == b"next"
             assert lost_reason(view, PartitionId(9)) == "because"
+
+
+# What two of three had acknowledged: one of them loses its log and is restarted while it catches up, the other one dies, and the
+# third, which was away, comes back. Its log is older, so only a forgotten promise could make it lead.
+async def test_what_was_acknowledged_without_a_third_is_not_voted_away() -> None:
+    async with Region(table()) as region:
+        wiped = await follower_of(region)
+        leader = await region.leader()
+        away = next(node for node in region.nodes if node not in (leader, wiped))
+        await region.stop(away)
+        assert isinstance(await region.ask(put("x", "0001", n=ONE)), Written)
+        replica = region.network.drivers[leader].replica(X)
+        assert replica is not None
+        term, sender = Term(replica.status().term), ReplicaId(replica.status().replica)
+        recipient = ReplicaId(region.network.drivers[wiped].status()[0].replica)
+        await region.stop(wiped)
+        region.engines[wiped] = MemoryEngine()
+        region.network.isolate(wiped)
+        driver = region.start(wiped)
+        # All that reaches it is one heartbeat: its log is still empty when it dies, and its term is not.
+        driver.deliver(X, Message(MessageKind.HEARTBEAT, sender, recipient, term))
+        async with asyncio.timeout(SECONDS_MAX):
+            while open_log(region.engines[wiped], X).hard_state.term < term:  # noqa: ASYNC110  # nobody is told
+                await asyncio.sleep(0)
+        await region.stop(wiped)
+        await region.stop(leader)
+        region.network.heal()
+        for node in (wiped, away):
+            region.start(node)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(100 * TICK_MS / 1_000):
+                await region.leader()
+        region.start(leader)
+        assert await region.ask(get("x", "0001")) == Got(body("x", "0001", n=ONE), 10)
