@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.partition_storm import stormed
 
-SEEDS = 30
+SEEDS = 20
 
 
 # A replica that lost its log, or has an older one, must not vote, acknowledge or serve away what others rely on; and when
