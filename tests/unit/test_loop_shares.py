@@ -5,6 +5,7 @@ Left out is what decoding one item takes: of 400 KB in more than a hundred thous
 """
 
 from base64 import b64encode
+from collections.abc import Callable
 
 import orjson
 import pytest
@@ -19,7 +20,7 @@ from node.storage.items import store
 from node.storage.memory_engine import MemoryEngine
 from node.storage.records import encode_record
 from node.storage.snapshots import encode_chunk, read_chunk
-from tests.support.loop_share import SHARE_MS, longest_turn_ms, taken_ms
+from tests.support.loop_share import MEASURED_TIMES, SHARE_MS, longest_turn_ms, taken_ms
 from tests.support.partition_core import CoreBench
 from tests.support.partition_items import body, key, put, table, update
 from tests.support.partition_machine import MachineBench
@@ -183,10 +184,14 @@ def test_a_turn_of_long_pages(tree: e.Tree) -> None:
             store(transaction, 1, 0, place, key_hash(place.partition), record)
     values = orjson.dumps([*({"S": f"none {at}"} for at in range(600)), *({"N": f"-{at}"} for at in range(200))])
     command = Range(1, filter=e.packed(tree), values=values, consistent=False)
-    for _ in range(5):
-        bench.submit(command, timeout_ms=60_000)
-    assert longest_turn_ms(lambda: bool(bench.pages.run() or bench.pages.waiting)) < SHARE_MS
-    assert len(bench.outcomes) == 5
+
+    def asked() -> Callable[[], bool]:
+        for _ in range(5):
+            bench.submit(command, timeout_ms=60_000)
+        return lambda: bool(bench.pages.run() or bench.pages.waiting)
+
+    assert longest_turn_ms(asked) < SHARE_MS
+    assert len(bench.outcomes) == 5 * MEASURED_TIMES
 
 
 # Writes that take a millisecond each wait for one another's turns, not everything else for all of them.
@@ -194,12 +199,16 @@ def test_a_turn_of_costly_writes() -> None:
     machine = MachineBench(table())
     machine.run(put("x", a=LARGE["set"]))
     tree = e.update(e.add(e.path("n"), e.value(0)))
-    queue = WriteQueue(machine.machine, SystemClock().monotonic, 512)
     bench = CoreBench(table())
-    for _ in range(100):
-        queue.add(bench.waiting(update("x", tree=tree, values=[{"N": "1"}])))
     with machine.engine.snapshot() as view:
-        assert longest_turn_ms(lambda: bool(queue.evaluate(machine.index + 1, view).judged)) < SHARE_MS
+
+        def asked() -> Callable[[], bool]:
+            queue = WriteQueue(machine.machine, SystemClock().monotonic, 512)
+            for _ in range(100):
+                queue.add(bench.waiting(update("x", tree=tree, values=[{"N": "1"}])))
+            return lambda: bool(queue.evaluate(machine.index + 1, view).judged)
+
+        assert longest_turn_ms(asked) < SHARE_MS
 
 
 def filled(rows: int, body_bytes: int = 0) -> MemoryEngine:
