@@ -22,6 +22,7 @@ from node.consensus.types import (
     Membership,
     MembershipChange,
     Message,
+    MessageKind,
     NotLeader,
     Ready,
     RefusalReason,
@@ -238,6 +239,30 @@ class ConsensusCore:
         if replica.transferee != to:
             replication.begin_transfer(replica, replica.progress[to])
         return None
+
+    def stand_back(self, *, must_not_lead: bool, lacks_space: bool) -> None:
+        """Leave leading to others as far as they can, or no longer, and say so in every answer to a leader.
+
+        A leader goes on leading: its driver hands over, or resigns. Nobody is left without a leader for it: when no
+        other replica is elected for a while, this one campaigns.
+        """
+        self._replica.stands_back, self._replica.lacks_space = must_not_lead, lacks_space
+
+    def resign(self, heir: ReplicaId) -> Message | None:
+        """Cease to lead at once and without persisting anything; return what asks the heir to campaign, if there is one.
+
+        For a leader that cannot write any more. The message may leave at once: it speaks for no state of this replica
+        but its leadership, which ends here.
+        """
+        replica = self._replica
+        if replica.role is not Role.LEADER:
+            return None
+        replica.become_follower(replica.term, NO_REPLICA)
+        # What has not left speaks for a leader that is none any more.
+        replica.messages_early = []
+        if heir == NO_REPLICA:
+            return None
+        return Message(MessageKind.TIMEOUT_NOW, replica.id, heir, replica.term)
 
     def read_index(self, context: int) -> NotLeader | Refused | None:
         """Ask for the index that makes a read linearizable; the answer is a ReadState with this context.

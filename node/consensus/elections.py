@@ -19,6 +19,8 @@ from node.consensus.types import (
 )
 
 UNAPPLIED_PAGE_BYTES = 1 << 20
+TIMEOUTS_LEFT_TO_OTHERS = 3
+"""Election timeouts without a leader after which one that stands back campaigns all the same: better it than nobody."""
 
 _FROM_LEADER = frozenset({MessageKind.APPEND, MessageKind.HEARTBEAT, MessageKind.SNAPSHOT})
 _VOTES = frozenset({MessageKind.VOTE, MessageKind.PRE_VOTE})
@@ -184,8 +186,10 @@ def _become_leader(replica: Replica) -> None:
 
 
 def on_timeout_now(replica: Replica, message: Message) -> None:
-    """Campaign at once, because the leader asks for it."""
-    if replica.role is Role.FOLLOWER and may_campaign(replica):
+    """Campaign at once, because the leader asks for it; one that stands back tells it to choose another."""
+    if replica.stands_back:
+        replica.reply(MessageKind.HEARTBEAT_REPLY, message.sender)
+    elif replica.role is Role.FOLLOWER and may_campaign(replica):
         campaign(replica, Campaign.TRANSFER)
 
 
@@ -193,7 +197,15 @@ def tick_follower(replica: Replica) -> None:
     """Count a tick without a leader, and campaign when there were enough."""
     if replica.election_elapsed >= replica.election_timeout and replica.is_promotable():
         replica.election_elapsed = 0
-        campaign_after_timeout(replica)
+        if _leaves_it_to_others(replica):
+            replica.timeouts_passed += 1
+        else:
+            campaign_after_timeout(replica)
+
+
+def _leaves_it_to_others(replica: Replica) -> bool:
+    is_patient = replica.timeouts_passed < TIMEOUTS_LEFT_TO_OTHERS
+    return replica.stands_back and is_patient and not replica.is_sole_voter()
 
 
 def tick_leader(replica: Replica) -> None:

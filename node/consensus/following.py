@@ -11,6 +11,7 @@ from node.consensus.types import Index, Message, MessageKind, Role, SnapshotMeta
 def _hear_leader(replica: Replica, message: Message) -> None:
     if replica.loss is not None:
         recovery.follow(replica, message.sender)
+    replica.timeouts_passed = 0
     if replica.role is Role.FOLLOWER:
         replica.election_elapsed = 0
         replica.leader = message.sender
@@ -66,6 +67,8 @@ def _reject(replica: Replica, message: Message) -> None:
             reject=True,
             reject_hint=hint,
             recovering=replica.life(),
+            stands_back=replica.stands_back,
+            lacks_space=replica.lacks_space,
         )
     )
 

@@ -31,6 +31,7 @@ class Progress:
         "counts",
         "inflight",
         "inflight_max",
+        "lacks_space",
         "match",
         "next",
         "pending_snapshot",
@@ -40,6 +41,7 @@ class Progress:
         "replica",
         "round_acknowledged",
         "safe_round",
+        "stands_back",
         "state",
     )
 
@@ -59,6 +61,9 @@ class Progress:
         self.counts = True
         # The round that all others must have acknowledged before it is told which index makes it whole; 0 = not asked.
         self.safe_round = 0
+        # As its last answer said; nothing is known before the first.
+        self.stands_back = False
+        self.lacks_space = False
         self._enter(ProgressState.PROBE)
 
     def begin_anew(self, life: int, last_index: Index, *, counts: bool) -> None:

@@ -47,6 +47,7 @@ class Replica:
         "heartbeat_due",
         "heartbeat_elapsed",
         "id",
+        "lacks_space",
         "leader",
         "log",
         "loss",
@@ -67,7 +68,9 @@ class Replica:
         "role",
         "round",
         "safe_index",
+        "stands_back",
         "term",
+        "timeouts_passed",
         "transfer_offered",
         "transferee",
         "vote",
@@ -106,6 +109,11 @@ class Replica:
         self.messages_early: list[Message] = []
         self.messages: list[Message] = []
         self.read_states: list[ReadState] = []
+        # Whether this replica must not lead at present, and whether it can store next to nothing more.
+        self.stands_back = False
+        self.lacks_space = False
+        # How many election timeouts have passed that it left to others, because it stands back.
+        self.timeouts_passed = 0
         self.role = Role.FOLLOWER
         self.progress: dict[ReplicaId, Progress] = {}
         self.set_membership(membership)
@@ -170,7 +178,17 @@ class Replica:
     def reply(self, kind: MessageKind, to: ReplicaId, *, index: Index = NO_INDEX, context: int = 0) -> None:
         """Queue a message that must not leave before this replica's state is persisted."""
         self.messages.append(
-            Message(kind, self.id, to, self.term, index=index, context=context, recovering=self.life())
+            Message(
+                kind,
+                self.id,
+                to,
+                self.term,
+                index=index,
+                context=context,
+                recovering=self.life(),
+                stands_back=self.stands_back,
+                lacks_space=self.lacks_space,
+            )
         )
 
     def life(self) -> int:

@@ -118,9 +118,7 @@ def on_append_reply(replica: Replica, message: Message) -> None:
     progress = replica.progress.get(message.sender)
     if replica.role is not Role.LEADER or progress is None:
         return
-    if message.recovering != progress.recovering:
-        _settle_life(replica, progress, message)
-    progress.recent_active = True
+    _hear_follower(replica, progress, message)
     if message.reject:
         _on_rejection(replica, progress, message)
         return
@@ -139,6 +137,15 @@ def on_append_reply(replica: Replica, message: Message) -> None:
         pass
     if replica.transferee == progress.replica:
         offer_transfer(replica, progress)
+
+
+def _hear_follower(replica: Replica, progress: Progress, message: Message) -> None:
+    if message.recovering != progress.recovering:
+        _settle_life(replica, progress, message)
+    progress.recent_active = True
+    progress.stands_back, progress.lacks_space = message.stands_back, message.lacks_space
+    if message.stands_back and replica.transferee == progress.replica:
+        abort_transfer(replica)
 
 
 def _settle_life(replica: Replica, progress: Progress, message: Message) -> None:
@@ -176,9 +183,7 @@ def on_heartbeat_reply(replica: Replica, message: Message) -> None:
     progress = replica.progress.get(message.sender)
     if replica.role is not Role.LEADER or progress is None:
         return
-    if message.recovering != progress.recovering:
-        _settle_life(replica, progress, message)
-    progress.recent_active = True
+    _hear_follower(replica, progress, message)
     progress.probe_sent = False
     if progress.state is ProgressState.REPLICATE:
         progress.free_first_when_full()

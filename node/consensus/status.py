@@ -18,6 +18,8 @@ class PeerStatus:
     is_active: bool
     is_recovering: bool = False
     """It has lost its log and does not count yet."""
+    stands_back: bool
+    lacks_space: bool
     inflight_messages: int
 
 
@@ -69,6 +71,8 @@ def _peers(replica: Replica) -> tuple[PeerStatus, ...]:
             state=progress.state,
             is_active=progress.recent_active,
             is_recovering=progress.recovering != 0,
+            stands_back=progress.stands_back,
+            lacks_space=progress.lacks_space,
             inflight_messages=len(progress.inflight),
         )
         for progress in replica.peers

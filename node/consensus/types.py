@@ -237,6 +237,10 @@ class Message:
     """VOTE: campaign for a transfer, which the leader wants: answered although a leader is alive."""
     recovering: int = 0
     """Replies: the sender has lost its log and is in this life of its recovery; the reply counts for no quorum. 0 = whole."""
+    stands_back: bool = False
+    """Replies to a leader: the sender must not lead at present."""
+    lacks_space: bool = False
+    """Replies to a leader: the sender can store next to nothing more."""
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from node.consensus.core import ConsensusCore
+from node.consensus.status import Status
 from node.consensus.types import (
     NO_REPLICA,
     Index,
@@ -30,6 +31,7 @@ from node.partition.lease import Lease
 from node.partition.machine import StateMachine
 from node.partition.page_reads import PageRead
 from node.partition.page_turns import PageTurns
+from node.partition.room import QuorumRoom
 from node.partition.rounds import Rounds
 from node.partition.rows import Progress
 from node.partition.settings import PartitionConfig
@@ -45,7 +47,9 @@ from wire.commands import ChangeCatalog, Failed, Get, Measure, Outcome, Range, R
 from wire.errors import ErrorCode
 
 _OVERLOADED = Failed(ErrorCode.OVERLOADED, "too many requests wait for this partition")
-_FULL = Failed(ErrorCode.STORAGE_FULL, "the node's disk is full: writes are refused until there is space")
+_FULL = Failed(ErrorCode.STORAGE_FULL, "too many disks are full: writes are refused until there is space")
+HELD_TICKS_MAX = 20
+"""How long a leader with a full disk keeps writes for the replica that it hands over to; then they are refused."""
 _INSTALLING = Failed(ErrorCode.NOT_READY, "this replica is receiving its data")
 _RECOVERING = Failed(ErrorCode.NOT_READY, "this replica has lost its log and is receiving it again")
 _UNREADY = Failed(ErrorCode.NOT_READY, "the new leader has not caught up yet")
@@ -85,6 +89,7 @@ class PartitionCore:
         self.consensus = consensus
         self.placement = placement
         self.is_storage_full = False
+        self.must_not_lead = False
         self.is_installing = False
         self._config = config
         self._machine = machine
@@ -101,6 +106,9 @@ class PartitionCore:
         self._term_start = 0
         self._is_transferring = False
         self._is_ready = False
+        self._room = QuorumRoom()
+        self._has_room = True
+        self._full_ticks = 0
         self._in_flight: Turn | None = None
         self._stopped_with: Failed | None = None
         self._lease = Lease(lease_seconds)
@@ -177,7 +185,7 @@ class PartitionCore:
         self._enqueue(Waiting(0, done, self._monotonic() + timeout_seconds, command))
 
     def _enqueue(self, waiting: Waiting) -> None:
-        if self.is_storage_full:
+        if not self._has_room:
             waiting.done(waiting.id, _FULL)
         elif self.waiting_count >= self._config.waiting_requests_max:
             waiting.done(waiting.id, _OVERLOADED)
@@ -212,6 +220,7 @@ class PartitionCore:
         """Let one tick of time pass."""
         self.consensus.tick()
         self._observe()
+        self._look_for_room()
         if self._writes or self._reads.count:
             self._sweep(self._monotonic())
         if self._is_transferring and self.consensus.status().transferee == NO_REPLICA:
@@ -232,9 +241,51 @@ class PartitionCore:
         self._settle_readiness()
 
     def storage_changed(self, is_full: bool) -> None:
-        """Refuse writes from now on, those that wait for their turn included, or take them again."""
+        """Propose nothing from now on, because this replica's disk is full, or go on.
+
+        Writes wait for the replica that takes over; they are refused at once when no quorum has space.
+        """
         self.is_storage_full = is_full
-        if is_full:
+        self._full_ticks = 0
+        self._stand_back()
+        self._settle_room(self.consensus.status())
+
+    def keep_out(self, must_not_lead: bool) -> None:
+        """Leave leading to the others for another reason than a full disk, or no longer."""
+        self.must_not_lead = must_not_lead
+        self._stand_back()
+
+    @property
+    def stands_back(self) -> bool:
+        """Tell whether this replica must not lead as long as another one can."""
+        return self.must_not_lead or self.is_storage_full
+
+    @property
+    def has_proposals(self) -> bool:
+        """Tell whether somebody waits for an entry to be committed."""
+        return self._writes.committing.count > 0
+
+    def resign(self, heir: ReplicaId) -> Message | None:
+        """Cease to lead without a turn, and so without the disk; return what is to be sent to the heir."""
+        message = self.consensus.resign(heir)
+        self._observe()
+        return message
+
+    def _stand_back(self) -> None:
+        self.consensus.stand_back(must_not_lead=self.stands_back, lacks_space=self.is_storage_full)
+
+    def _look_for_room(self) -> None:
+        if self._leading_term:
+            self._full_ticks += self.is_storage_full
+            status = self.consensus.status()
+            self._room.ticked(status)
+            self._settle_room(status)
+
+    def _settle_room(self, status: Status) -> None:
+        """Refuse writes that could not be kept, those that wait for their turn included, or take them again."""
+        is_held = not self.is_storage_full or self._full_ticks < HELD_TICKS_MAX
+        self._has_room = is_held and self._room.is_left(status, lacks_space=self.is_storage_full)
+        if not self._has_room:
             self._writes.refuse(_FULL)
 
     def has_work(self) -> bool:
@@ -252,7 +303,7 @@ class PartitionCore:
         Entry after entry in flight would be quicker for nobody, because every fsync and every message costs more than what it
         carries.
         """
-        if not self._writes or not self._is_ready or self._is_transferring:
+        if not self._writes or not self._is_ready or self._is_transferring or self.is_storage_full:
             return False
         return self._commit_seen >= self.consensus.last_index and self._rounds.may_join()
 

@@ -37,12 +37,15 @@ from node.storage.log import LogStore
 from node.streams.pages import read_page
 from wire.catalog import CATALOG_PARTITION, NodeId, PartitionId, Placement
 from wire.commands import Changes, Failed, Outcome, Position, ReadChanges, Request, Written
+from wire.conditions import Condition
 from wire.keys import ItemKey, TokenRange
 from wire.telemetry import EventLog
 
 TURNS_AT_ONCE_MAX = 8
 """Turns of one replica in a row; then the others have theirs."""
 CURSOR_SECONDS = 10.0
+MUTE_TICKS_MAX = 3
+"""Ticks for which a leader that cannot write waits for its followers to commit what it has proposed."""
 
 _log = EventLog(__name__)
 
@@ -72,8 +75,10 @@ class PartitionDriver:
         self._barriers = Barriers(equipment.loop)
         self._change_trim = ChangeTrim(self.partition, self._writing, equipment, lambda: core.is_installing)
         self._installation: Installation | None = None
-        self._is_flushing = self._is_refusing = False
+        self._is_flushing = self._is_reserve_used = False
         self._is_rejoining = self._is_stopped = False
+        self._kept_out: frozenset[Condition] = frozenset()
+        self._mute_ticks = 0
 
     # What the rooms above see.
 
@@ -177,7 +182,9 @@ class PartitionDriver:
         self._elections.led_by(core.consensus.leader, core.consensus.term)
         if core.is_leader:
             self._leaderless_ticks = 0
-            if self._ticks % CHECK_TICKS == 0:
+            if core.stands_back:
+                self._make_way()
+            elif self._ticks % CHECK_TICKS == 0:
                 self._prefer()
         elif core.consensus.leader == NO_REPLICA:
             self._leaderless_ticks += 1
@@ -205,7 +212,7 @@ class PartitionDriver:
     def hand_over(self) -> None:
         """Hand leadership to the fittest follower, if this replica leads and there is one."""
         if self.core.is_leader:
-            heir = successor(self.core.consensus.status())
+            heir = self._heir()
             if heir is not None:
                 self.core.transfer(heir)
             self._after()
@@ -417,20 +424,52 @@ class PartitionDriver:
 
     def _hasten(self) -> None:
         consensus = self.core.consensus
-        is_preferred = self.core.placement.replicas[0].replica == consensus.id
+        is_preferred = self.core.placement.replicas[0].replica == consensus.id and not self.core.stands_back
         if is_preferred and self._leaderless_ticks % PROMPT_TICKS == 0 and consensus.role is Role.FOLLOWER:
             self.core.campaign()
 
-    def refuse_writes(self, is_refusing: bool) -> None:
-        """Refuse writes, or take them again: the node's disk is nearly full, or no longer."""
-        self._is_refusing = is_refusing
+    def _make_way(self) -> None:
+        """Let a replica lead that may. One that cannot write asks it without a turn, when nobody waits for an answer."""
+        if self._writing.is_full:
+            self._mute_ticks += 1
+            is_awaited = self.core.has_proposals and self._mute_ticks <= MUTE_TICKS_MAX
+            if not is_awaited and self._heir() is not None:
+                self.resign()
+        elif self.core.consensus.status().transferee == NO_REPLICA:
+            self.hand_over()
+
+    def _heir(self) -> ReplicaId | None:
+        return successor(self.core.consensus.status())
+
+    def resign(self) -> None:
+        """Cease to lead at once, without a write, and ask the fittest follower to lead."""
+        if not self.core.is_leader:
+            return
+        message = self.core.resign(self._heir() or NO_REPLICA)
+        _log.warning("leadership_resigned", partition=self.partition, heir=message and int(message.recipient))
+        if message is not None:
+            self._send([message])
+        self._after()
+
+    def keep_out(self, condition: Condition, is_out: bool) -> None:
+        """Lead nothing that another replica can lead while there is such a condition, or take part again."""
+        self._kept_out = self._kept_out | {condition} if is_out else self._kept_out - {condition}
+        self.core.keep_out(bool(self._kept_out))
+        self._after()
+
+    def reserve_used(self, is_used: bool) -> None:
+        """Note that the node's disk is nearly full, or no longer."""
+        self._is_reserve_used = is_used
         self._storage_full(self._writing.is_full)
 
     def _storage_full(self, is_full: bool) -> None:
-        is_full = is_full or self._is_refusing
+        is_full = is_full or self._is_reserve_used
         if is_full != self.core.is_storage_full:
+            self._mute_ticks = 0
             self.core.storage_changed(is_full)
             _log.error("storage_full" if is_full else "storage_has_space", partition=self.partition)
+            if is_full and self.core.is_leader:
+                self._make_way()
         self._after()
 
     def transfer(self, to: ReplicaId) -> bool:

@@ -44,7 +44,8 @@ def successor(status: Status) -> ReplicaId | None:
 
 
 def is_successor(peer: PeerStatus, status: Status) -> bool:
-    """Tell whether a follower may be handed leadership: a voter, heard from, with nearly the whole log."""
+    """Tell whether a follower may be handed leadership: a voter, heard from, with nearly the whole log, that may lead."""
     is_voter = peer.replica in status.membership.voters
     keeps_up = peer.state is ProgressState.REPLICATE and peer.match + LAG_ENTRIES_MAX >= status.last_index
-    return is_voter and peer.is_active and keeps_up and not peer.is_recovering
+    may_lead = not (peer.is_recovering or peer.stands_back)
+    return is_voter and peer.is_active and keeps_up and may_lead

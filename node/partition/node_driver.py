@@ -47,6 +47,8 @@ RESERVE_BYTES = 16 << 20
 """Disk space that writes leave alone: elections, acknowledgements and deletions of old data need a little."""
 RESERVE_FOLLOWED_BYTES = RESERVE_BYTES // 2
 """Disk space that not even entries of another leader get: a vote must still be possible then."""
+RESERVE_REGAINED_BYTES = RESERVE_BYTES // 4
+"""What must be free beyond the reserve before a node takes part again: one write must not send it back."""
 HAND_OVER_POLL_SECONDS = 0.02
 HAND_OVERS_MAX = 2
 """Times that one leadership is handed over by a node that stops."""
@@ -87,6 +89,7 @@ class NodeDriver:
         self._ticks_done = 0
         self._ticks_total = 0
         self._is_reserve_used = self._is_reserve_low = False
+        self._kept_out: frozenset[Condition] = frozenset()
 
     # Life.
 
@@ -248,7 +251,22 @@ class NodeDriver:
 
     def conditions(self) -> frozenset[Condition]:
         """Return what is wrong with the node as a whole."""
-        return frozenset({Condition.STORAGE_FULL}) if self._is_reserve_used else frozenset()
+        full = {Condition.STORAGE_FULL} if self._is_reserve_used else ()
+        return self._kept_out.union(full)
+
+    def keep_out(self, condition: Condition, is_out: bool) -> None:
+        """Lead nothing that another node can lead while there is such a condition, or take part again."""
+        if (condition in self._kept_out) != is_out:
+            self._kept_out = self._kept_out | {condition} if is_out else self._kept_out - {condition}
+            for driver in self._drivers.values():
+                driver.keep_out(condition, is_out)
+
+    def give_up(self) -> None:
+        """Cease to lead at once and without a write: nothing here can be written any more."""
+        self._kept_out |= {Condition.STORAGE_FAILING}
+        for driver in self._drivers.values():
+            driver.keep_out(Condition.STORAGE_FAILING, True)
+            driver.resign()
 
     def _tell_changes(self, partition: PartitionId, tables: Collection[int], latest: int) -> None:
         for callback in self._change_callbacks:
@@ -475,14 +493,14 @@ class NodeDriver:
                 driver.trim_changes()
 
     def _check_reserve(self) -> None:
-        """Refuse writes before the disk is so full that even elections fail, and take them again when there is space."""
+        """Leave writes to others before the disk is so full that even elections fail, until there is space again."""
         writable_bytes = self._parts.engine.usage().writable_bytes
         self._is_reserve_low = writable_bytes < RESERVE_FOLLOWED_BYTES
-        is_used = writable_bytes < RESERVE_BYTES
+        is_used = writable_bytes < RESERVE_BYTES + (RESERVE_REGAINED_BYTES if self._is_reserve_used else 0)
         if is_used != self._is_reserve_used:
             self._is_reserve_used = is_used
             for driver in self._drivers.values():
-                driver.refuse_writes(is_used)
+                driver.reserve_used(is_used)
 
     # Small things.
 

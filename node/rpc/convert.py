@@ -47,6 +47,10 @@ def message_into(target: peer_pb2.PeerMessage, partition: int, message: Message)
         target.force = True
     if message.recovering:
         target.recovering = message.recovering
+    if message.stands_back:
+        target.stands_back = True
+    if message.lacks_space:
+        target.lacks_space = True
     if message.entries:
         _fill_entries(target.entries, message.entries)
     if message.snapshot is not None:
@@ -70,6 +74,8 @@ def message_from(source: peer_pb2.PeerMessage) -> Message:
         snapshot=_snapshot(source.snapshot) if source.HasField("snapshot") else None,
         force=source.force,
         recovering=source.recovering,
+        stands_back=source.stands_back,
+        lacks_space=source.lacks_space,
     )
 
 

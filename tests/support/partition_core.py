@@ -55,6 +55,9 @@ class CoreBench:
         self.catalog_version = 1
         self.peers_answer = True
         self.applies = True
+        # Peers that say so in every answer, and peers that say nothing.
+        self.lacking_space: set[int] = set()
+        self.silent: set[int] = set()
         self.sent: list[Message] = []
         self.outcomes: dict[int, Outcome] = {}
         self._held: list[ApplyPlan] = []
@@ -180,9 +183,19 @@ class CoreBench:
 
     def _answer(self, message: Message) -> None:
         kind = _REPLIES.get(message.kind)
-        if kind is None:
+        if kind is None or message.recipient in self.silent:
             return
+        is_full = message.recipient in self.lacking_space
         index = Index(message.index + len(message.entries)) if kind is MessageKind.APPEND_REPLY else Index(0)
         self.core.step(
-            Message(kind, message.recipient, message.sender, message.term, index=index, context=message.context)
+            Message(
+                kind,
+                message.recipient,
+                message.sender,
+                message.term,
+                index=index,
+                context=message.context,
+                stands_back=is_full,
+                lacks_space=is_full,
+            )
         )

@@ -3,6 +3,7 @@
 import pytest
 
 from node.consensus.types import Entry, EntryKind, Index, Message, MessageKind, ReplicaId, Term
+from node.partition.core import HELD_TICKS_MAX
 from node.partition.entries import Cursor, effect_piece, encode_entry
 from node.partition.rows import Progress, read_cursor
 from node.partition.settings import PartitionConfig
@@ -308,13 +309,57 @@ def test_requests_of_another_epoch_or_kind_are_refused() -> None:
     assert failed(bench.ask(ChangeCatalog(b"{}"))) == ErrorCode.INTERNAL
 
 
-# A full disk stops writes and keeps reads.
-def test_a_full_disk_refuses_writes_and_keeps_reads() -> None:
+# A leader whose disk is full keeps writes for its heir; when none comes in time, it refuses them and goes on with reads.
+def test_a_full_disk_holds_writes_then_refuses_them_and_keeps_reads() -> None:
     bench = CoreBench(table()).elect()
     bench.ask(put("x", n=ONE))
-    bench.core.is_storage_full = True
+    bench.core.storage_changed(is_full=True)
+    held = bench.submit(put("x", n=TWO))
+    bench.run()
+    assert held not in bench.outcomes
+    bench.tick(HELD_TICKS_MAX)
+    assert failed(bench.outcomes[held]) == ErrorCode.STORAGE_FULL
     assert failed(bench.ask(put("x", n=TWO))) == ErrorCode.STORAGE_FULL
     assert bench.ask(get("x")) == Got(body("x", n=ONE), 7)
+    bench.core.storage_changed(is_full=False)
+    assert isinstance(bench.ask(put("x", n=TWO)), Written)
+
+
+# Two full followers cannot keep what a leader with space would propose: its clients must hear that, not be left in doubt.
+def test_writes_are_refused_while_a_majority_has_no_space() -> None:
+    bench = CoreBench(table()).elect()
+    bench.lacking_space = {2}
+    bench.tick()
+    assert isinstance(bench.ask(put("x", n=ONE)), Written)
+    bench.lacking_space = {2, 3}
+    bench.tick(2)
+    last_index = bench.core.consensus.last_index
+    assert failed(bench.ask(put("x", n=TWO))) == ErrorCode.STORAGE_FULL
+    assert bench.core.consensus.last_index == last_index
+    assert bench.ask(get("x")) == Got(body("x", n=ONE), 7)
+    bench.lacking_space = set()
+    bench.tick(2)
+    assert isinstance(bench.ask(put("x", n=TWO)), Written)
+
+
+# A follower that says nothing at all keeps nothing either: beside a full one no majority is left.
+def test_a_silent_follower_has_no_space_beside_a_full_one() -> None:
+    bench = CoreBench(table()).elect()
+    bench.lacking_space, bench.silent = {2}, {3}
+    bench.tick(2 * bench.core.consensus.replica.config.election_ticks)
+    assert failed(bench.ask(put("x", n=ONE))) == ErrorCode.STORAGE_FULL
+
+
+# A leader that cannot write hands over without writing: nothing is persisted, and what asks the heir leaves at once.
+def test_a_leader_resigns_without_a_turn() -> None:
+    bench = CoreBench(table()).elect()
+    waiting = bench.submit(put("x", n=ONE))
+    message = bench.core.resign(ReplicaId(3))
+    assert message is not None
+    assert (message.kind, message.recipient) == (MessageKind.TIMEOUT_NOW, 3)
+    assert not bench.core.is_leader
+    assert isinstance(bench.outcomes[waiting], NotLeader)
+    assert isinstance(bench.ask(get("x")), NotLeader)
 
 
 # While leadership is being handed over writes wait; if the other does not take it, they are done here after all.

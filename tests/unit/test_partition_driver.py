@@ -11,6 +11,7 @@ from node.partition import node_driver
 from node.partition.node_driver import RESERVE_BYTES
 from node.partition.settings import NodeSettings, PartitionConfig
 from node.partition.transport import SnapshotRefusedError
+from node.storage.engine import EngineUsage
 from node.storage.memory_engine import MemoryEngine
 from node.storage.snapshots import Chunk, encode_chunk
 from node.streams.retention import TRIM_ROWS_MAX
@@ -151,6 +152,64 @@ async def test_a_full_disk_loses_nothing() -> None:
         engine.bytes_max = 1 << 40
         assert isinstance(await stuck, Written)
         assert isinstance(await until(region, put("z"), Written), Written)
+
+
+# One full disk of three stops nothing: leadership goes where there is space before a client is refused, and comes back with it.
+async def test_a_leader_with_a_full_disk_hands_over() -> None:
+    engines = {NodeId(f"n{number}"): MemoryEngine() for number in (1, 2, 3)}
+    async with Region(table(), engines=dict(engines)) as region:
+        await fill(region, 3, n=ONE)
+        full = await region.leader()
+        engines[full].bytes_max = engines[full].usage().used_bytes + RESERVE_BYTES - 1
+        assert isinstance(await region.ask(put("z")), Written)
+        assert await region.leader(but=[full]) != full
+        await fill(region, 20, n=ONE)
+        assert {Condition.STORAGE_FULL} == region.network.drivers[full].conditions()
+        engines[full].bytes_max = 1 << 40
+        async with asyncio.timeout(SECONDS_MAX):
+            while await region.leader() != region.nodes[0]:
+                await region.ask(put("z"))
+        await region.eventually(get("z", consistent=False), full, Got(body("z"), 4))
+
+
+# A disk that is full from one write to the next leaves no time to hand over: another leads all the same, and nothing is lost.
+async def test_a_leader_that_cannot_write_any_more_resigns() -> None:
+    engines = {NodeId(f"n{number}"): RoomyMemory() for number in (1, 2, 3)}
+    async with Region(table(), engines=dict(engines)) as region:
+        await fill(region, 3, n=ONE)
+        full = await region.leader()
+        engines[full].bytes_max = 0
+        stuck = await region.submit(full, put("y", n=ONE))
+        assert await region.leader(but=[full]) != full
+        assert isinstance(await region.ask(put("z")), Written)
+        if isinstance(stuck, Written):
+            assert await region.ask(get("y")) == Got(body("y", n=ONE), 7)
+        engines[full].bytes_max = 1 << 40
+        await region.eventually(get("z", consistent=False), full, Got(body("z"), 4))
+
+
+# A writer that has failed for good cannot even keep a vote: the node asks the others to lead with its last words.
+async def test_a_node_that_gives_up_leaves_its_partitions_to_others() -> None:
+    async with Region(table(), partitions=3) as region:
+        for partition in (1, 2, 3):
+            for name in ("x", "y", "z"):
+                await region.ask(put(name), partition=partition)
+        failing = await region.leader(1)
+        driver = region.network.drivers[failing]
+        await region.writers[failing].stop()
+        driver.give_up()
+        assert not any(replica.is_ready for replica in driver.replicas().values())
+        for partition in (1, 2, 3):
+            assert await region.leader(partition, but=[failing]) != failing
+            assert await region.ask(get("x"), partition=partition) == Got(body("x"), 4)
+        assert Condition.STORAGE_FAILING in driver.conditions()
+
+
+class RoomyMemory(MemoryEngine):
+    """Says nothing of its last bytes before they are used up, as a disk that others fill within a moment."""
+
+    def usage(self) -> EngineUsage:
+        return EngineUsage(used_bytes=0, map_bytes=0, disk_free_bytes=1 << 40)
 
 
 async def until(region: Region, command: Command, wanted: type[Outcome]) -> Outcome:

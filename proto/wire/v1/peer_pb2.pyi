@@ -272,6 +272,8 @@ class PeerMessage(google.protobuf.message.Message):
     ENTRIES_FIELD_NUMBER: builtins.int
     SNAPSHOT_FIELD_NUMBER: builtins.int
     RECOVERING_FIELD_NUMBER: builtins.int
+    STANDS_BACK_FIELD_NUMBER: builtins.int
+    LACKS_SPACE_FIELD_NUMBER: builtins.int
     partition: builtins.int
     kind: builtins.int
     sender: builtins.int
@@ -287,6 +289,9 @@ class PeerMessage(google.protobuf.message.Message):
     force: builtins.bool
     recovering: builtins.int
     """the sender has lost its log, and this is which attempt to get it back; counts for no quorum"""
+    stands_back: builtins.bool
+    """Of answers to a leader: the sender must not lead at present; it can store next to nothing more."""
+    lacks_space: builtins.bool
     @property
     def entries(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___LogEntry]: ...
     @property
@@ -311,9 +316,11 @@ class PeerMessage(google.protobuf.message.Message):
         entries: collections.abc.Iterable[global___LogEntry] | None = ...,
         snapshot: global___SnapshotMetadata | None = ...,
         recovering: builtins.int = ...,
+        stands_back: builtins.bool = ...,
+        lacks_space: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["snapshot", b"snapshot"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["commit", b"commit", "context", b"context", "entries", b"entries", "force", b"force", "index", b"index", "kind", b"kind", "log_term", b"log_term", "partition", b"partition", "recipient", b"recipient", "recovering", b"recovering", "reject", b"reject", "reject_hint", b"reject_hint", "sender", b"sender", "snapshot", b"snapshot", "term", b"term"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["commit", b"commit", "context", b"context", "entries", b"entries", "force", b"force", "index", b"index", "kind", b"kind", "lacks_space", b"lacks_space", "log_term", b"log_term", "partition", b"partition", "recipient", b"recipient", "recovering", b"recovering", "reject", b"reject", "reject_hint", b"reject_hint", "sender", b"sender", "snapshot", b"snapshot", "stands_back", b"stands_back", "term", b"term"]) -> None: ...
 
 global___PeerMessage = PeerMessage
 
