@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -33,12 +34,15 @@ from node.replication.journal import ConflictJournal
 from node.settings import ProcessSettings, parse_arguments
 from node.storage.directory import Identity
 from node.storage.disk import Disk
-from node.storage.errors import StorageError
-from node.storage.lmdb_engine import LmdbEngine, LmdbSpec
+from node.storage.disk_probe import forget_cached, takes_writes
+from node.storage.engine import EngineUsage
+from node.storage.errors import StorageError, StorageFailing
+from node.storage.lmdb_engine import DATA_NAME, LmdbEngine, LmdbSpec
 from node.storage.writer import StorageWriter
 from wire.catalog import CATALOG_PARTITION, NodeId
 from wire.clock import Clock, SystemClock
 from wire.cluster import ClusterFileError, ClusterSpec, NodeEntry, RegionEntry, Settings, listen_address, load_cluster
+from wire.conditions import Condition
 from wire.garbage import rarely_collected, settled
 from wire.grpc_tuning import tune_grpc
 from wire.metrics_server import READY, MetricsAddressError, MetricsServer
@@ -54,6 +58,15 @@ if TYPE_CHECKING:
     from node.rpc.server import RpcServer
 
 HAND_OVER_SECONDS: Final = 2.0
+# A node that has failed asks others to lead with its last messages; waiting for them to leave is worth no more than this.
+LAST_WORDS_SECONDS: Final = 0.2
+# Between looks at a disk that failed: longer after each failure of a process that was begun anew.
+DISK_WAIT_SECONDS_MIN: Final = 1.0
+DISK_WAIT_SECONDS_MAX: Final = 60.0
+FAILURES_FORGOTTEN_SECONDS: Final = 600.0
+# Not an exit status that anybody sees: the process replaces itself.
+START_ANEW: Final = -1
+FAILURES_VARIABLE: Final = "GLOBETABLE_DISK_FAILURES"
 # The next leader goes over changes again that a cursor does not know of; waiting for it is worth no more than this.
 CURSORS_SECONDS: Final = 0.5
 
@@ -90,7 +103,8 @@ class StorageNode:
         )
         self.disk = Disk(self.engine, identity)
         self.joiner: Joiner | None = None
-        self.writer = StorageWriter(self.engine, clock, on_fatal)
+        self._on_fatal = on_fatal
+        self.writer = StorageWriter(self.engine, clock, self._writer_failed)
         self.journal = ConflictJournal(clock)
         founding = founding_delta(region, settings)
         self.feed.publish(founding)
@@ -204,6 +218,12 @@ class StorageNode:
                     await self.indexes.store_cursors()
         return await self.driver.hand_over(timeout_seconds)
 
+    def _writer_failed(self, error: BaseException) -> None:
+        """Leave everything to the other nodes before anybody looks into it: nothing can be written here any more."""
+        if self._is_started:
+            self.driver.give_up()
+        self._on_fatal(error)
+
     async def stop(self) -> None:
         """Answer what waits, write what is queued, close the disk; twice is once."""
         if self._is_started:
@@ -229,10 +249,12 @@ def _node_settings(settings: Settings) -> NodeSettings:
 class NodeProcess:
     """A node with its network edge, from the command line to the exit status."""
 
-    def __init__(self, settings: ProcessSettings, cluster: ClusterSpec) -> None:
+    def __init__(self, settings: ProcessSettings, cluster: ClusterSpec, failures: int = 0) -> None:
         from node.rpc.peers import PeerConnections
 
         self._cluster = cluster
+        self._data = settings.data
+        self._failures = failures
         self._region = cluster.region_of_node(settings.node)
         entry = self._region.node(settings.node)
         assert entry is not None, "the region was found by the node"
@@ -279,6 +301,8 @@ class NodeProcess:
             stopping = asyncio.ensure_future(self._stopping.wait())
             await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
             await self._leave(server, tasks)
+            if isinstance(self._failure, StorageFailing) and await self._disk_works_again(tasks):
+                return START_ANEW
         return 0 if self._failure is None else 1
 
     async def _tell(self, stack: AsyncExitStack) -> None:
@@ -328,7 +352,7 @@ class NodeProcess:
             zone=self._entry.zone,
             node=node.driver,
             feed=node.feed,
-            usage=node.engine.usage,
+            usage=self._usage,
             links=lambda: link_statuses(self._replication.status()),
             state=lambda: self._state,
             wait_fed=node.feed_indexes(partitions, proposer).wait_fed,
@@ -387,7 +411,7 @@ class NodeProcess:
             counts=node.driver.counts,
             exchange=exchange,
             peers=self._peers.all,
-            usage=node.engine.usage,
+            usage=self._usage,
             writer=node.writer.counts,
             writer_queued=lambda: node.writer.queued,
             links=replication.status,
@@ -422,10 +446,30 @@ class NodeProcess:
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 self._fail(error)
         if self._failure is not None:
+            await self._peers.flush(LAST_WORDS_SECONDS)
             return
         remaining = await self._node.hand_over(HAND_OVER_SECONDS)
         _log.info("node_stopping", leaderships_kept=remaining)
         await server.stop()
+
+    async def _disk_works_again(self, tasks: Sequence[asyncio.Task[None]]) -> bool:
+        """Take no part, say why, and wait for the disk; False when the process is to end first.
+
+        Everything is closed meanwhile, so that the file system can be taken away and repaired. What goes on then is a new
+        process: this one remembers things that the disk may not have.
+        """
+        self._state = Condition.STORAGE_FAILING
+        await _ended(tasks)
+        await self._node.stop()
+        self._stopping.clear()
+        wait_seconds = min(DISK_WAIT_SECONDS_MIN * 2**self._failures, DISK_WAIT_SECONDS_MAX)
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), wait_seconds)
+            if not self._stopping.is_set() and await asyncio.to_thread(takes_writes, self._data):
+                forget_cached(self._data / DATA_NAME)
+                return True
+        return False
 
     def _fail(self, error: BaseException) -> None:
         """Note why the node cannot go on, once, and end it."""
@@ -436,6 +480,12 @@ class NodeProcess:
 
     def _life(self) -> tuple[str, int]:
         return self._node.disk.disk, self._node.disk.life
+
+    def _usage(self) -> EngineUsage:
+        """Measure the engine; one that was closed because its disk fails has nothing to tell."""
+        if self._state == Condition.STORAGE_FAILING:
+            return EngineUsage(used_bytes=0, map_bytes=0, disk_free_bytes=0)
+        return self._node.engine.usage()
 
     def _address_of(self, node: NodeId) -> str | None:
         known = self._node.feed.view.nodes.get(node)
@@ -471,8 +521,8 @@ async def _ended(tasks: Sequence[asyncio.Future[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _run(settings: ProcessSettings, cluster: ClusterSpec) -> int:
-    return await NodeProcess(settings, cluster).run()
+async def _run(settings: ProcessSettings, cluster: ClusterSpec, failures: int) -> int:
+    return await NodeProcess(settings, cluster, failures).run()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -490,7 +540,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cluster = load_cluster(settings.cluster)
         cluster.region_of_node(settings.node)
         configure_logs(level=cluster.settings.log_level, as_json=settings.log_json, fields={"node": settings.node})
-        return uvloop.run(_run(settings, cluster))
+        failures = int(os.environ.get(FAILURES_VARIABLE, "0"))
+        began = time.monotonic()
+        status = uvloop.run(_run(settings, cluster, failures))
+        if status == START_ANEW:
+            lasted = time.monotonic() - began > FAILURES_FORGOTTEN_SECONDS
+            os.environ[FAILURES_VARIABLE] = str(1 if lasted else failures + 1)
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+        return status
     except (ClusterFileError, ListenError, MetricsAddressError, StorageError) as error:
         print(f"node {settings.node}: {error}", file=sys.stderr)
         return 2

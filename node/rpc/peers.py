@@ -5,6 +5,7 @@ dropped at once: consensus sends again, and what it sends then is newer.
 """
 
 import asyncio
+import contextlib
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -67,6 +68,13 @@ class PeerConnections:
             raise SnapshotRefusedError(f"the address of node {node} is not known")
         await connection.send_snapshot(partition, message, chunks)
 
+    async def flush(self, timeout_seconds: float) -> None:
+        """Wait until what is queued has left to every node that can be reached, but no longer than that."""
+        waiting = [connection.left() for connection in self._connections.values() if connection.is_up]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                await asyncio.gather(*waiting)
+
     def all(self) -> Mapping[NodeId, "PeerConnection"]:
         """Return every connection that was opened."""
         return self._connections
@@ -112,6 +120,8 @@ class PeerConnection:
         self._queue: deque[tuple[PartitionId, Message]] = deque()
         self._queue_bytes = 0
         self._wake = asyncio.Event()
+        self._left = asyncio.Event()
+        self._left.set()
         self._is_down = False
         self._outage = Outage(
             _log, lost="peer_lost", lasting="peer_unreachable", over="peer_reachable", peer=node, address=address
@@ -142,7 +152,12 @@ class PeerConnection:
         while len(self._queue) > PEER_QUEUE_MESSAGES_MAX or self._queue_bytes > QUEUE_BYTES_MAX:
             self._pop()
             self.dropped += 1
+        self._left.clear()
         self._wake.set()
+
+    async def left(self) -> None:
+        """Return once nothing is queued."""
+        await self._left.wait()
 
     async def run(self) -> None:
         """Keep the stream up until cancelled."""
@@ -213,6 +228,7 @@ class PeerConnection:
             self._wake.clear()
             while self._queue and not call.done():
                 await call.write(self._next_batch())
+            self._left.set()
 
     def _next_batch(self) -> peer_pb2.MessageBatch:
         disk, life = self._queued_life

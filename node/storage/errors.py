@@ -9,6 +9,10 @@ class StorageFull(StorageError):
     """Say that a transaction found no space: it had no effect, reads go on, and it may be tried again."""
 
 
+class StorageFailing(StorageError):
+    """Say that the disk answered a write or an fsync with an error: what was under way must not be tried again."""
+
+
 class StorageLocked(StorageError):
     """Say that another process uses the data directory."""
 

@@ -8,7 +8,7 @@ bytes mean. Open it after the process was spawned; never fork with it open.
 import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Condition
@@ -18,12 +18,13 @@ import lmdb
 
 from node.storage.directory import DataDirectory, Identity
 from node.storage.disk import disk_name, found_alone, name_disk
+from node.storage.disk_probe import FAILURES
 from node.storage.engine import KEY_BYTES_MAX, EngineUsage, Space
-from node.storage.errors import DamagedStorage, SnapshotLost, StorageError, StorageFull
+from node.storage.errors import DamagedStorage, SnapshotLost, StorageError, StorageFailing, StorageFull
 
 _Result = TypeVar("_Result")
 
-_DATA_NAME = "data.mdb"
+DATA_NAME = "data.mdb"
 _PROBE_NAME = "space.probe"
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DAMAGE = (
@@ -239,13 +240,15 @@ class LmdbEngine:
         if error.code in _NO_SPACE or (error.code == errno.EIO and self._lacks_space()):
             return StorageFull(f"no space left for {path}: {error}; free space there, writes resume by themselves")
         if isinstance(error, _DAMAGE):
-            return DamagedStorage(f"{path / _DATA_NAME} is damaged ({error}); {_REJOIN}")
+            return DamagedStorage(f"{path / DATA_NAME} is damaged ({error}); {_REJOIN}")
+        if error.code in FAILURES:
+            return StorageFailing(f"the disk of {path} fails: {error}")
         return StorageError(f"the engine in {path} failed: {error}")
 
     def _opened(self, *, is_new: bool) -> lmdb.Environment:
         # A crash while probing for space leaves the probe behind.
         (self._directory.path / _PROBE_NAME).unlink(missing_ok=True)
-        path = self._directory.path / _DATA_NAME
+        path = self._directory.path / DATA_NAME
         if not is_new and (not path.exists() or path.stat().st_size == 0):
             raise DamagedStorage(f"{path} is missing or empty though this node was started before; {_REJOIN}")
         try:
@@ -337,7 +340,7 @@ class LmdbEngine:
             return
         wanted_to = used_bytes + 2 * reserve_bytes
         held_to = max(self._reserved_to, used_bytes)
-        file = os.open(self._directory.path / _DATA_NAME, os.O_RDWR | os.O_CLOEXEC)
+        file = os.open(self._directory.path / DATA_NAME, os.O_RDWR | os.O_CLOEXEC)
         try:
             os.posix_fallocate(file, held_to, wanted_to - held_to)
         except OSError:
@@ -349,7 +352,7 @@ class LmdbEngine:
 
     def _allocated_to(self) -> int:
         """Return how far the file has its space on the disk; 0 where there may be holes in it."""
-        facts = (self._directory.path / _DATA_NAME).stat()
+        facts = (self._directory.path / DATA_NAME).stat()
         return facts.st_size if facts.st_blocks * 512 >= facts.st_size else 0
 
     def _grow(self) -> None:
@@ -372,14 +375,15 @@ class LmdbEngine:
 
     def _lacks_space(self) -> bool:
         """Try whether the data file could grow, without touching it."""
-        data, probe = self._directory.path / _DATA_NAME, self._directory.path / _PROBE_NAME
+        data, probe = self._directory.path / DATA_NAME, self._directory.path / _PROBE_NAME
         try:
             with probe.open("wb") as file:
                 os.posix_fallocate(file.fileno(), data.stat().st_size, _SPACE_PROBE_BYTES)
         except OSError as error:
             return error.errno in _NO_SPACE
         finally:
-            probe.unlink(missing_ok=True)
+            with suppress(OSError):
+                probe.unlink()
         return False
 
 

@@ -1,5 +1,6 @@
 """What only a real disk can do: grow, run full, be damaged, belong to somebody else."""
 
+import errno
 import json
 import os
 import subprocess
@@ -8,16 +9,19 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import lmdb
 import pytest
 
 from node.storage.directory import IDENTITY_NAME, Identity
 from node.storage.disk import Disk
+from node.storage.disk_probe import FAILURES, forget_cached, takes_writes
 from node.storage.engine import Space
 from node.storage.errors import (
     DamagedStorage,
     IdentityMismatch,
     SnapshotLost,
     StorageError,
+    StorageFailing,
     StorageFull,
     StorageLocked,
 )
@@ -397,6 +401,37 @@ def test_vanished_data_is_refused(folder: Path, how: str) -> None:
         os.truncate(folder / "data.mdb", 0)
     with pytest.raises(DamagedStorage, match="is missing or empty though this node was started before"):
         LmdbEngine(folder, IDENTITY)
+
+
+# Whoever writes must know a failing disk from a full one: only what is full is tried again.
+@pytest.mark.parametrize("code", sorted(FAILURES))
+def test_errors_of_the_disk_are_told_from_a_full_one(tiny: LmdbEngine, code: int) -> None:
+    assert isinstance(tiny.translated(failed_commit(code)), StorageFailing)
+    assert isinstance(tiny.translated(failed_commit(errno.ENOSPC)), StorageFull)
+
+
+def failed_commit(code: int) -> lmdb.Error:
+    error = lmdb.Error("mdb_txn_commit")
+    error.code = code  # type: ignore[misc]  # LMDB alone makes errors with a code
+    return error
+
+
+# A node waits for its disk by writing to it; that must leave nothing behind, and say no where nothing can be written.
+def test_a_disk_is_known_to_work_by_writing_to_it(tmp_path: Path) -> None:
+    assert takes_writes(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert not takes_writes(Path("/proc/self"))
+    assert not takes_writes(tmp_path / "absent")
+
+
+# What the page cache holds of a file is dropped, so that it is read from the disk; its content stays.
+def test_what_was_cached_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "data.mdb"
+    path.write_bytes(b"x" * 10_000)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    forget_cached(path)
+    assert path.read_bytes() == b"x" * 10_000
 
 
 # A data file full of anything else stops with one line that says what to do.
