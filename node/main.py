@@ -328,6 +328,7 @@ class NodeProcess:
         from node.rpc.catalog_changes import CatalogProposer
         from node.rpc.deliveries import PeerService
         from node.rpc.exchange import StorageService
+        from node.rpc.forwarding import Forwarder
         from node.rpc.gateway_client import GrpcGateways, link_statuses
         from node.rpc.introductions import GrpcRegion
         from node.rpc.partitions import PartitionClient
@@ -358,7 +359,9 @@ class NodeProcess:
             wait_fed=node.feed_indexes(partitions, proposer).wait_fed,
         )
         server = RpcServer(self._listen, self._entry.id)
-        storage = StorageService(node.driver, node.feed, server.streams)
+        forwarder = Forwarder(node.driver, nodes.carry)
+        stack.push_async_callback(forwarder.stop)
+        storage = StorageService(forwarder, node.feed, server.streams)
         addresses_here = {NodeId(each.id): each.address for each in region.nodes}
         peers = PeerService(node.driver, server.streams, node.joins(GrpcRegion(addresses_here)))
         catalog = CatalogService(node.feed, server.streams)

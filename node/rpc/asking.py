@@ -5,7 +5,7 @@ Knows addresses, connections and deadlines. Refuses to know who leads, and wheth
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import grpc
 
@@ -19,6 +19,10 @@ from wire.errors import ErrorCode
 from wire.recipients import GIVE_UP_SECONDS, MISDIRECTED, meant_for
 from wire.v1 import storage_pb2, storage_pb2_grpc
 
+CONNECT_SECONDS_MAX: Final = 0.5
+# For how long a node that was silent is asked through another one, before it is asked itself again.
+DETOUR_SECONDS: Final = 15.0
+
 
 class NodeClient:
     """Ask nodes, over one connection per node that is opened when it is first needed."""
@@ -31,25 +35,67 @@ class NodeClient:
         self._address_of = address_of
         self._clock = clock
         self._channels: dict[str, grpc.aio.Channel] = {}
+        self._silent_until: dict[NodeId, float] = {}
+        self._detours = 0
 
     async def ask(self, node: NodeId, placement: Placement, command: Command, deadline: float) -> Outcome:
         """Have a node carry a command to a partition out, by a time on the monotonic clock.
 
-        A node that is silent, gone or too late comes to a Failed outcome.
+        A node that is silent, gone or too late comes to a Failed outcome. It is then asked through another one for a while: what
+        separates the two of us may not separate it from the rest.
         """
-        timeout_seconds = max(0.001, deadline - self._clock.monotonic())
-        request = Request(1, placement.partition, placement.epoch, int(timeout_seconds * 1000) + 1, command)
+        now = self._clock.monotonic()
+        timeout_seconds = max(0.001, deadline - now)
+        by = self._way_to(node, placement, now)
+        request = Request(
+            1,
+            placement.partition,
+            placement.epoch,
+            int(timeout_seconds * 1000) + 1,
+            command,
+            "" if by == node else node,
+        )
         try:
             async with asyncio.timeout(timeout_seconds):
-                return await (self._ask_here(request) if node == self.node else self._ask_there(node, request))
+                return await (self._ask_here(request) if node == self.node else self._ask_there(by, request))
         except TimeoutError:
-            return Failed(ErrorCode.UNKNOWN_OUTCOME, f"node {node} did not answer in time")
+            self._note_silence(by)
+            return Failed(ErrorCode.UNKNOWN_OUTCOME, f"node {by} did not answer in time")
+
+    async def carry(self, node: NodeId, request: Request) -> Outcome:
+        """Have another node carry out what somebody else could not send there; NOT_READY when it cannot be reached from here either."""
+        timeout_seconds = request.timeout_ms / 1_000
+        address = self._address_of(node)
+        try:
+            async with asyncio.timeout(min(timeout_seconds, CONNECT_SECONDS_MAX)):
+                if address is not None:
+                    await self._channel(address).channel_ready()
+        except TimeoutError:
+            return Failed(ErrorCode.NOT_READY, f"node {node} at {address} cannot be reached from node {self.node}")
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await self._ask_there(node, request)
+        except TimeoutError:
+            return Failed(ErrorCode.UNKNOWN_OUTCOME, f"node {node} did not answer node {self.node} in time")
 
     async def stop(self) -> None:
         """Close every connection; twice is once."""
         channels, self._channels = self._channels, {}
         for channel in channels.values():
             await channel.close()
+
+    def _way_to(self, node: NodeId, placement: Placement, now: float) -> NodeId:
+        """Return whom to send to: the node itself, or while it is silent another one that may hear it."""
+        silent = {each for each, until in self._silent_until.items() if now < until}
+        ways = [each for each in placement.nodes() if each not in silent and each not in (node, self.node)]
+        if node not in silent or not ways:
+            return node
+        self._detours += 1
+        return ways[self._detours % len(ways)]
+
+    def _note_silence(self, node: NodeId) -> None:
+        if node != self.node:
+            self._silent_until[node] = self._clock.monotonic() + DETOUR_SECONDS
 
     async def _ask_here(self, request: Request) -> Outcome:
         answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
@@ -74,6 +120,7 @@ class NodeClient:
             if error.code() is MISDIRECTED:
                 await self._forget(address)
                 return Failed(ErrorCode.NOT_READY, f"node {node} at {address}: {error.details()}")
+            self._note_silence(node)
             return Failed(
                 ErrorCode.UNKNOWN_OUTCOME, f"node {node} at {address}: {error.code().name}: {error.details()}"
             )

@@ -158,7 +158,7 @@ class LmdbEngine:
         try:
             is_new = self._directory.belongs_to(identity)
             if lost:
-                self._directory.set_aside(_DATA_NAME)
+                self._directory.set_aside(DATA_NAME)
                 is_new = True
             self._lost = lost
             self._environment = self._opened(is_new=is_new)
@@ -274,7 +274,7 @@ class LmdbEngine:
                 if found is None:
                     self._name(transaction, identity, is_new=is_new)
             if found is not None:
-                self._directory.require(found.identity, identity, self._directory.path / _DATA_NAME)
+                self._directory.require(found.identity, identity, self._directory.path / DATA_NAME)
             if self._directory.identity() is None:
                 self._directory.claim(identity)
         except lmdb.Error as error:
@@ -287,7 +287,7 @@ class LmdbEngine:
     def _name(self, transaction: LmdbTransaction, identity: Identity, *, is_new: bool) -> None:
         is_empty = not any(self._entries(transaction))
         if is_new and not is_empty:
-            path = self._directory.path / _DATA_NAME
+            path = self._directory.path / DATA_NAME
             raise DamagedStorage(f"{path} holds data but its identity file is missing; restore it, or {_REJOIN}")
         name_disk(transaction, identity, self._lost)
         if not is_empty:

@@ -289,13 +289,18 @@ Outcome = Got | Written | ConditionFailed | Page | Changes | Merged | Measured |
 
 
 class Request(NamedTuple):
-    """A command on its way to a partition's replica. `id` is unique per stream; `timeout_ms` counts from receipt."""
+    """A command on its way to a partition's replica. `id` is unique per stream; `timeout_ms` counts from receipt.
+
+    `forward_to` names the leader that is meant and cannot be reached from where this comes from, or nobody: a node that follows this
+    leader passes the request on to it.
+    """
 
     id: int
     partition: int
     epoch: int
     timeout_ms: int
     command: Command
+    forward_to: str = ""
 
 
 class Response(NamedTuple):

@@ -26,6 +26,8 @@ def request_to_proto(batch: storage_pb2.RequestBatch, request: c.Request) -> Non
     message.partition = request.partition
     message.epoch = request.epoch
     message.timeout_ms = request.timeout_ms
+    if request.forward_to:
+        message.forward_to = request.forward_to
     COMMAND_WRITERS[type(request.command)](message, request.command)
 
 
@@ -35,7 +37,7 @@ def request_from_proto(message: storage_pb2.Request) -> c.Request:
     if kind is None:
         raise UnreadableMessage(message.id, "command")
     command = COMMAND_READERS[kind](getattr(message, kind))
-    return c.Request(message.id, message.partition, message.epoch, message.timeout_ms, command)
+    return c.Request(message.id, message.partition, message.epoch, message.timeout_ms, command, message.forward_to)
 
 
 def response_to_proto(batch: storage_pb2.ResponseBatch, response: c.Response) -> None:

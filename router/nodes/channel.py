@@ -11,10 +11,22 @@ from wire.commands import Command, Outcome
 class NodeChannel(Protocol):
     """Send commands to one node and follow its catalog."""
 
+    @property
+    def is_sound(self) -> bool:
+        """Tell whether commands are likely to reach the node and their outcomes to come back."""
+        ...
+
     def send(
-        self, partition: PartitionId, epoch: int, command: Command, *, catalog_version: int, deadline: float
+        self,
+        partition: PartitionId,
+        epoch: int,
+        command: Command,
+        *,
+        catalog_version: int,
+        deadline: float,
+        forward_to: str = "",
     ) -> asyncio.Future[Outcome]:
-        """Send a command; the future gets its outcome and never an exception.
+        """Send a command, perhaps for another node to which this one is to pass it; the future gets its outcome and never an exception.
 
         `deadline` is on the monotonic clock, in seconds; an outcome comes at about that time if not before. What went wrong on
         the way is an outcome as well: Failed with NOT_READY or OVERLOADED when the command has not left, with UNKNOWN_OUTCOME when

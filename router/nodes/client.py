@@ -12,7 +12,7 @@ from typing import Any, Final
 import grpc
 
 from router.nodes.inflight import InFlight
-from router.nodes.liveness import SILENT_SECONDS, Liveness, Verdict
+from router.nodes.liveness import SILENT_SECONDS, Liveness, Probation, Verdict
 from wire.catalog import Delta, NodeId, PartitionId, decode_delta
 from wire.clock import Clock
 from wire.commands import Command, Failed, Outcome
@@ -68,6 +68,7 @@ class NodeClient:
             _log, lost="node_lost", lasting="node_unreachable", over="node_reachable", node=node, address=address
         )
         self._liveness = Liveness(clock.monotonic())
+        self._probation = Probation()
         self._asks = False
         self._silent = asyncio.Event()
         self._reachable = asyncio.Event()
@@ -75,7 +76,14 @@ class NodeClient:
         self._channel: grpc.aio.Channel | None = None
 
     def send(
-        self, partition: PartitionId, epoch: int, command: Command, *, catalog_version: int, deadline: float
+        self,
+        partition: PartitionId,
+        epoch: int,
+        command: Command,
+        *,
+        catalog_version: int,
+        deadline: float,
+        forward_to: str = "",
     ) -> asyncio.Future[Outcome]:
         """Queue a command; what is queued in one turn of the event loop leaves as one batch."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
@@ -84,7 +92,7 @@ class NodeClient:
             future.set_result(refusal)
             return future
         timeout_ms = min(max(1, int((deadline - self._clock.monotonic()) * 1000)), _TIMEOUT_MS_MAX)
-        self._inflight.add(future, partition, epoch, command, timeout_ms, deadline)
+        self._inflight.add(future, partition, epoch, command, timeout_ms, deadline, forward_to)
         self._catalog_version = catalog_version
         self._wake.set()
         return future
@@ -107,6 +115,16 @@ class NodeClient:
             raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, reason) from None
         finally:
             call.cancel()
+
+    @property
+    def is_sound(self) -> bool:
+        """Tell whether commands are likely to reach the node and their outcomes to come back.
+
+        One that was silent has to answer for a while before it is relied upon again, so that a way that works now and then is not
+        taken now and then.
+        """
+        now = self._clock.monotonic()
+        return not (self._is_down or self._liveness.is_doubtful(now) or self._probation.lasts(now))
 
     @property
     def is_up(self) -> bool:
@@ -197,6 +215,7 @@ class NodeClient:
         try:
             await asyncio.wait([reading, others[1]], return_when=asyncio.FIRST_COMPLETED)
             if not reading.done():
+                self._probation.fell_silent(self._clock.monotonic())
                 return f"silent for {SILENT_SECONDS} s"
             reading.result()
             return "the node ended the stream"
@@ -235,6 +254,7 @@ class NodeClient:
 
     def _connected(self) -> None:
         self._outage.ended(self._clock.monotonic())
+        self._probation.answered(self._clock.monotonic())
         self._is_down = False
         self._reachable.set()
 

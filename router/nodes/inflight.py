@@ -54,12 +54,13 @@ class InFlight:
         command: Command,
         timeout_ms: int,
         deadline: float,
+        forward_to: str = "",
     ) -> None:
         """Queue a request in the last batch, or in a new one when that is full."""
         self._next_id += 1
         self._waiting[self._next_id] = _Waiting(future, deadline)
         batch = self._batch_for(_weight(command))
-        request_to_proto(batch, Request(self._next_id, partition, epoch, timeout_ms, command))
+        request_to_proto(batch, Request(self._next_id, partition, epoch, timeout_ms, command, forward_to))
 
     def next_batch(self) -> storage_pb2.RequestBatch:
         """Return the next batch; from now on its requests count as sent."""

@@ -11,8 +11,6 @@ from wire.errors import NOT_APPLIED, ErrorCode
 
 _IDEMPOTENT: Final = (Get, Range, ReadChanges, Merge, Measure)
 _PAGES: Final = (Range, ReadChanges)
-# The promise that nothing was applied is kept, but trying again would only find the disk full again.
-_REFUSED: Final = NOT_APPLIED - {ErrorCode.STORAGE_FULL}
 
 PAGE_LOSSES_MAX: Final = 1
 """Nodes that may break off while they read one page: the first has probably died of something else, the second perhaps of the page."""
@@ -45,7 +43,7 @@ class Retries:
             case ErrorCode.OVERLOADED:
                 self._overloads += 1
                 return not (is_page and self._overloads > PAGE_OVERLOADS_MAX)
-        return failure.code in _REFUSED
+        return failure.code in NOT_APPLIED
 
     def stays(self, failure: Failed) -> bool:
         """Tell whether no other node should be asked at once instead: it has as much to do."""

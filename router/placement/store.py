@@ -34,11 +34,14 @@ from wire.errors import ErrorCode, StoreError
 RETRY_SECONDS_MIN: Final = 0.005
 RETRY_SECONDS_MAX: Final = 0.2
 REFRESH_SECONDS: Final = 0.1
+# A leader whose disk is full hands over if it can: after this long it could not, and trying again would find all disks full again.
+FULL_SECONDS_MAX: Final = 1.0
 # A follower learns that an entry is committed with the next append or heartbeat.
 FOLLOWER_LAG_SECONDS: Final = 0.3
 
 _FAILURES: Final = (Failed, NotLeader)
 _READS: Final = (Get, Range)
+_LEADERLESS: Final = Failed(ErrorCode.NOT_LEADER, "the partition has no leader that could be found in time")
 
 
 class RegionStore:
@@ -63,6 +66,7 @@ class RegionStore:
         self._channels: dict[NodeId, NodeChannel] = {node.id: connect(node) for node in nodes}
         # When each partition was last written to through here; one entry per partition.
         self._written: dict[PartitionId, float] = {}
+        self._detours = 0
         self._tasks: asyncio.TaskGroup | None = None
         self._running: asyncio.Future[None] | None = None
 
@@ -111,10 +115,12 @@ class RegionStore:
         leads = is_strong or self._is_fresh(partition)
         wait_seconds, damaged = 0.0, 0
         retries = Retries(command)
+        last_try, refusal = deadline, _LEADERLESS
         while True:
             placement = self._placement(partition)
             node = self._routes.leader(placement) if leads else self._routes.replica(placement)
-            outcome = await self._send(node, placement, command, deadline)
+            by = self._way_to(node, placement) if leads else node
+            outcome = await self._send(by, placement, command, deadline, "" if by == node else node)
             if type(outcome) not in _FAILURES:
                 if isinstance(command, Write):
                     self._written[partition] = self._clock.monotonic()
@@ -125,7 +131,9 @@ class RegionStore:
                 if damaged < len(placement.replicas):
                     leads = not self._passed_over()
                     continue
-            failure = self._require_retry(retries, outcome, deadline)
+            if isinstance(outcome, Failed) and outcome.code is ErrorCode.STORAGE_FULL:
+                last_try, refusal = min(last_try, self._clock.monotonic() + FULL_SECONDS_MAX), outcome
+            failure = self._require_retry(retries, refusal if isinstance(outcome, NotLeader) else outcome, last_try)
             is_patient = leads or retries.stays(failure)
             is_corrected = self._learn(placement, node, outcome) if is_patient else self._passed_over()
             leads = is_strong
@@ -174,7 +182,21 @@ class RegionStore:
             raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, f"partition {partition} is not known in {self._region}")
         return placement
 
-    async def _send(self, node: NodeId, placement: Placement, command: Command, deadline: float) -> Outcome:
+    def _way_to(self, leader: NodeId, placement: Placement) -> NodeId:
+        """Return whom to send to for a leader: itself, or while it is silent another replica, which passes on what it is sent.
+
+        They have turns: one of them may lead by now, and says so when it is asked for another.
+        """
+        channels = self._channels
+        if leader not in channels or channels[leader].is_sound:
+            return leader
+        ways = [node for node in placement.nodes() if node != leader and node in channels and channels[node].is_sound]
+        self._detours += 1
+        return ways[self._detours % len(ways)] if ways else leader
+
+    async def _send(
+        self, node: NodeId, placement: Placement, command: Command, deadline: float, forward_to: str
+    ) -> Outcome:
         channel = self._channels.get(node)
         if channel is None:
             return Failed(ErrorCode.NOT_READY, f"node {node} is not known in {self._region}")
@@ -184,13 +206,12 @@ class RegionStore:
             command,
             catalog_version=self.view.version,
             deadline=deadline,
+            forward_to=forward_to,
         )
 
     def _require_retry(self, retries: Retries, outcome: Outcome, deadline: float) -> Failed:
         """Return the failure, or raise what it says if another try is of no use, not allowed, or too late."""
-        if isinstance(outcome, NotLeader):
-            outcome = Failed(ErrorCode.NOT_LEADER, "the partition has no leader that could be found in time")
-        assert isinstance(outcome, Failed)
+        assert isinstance(outcome, Failed), f"expected a failure, found {type(outcome).__name__}"
         if not retries.allow(outcome) or self._clock.monotonic() >= deadline:
             raise StoreError(outcome.code, outcome.message)
         return outcome

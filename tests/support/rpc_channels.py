@@ -20,12 +20,22 @@ class FakeChannel:
         self.node = node
         self.answer: Answer = lambda partition, command: Failed(ErrorCode.NOT_READY, "no answer is set")
         self.asked: list[tuple[PartitionId, Command]] = []
+        self.forwarded: list[str] = []
+        self.is_sound = True
         self.deltas: asyncio.Queue[Delta] = asyncio.Queue()
 
     def send(
-        self, partition: PartitionId, epoch: int, command: Command, *, catalog_version: int, deadline: float
+        self,
+        partition: PartitionId,
+        epoch: int,
+        command: Command,
+        *,
+        catalog_version: int,
+        deadline: float,
+        forward_to: str = "",
     ) -> asyncio.Future[Outcome]:
         self.asked.append((partition, command))
+        self.forwarded += [forward_to] if forward_to else []
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         future.set_result(self.answer(partition, command))
         return future

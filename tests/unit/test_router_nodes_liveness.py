@@ -1,6 +1,16 @@
 """When a node counts as gone although its connection stands."""
 
-from router.nodes.liveness import LATE_SECONDS, SILENT_SECONDS, Liveness, Verdict
+from router.nodes.liveness import (
+    DOUBT_SECONDS,
+    FORGIVEN_SECONDS,
+    LATE_SECONDS,
+    PROBATION_SECONDS_MAX,
+    PROBATION_SECONDS_MIN,
+    SILENT_SECONDS,
+    Liveness,
+    Probation,
+    Verdict,
+)
 
 STEP = 0.2
 
@@ -39,3 +49,49 @@ def test_a_busy_node_that_answers_questions_is_kept() -> None:
 def test_a_late_check_blames_nobody() -> None:
     liveness = Liveness(100.0)
     assert liveness.check(100.0 + LATE_SECONDS + 60.0, is_waiting=True) is Verdict.FINE
+
+
+# Requests that can go another way do so before the node is given up; any word from it ends the doubt.
+def test_a_node_that_owes_an_answer_is_doubtful() -> None:
+    liveness = Liveness(100.0)
+    checked(liveness, 100.0, DOUBT_SECONDS)
+    assert not liveness.is_doubtful(100.0 + DOUBT_SECONDS)
+    assert liveness.is_doubtful(100.0 + DOUBT_SECONDS + STEP)
+    liveness.heard(102.0)
+    assert not liveness.is_doubtful(103.9)
+
+
+# A quiet connection is no doubtful one: nothing was asked.
+def test_silence_that_nobody_waits_for_raises_no_doubt() -> None:
+    liveness = Liveness(100.0)
+    checked(liveness, 100.0, 60.0, is_waiting=False)
+    assert not liveness.is_doubtful(170.0)
+
+
+# A link that comes and goes must not be taken each time that it comes.
+def test_probation_doubles_with_every_silence() -> None:
+    probation, now = Probation(), 1_000.0
+    lengths = []
+    for _ in range(7):
+        probation.fell_silent(now)
+        probation.answered(now + 1)
+        length = PROBATION_SECONDS_MIN
+        while probation.lasts(now + 1 + length - STEP) and probation.lasts(now + 1 + length):
+            length *= 2
+        lengths.append(length)
+        now += 10
+    assert lengths == [2.0, 4.0, 8.0, 16.0, *[PROBATION_SECONDS_MAX] * 3]
+
+
+# What was never silent is relied upon at once, and so is, in the end, what has not been silent for long.
+def test_probation_is_forgiven() -> None:
+    probation = Probation()
+    probation.answered(0.0)
+    assert not probation.lasts(0.0)
+    for now in (10.0, 20.0, 30.0):
+        probation.fell_silent(now)
+    now = 30.0 + FORGIVEN_SECONDS + 1
+    probation.fell_silent(now)
+    probation.answered(now)
+    assert probation.lasts(now + PROBATION_SECONDS_MIN - STEP)
+    assert not probation.lasts(now + PROBATION_SECONDS_MIN)

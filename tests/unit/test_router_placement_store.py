@@ -9,7 +9,7 @@ import pytest
 from router.operations.store import Store
 from router.placement.retries import PAGE_OVERLOADS_MAX
 from router.placement.routes import READS_IN_A_ROW
-from router.placement.store import RegionStore
+from router.placement.store import FULL_SECONDS_MAX, RegionStore
 from tests.support.rpc_catalog import HERE, create
 from tests.support.rpc_channels import FakeRegion
 from wire.catalog import CATALOG_PARTITION, CatalogView, Delta, PartitionId
@@ -39,6 +39,7 @@ STRONG, EVENTUAL = Get(1, KEY, consistent=True), Get(1, KEY, consistent=False)
 WRITE = Write(WriteKind.PUT, 1, KEY, body=b"{}", size=1)
 GOT, WRITTEN = Got(b"{}", 1), Written(b"", 0, 1)
 FAR = 1e12
+FULL = Failed(ErrorCode.STORAGE_FULL, "full")
 LOST = Failed(ErrorCode.UNKNOWN_OUTCOME, "lost")
 UNANSWERED = Failed(ErrorCode.UNANSWERED, "silent")
 DAMAGED = Failed(ErrorCode.DAMAGED, "its checksum does not match its bytes")
@@ -232,12 +233,72 @@ async def test_a_page_is_not_pressed_on_an_overloaded_region(
 async def test_answers_are_not_sent_again(store: RegionStore, region: FakeRegion) -> None:
     region.answer_all(lambda partition, command: ConditionFailed(b"", 0))
     assert await store.execute_on(P1, WRITE, deadline=FAR) == ConditionFailed(b"", 0)
-    for code in (ErrorCode.VALIDATION, ErrorCode.RESOURCE_NOT_FOUND, ErrorCode.STORAGE_FULL):
+    for code in (ErrorCode.VALIDATION, ErrorCode.RESOURCE_NOT_FOUND):
         region.answer_all(lambda partition, command, code=code: Failed(code, "no"))  # type: ignore[misc]
         with pytest.raises(StoreError, match="no") as caught:
             await store.execute_on(P1, WRITE, deadline=FAR)
         assert caught.value.code is code
-    assert len(region.asked()) == 4
+    assert len(region.asked()) == 3
+
+
+# One disk is full: whoever leads by now takes the write. Once all have had their time the client hears that there is no space.
+async def test_a_full_disk_is_another_leaders_chance(store: RegionStore, region: FakeRegion) -> None:
+    first, second, _ = store.view.placements[P1].nodes()
+    led_by(region, second, WRITTEN)
+    region.channels[first].answer = lambda partition, command: FULL
+    assert await store.execute_on(P1, WRITE, deadline=FAR) == WRITTEN
+    region.answer_all(lambda partition, command: FULL)
+    began, asked = SystemClock().monotonic(), len(region.asked())
+    with pytest.raises(StoreError) as caught:
+        await store.execute_on(P1, WRITE, deadline=FAR)
+    assert caught.value.code is ErrorCode.STORAGE_FULL
+    assert SystemClock().monotonic() - began >= FULL_SECONDS_MAX
+    assert len(region.asked()) - asked < 40
+
+
+# A leader that this router cannot reach leads on: the others pass requests on to it, and the direct way is taken when it works.
+async def test_a_silent_leader_is_reached_through_the_others(store: RegionStore, region: FakeRegion) -> None:
+    leader, *others = store.view.placements[P1].nodes()
+    region.answer_all(lambda partition, command: WRITTEN)
+    region.channels[leader].is_sound = False
+    for _ in range(4):
+        assert await store.execute_on(P1, WRITE, deadline=FAR) == WRITTEN
+    assert region.channels[leader].asked == []
+    assert [region.channels[node].forwarded for node in others] == [[leader] * 2, [leader] * 2]
+    region.channels[leader].is_sound = True
+    await store.execute_on(P1, WRITE, deadline=FAR)
+    assert (len(region.channels[leader].asked), region.channels[leader].forwarded) == (1, [])
+
+
+# Whoever passes on knows better who leads: from then on that one is asked itself.
+async def test_the_way_round_leads_to_a_new_leader(store: RegionStore, region: FakeRegion) -> None:
+    former, second, leader = store.view.placements[P1].nodes()
+    region.channels[former].is_sound = False
+    region.channels[second].answer = lambda partition, command: NotLeader(leader)
+    region.channels[leader].answer = lambda partition, command: WRITTEN
+    for _ in range(3):
+        assert await store.execute_on(P1, WRITE, deadline=FAR) == WRITTEN
+    assert len(region.channels[second].asked) <= 1
+    assert region.channels[leader].forwarded in ([], [former])
+
+
+# Cut off from all nodes there is no way round: the believed leader is asked as ever, which is what connects again.
+async def test_without_a_sound_node_the_leader_itself_is_asked(store: RegionStore, region: FakeRegion) -> None:
+    region.answer_all(lambda partition, command: WRITTEN)
+    for channel in region.channels.values():
+        channel.is_sound = False
+    assert await store.execute_on(P1, WRITE, deadline=FAR) == WRITTEN
+    assert region.asked() == [store.view.placements[P1].nodes()[0]]
+
+
+# Whether a leader got a write that was passed on is as unknown as with any other: it must not be sent again.
+async def test_a_write_lost_on_the_way_round_is_not_sent_again(store: RegionStore, region: FakeRegion) -> None:
+    region.answer_all(lambda partition, command: LOST)
+    region.channels[store.view.placements[P1].nodes()[0]].is_sound = False
+    with pytest.raises(StoreError) as caught:
+        await store.execute_on(P1, WRITE, deadline=FAR)
+    assert caught.value.code is ErrorCode.UNKNOWN_OUTCOME
+    assert len(region.asked()) == 1
 
 
 # A partition without a leader must not hold a client longer than it is willing to wait.

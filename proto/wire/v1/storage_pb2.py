@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from wire.v1 import item_pb2 as wire_dot_v1_dot_item__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15wire/v1/storage.proto\x12\x07wire.v1\x1a\x12wire/v1/item.proto\"K\n\x0cRequestBatch\x12\x17\n\x0f\x63\x61talog_version\x18\x01 \x01(\x04\x12\"\n\x08requests\x18\x02 \x03(\x0b\x32\x10.wire.v1.Request\"\x85\x03\n\x07Request\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x11\n\tpartition\x18\x02 \x01(\r\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x12\n\ntimeout_ms\x18\x04 \x01(\r\x12\x1b\n\x03get\x18\x05 \x01(\x0b\x32\x0c.wire.v1.GetH\x00\x12\x1f\n\x05write\x18\x06 \x01(\x0b\x32\x0e.wire.v1.WriteH\x00\x12\x1f\n\x05range\x18\x07 \x01(\x0b\x32\x0e.wire.v1.RangeH\x00\x12,\n\x0cread_changes\x18\x08 \x01(\x0b\x32\x14.wire.v1.ReadChangesH\x00\x12\x1f\n\x05merge\x18\t \x01(\x0b\x32\x0e.wire.v1.MergeH\x00\x12\x30\n\x0e\x63hange_catalog\x18\n \x01(\x0b\x32\x16.wire.v1.ChangeCatalogH\x00\x12(\n\nfeed_index\x18\x0b \x01(\x0b\x32\x12.wire.v1.FeedIndexH\x00\x12#\n\x07measure\x18\x0c \x01(\x0b\x32\x10.wire.v1.MeasureH\x00\x42\t\n\x07\x63ommand\"5\n\rResponseBatch\x12$\n\tresponses\x18\x01 \x03(\x0b\x32\x11.wire.v1.Response\"\xa8\x03\n\x08Response\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x1b\n\x03got\x18\x02 \x01(\x0b\x32\x0c.wire.v1.GotH\x00\x12#\n\x07written\x18\x03 \x01(\x0b\x32\x10.wire.v1.WrittenH\x00\x12\x34\n\x10\x63ondition_failed\x18\x04 \x01(\x0b\x32\x18.wire.v1.ConditionFailedH\x00\x12\x1d\n\x04page\x18\x05 \x01(\x0b\x32\r.wire.v1.PageH\x00\x12#\n\x07\x63hanges\x18\x06 \x01(\x0b\x32\x10.wire.v1.ChangesH\x00\x12!\n\x06merged\x18\x07 \x01(\x0b\x32\x0f.wire.v1.MergedH\x00\x12\x32\n\x0f\x63\x61talog_decided\x18\x08 \x01(\x0b\x32\x17.wire.v1.CatalogDecidedH\x00\x12(\n\nnot_leader\x18\t \x01(\x0b\x32\x12.wire.v1.NotLeaderH\x00\x12!\n\x06\x66\x61iled\x18\n \x01(\x0b\x32\x0f.wire.v1.FailedH\x00\x12%\n\x08measured\x18\x0b \x01(\x0b\x32\x11.wire.v1.MeasuredH\x00\x42\t\n\x07outcome2\x89\x01\n\x0eStorageService\x12=\n\x08\x45xchange\x12\x15.wire.v1.RequestBatch\x1a\x16.wire.v1.ResponseBatch(\x01\x30\x01\x12\x38\n\x07\x45xecute\x12\x15.wire.v1.RequestBatch\x1a\x16.wire.v1.ResponseBatchb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15wire/v1/storage.proto\x12\x07wire.v1\x1a\x12wire/v1/item.proto\"K\n\x0cRequestBatch\x12\x17\n\x0f\x63\x61talog_version\x18\x01 \x01(\x04\x12\"\n\x08requests\x18\x02 \x03(\x0b\x32\x10.wire.v1.Request\"\x99\x03\n\x07Request\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x11\n\tpartition\x18\x02 \x01(\r\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x12\n\ntimeout_ms\x18\x04 \x01(\r\x12\x1b\n\x03get\x18\x05 \x01(\x0b\x32\x0c.wire.v1.GetH\x00\x12\x1f\n\x05write\x18\x06 \x01(\x0b\x32\x0e.wire.v1.WriteH\x00\x12\x1f\n\x05range\x18\x07 \x01(\x0b\x32\x0e.wire.v1.RangeH\x00\x12,\n\x0cread_changes\x18\x08 \x01(\x0b\x32\x14.wire.v1.ReadChangesH\x00\x12\x1f\n\x05merge\x18\t \x01(\x0b\x32\x0e.wire.v1.MergeH\x00\x12\x30\n\x0e\x63hange_catalog\x18\n \x01(\x0b\x32\x16.wire.v1.ChangeCatalogH\x00\x12(\n\nfeed_index\x18\x0b \x01(\x0b\x32\x12.wire.v1.FeedIndexH\x00\x12#\n\x07measure\x18\x0c \x01(\x0b\x32\x10.wire.v1.MeasureH\x00\x12\x12\n\nforward_to\x18( \x01(\tB\t\n\x07\x63ommand\"5\n\rResponseBatch\x12$\n\tresponses\x18\x01 \x03(\x0b\x32\x11.wire.v1.Response\"\xa8\x03\n\x08Response\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x1b\n\x03got\x18\x02 \x01(\x0b\x32\x0c.wire.v1.GotH\x00\x12#\n\x07written\x18\x03 \x01(\x0b\x32\x10.wire.v1.WrittenH\x00\x12\x34\n\x10\x63ondition_failed\x18\x04 \x01(\x0b\x32\x18.wire.v1.ConditionFailedH\x00\x12\x1d\n\x04page\x18\x05 \x01(\x0b\x32\r.wire.v1.PageH\x00\x12#\n\x07\x63hanges\x18\x06 \x01(\x0b\x32\x10.wire.v1.ChangesH\x00\x12!\n\x06merged\x18\x07 \x01(\x0b\x32\x0f.wire.v1.MergedH\x00\x12\x32\n\x0f\x63\x61talog_decided\x18\x08 \x01(\x0b\x32\x17.wire.v1.CatalogDecidedH\x00\x12(\n\nnot_leader\x18\t \x01(\x0b\x32\x12.wire.v1.NotLeaderH\x00\x12!\n\x06\x66\x61iled\x18\n \x01(\x0b\x32\x0f.wire.v1.FailedH\x00\x12%\n\x08measured\x18\x0b \x01(\x0b\x32\x11.wire.v1.MeasuredH\x00\x42\t\n\x07outcome2\x89\x01\n\x0eStorageService\x12=\n\x08\x45xchange\x12\x15.wire.v1.RequestBatch\x1a\x16.wire.v1.ResponseBatch(\x01\x30\x01\x12\x38\n\x07\x45xecute\x12\x15.wire.v1.RequestBatch\x1a\x16.wire.v1.ResponseBatchb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,11 +35,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REQUESTBATCH']._serialized_start=54
   _globals['_REQUESTBATCH']._serialized_end=129
   _globals['_REQUEST']._serialized_start=132
-  _globals['_REQUEST']._serialized_end=521
-  _globals['_RESPONSEBATCH']._serialized_start=523
-  _globals['_RESPONSEBATCH']._serialized_end=576
-  _globals['_RESPONSE']._serialized_start=579
-  _globals['_RESPONSE']._serialized_end=1003
-  _globals['_STORAGESERVICE']._serialized_start=1006
-  _globals['_STORAGESERVICE']._serialized_end=1143
+  _globals['_REQUEST']._serialized_end=541
+  _globals['_RESPONSEBATCH']._serialized_start=543
+  _globals['_RESPONSEBATCH']._serialized_end=596
+  _globals['_RESPONSE']._serialized_start=599
+  _globals['_RESPONSE']._serialized_end=1023
+  _globals['_STORAGESERVICE']._serialized_start=1026
+  _globals['_STORAGESERVICE']._serialized_end=1163
 # @@protoc_insertion_point(module_scope)

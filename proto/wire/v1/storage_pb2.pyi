@@ -49,10 +49,15 @@ class Request(google.protobuf.message.Message):
     CHANGE_CATALOG_FIELD_NUMBER: builtins.int
     FEED_INDEX_FIELD_NUMBER: builtins.int
     MEASURE_FIELD_NUMBER: builtins.int
+    FORWARD_TO_FIELD_NUMBER: builtins.int
     id: builtins.int
     partition: builtins.int
     epoch: builtins.int
     timeout_ms: builtins.int
+    forward_to: builtins.str
+    """The node that leads the partition as far as the sender knows, when the sender cannot reach it: whoever follows it passes the
+    request on, once.
+    """
     @property
     def get(self) -> wire.v1.item_pb2.Get: ...
     @property
@@ -84,9 +89,10 @@ class Request(google.protobuf.message.Message):
         change_catalog: wire.v1.item_pb2.ChangeCatalog | None = ...,
         feed_index: wire.v1.item_pb2.FeedIndex | None = ...,
         measure: wire.v1.item_pb2.Measure | None = ...,
+        forward_to: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["change_catalog", b"change_catalog", "command", b"command", "feed_index", b"feed_index", "get", b"get", "measure", b"measure", "merge", b"merge", "range", b"range", "read_changes", b"read_changes", "write", b"write"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["change_catalog", b"change_catalog", "command", b"command", "epoch", b"epoch", "feed_index", b"feed_index", "get", b"get", "id", b"id", "measure", b"measure", "merge", b"merge", "partition", b"partition", "range", b"range", "read_changes", b"read_changes", "timeout_ms", b"timeout_ms", "write", b"write"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["change_catalog", b"change_catalog", "command", b"command", "epoch", b"epoch", "feed_index", b"feed_index", "forward_to", b"forward_to", "get", b"get", "id", b"id", "measure", b"measure", "merge", b"merge", "partition", b"partition", "range", b"range", "read_changes", b"read_changes", "timeout_ms", b"timeout_ms", "write", b"write"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["command", b"command"]) -> typing.Literal["get", "write", "range", "read_changes", "merge", "change_catalog", "feed_index", "measure"] | None: ...
 
 global___Request = Request
