@@ -48,11 +48,15 @@ from wire.errors import ErrorCode
 
 _OVERLOADED = Failed(ErrorCode.OVERLOADED, "too many requests wait for this partition")
 _FULL = Failed(ErrorCode.STORAGE_FULL, "too many disks are full: writes are refused until there is space")
+STALE_TICKS = 50
+"""Ticks without a leader, or without being able to store what it sends, after which a replica answers no reads: they would show a past
+that grows older without end, while another replica may have the present."""
 HELD_TICKS_MAX = 20
 """How long a leader with a full disk keeps writes for the replica that it hands over to; then they are refused."""
 _INSTALLING = Failed(ErrorCode.NOT_READY, "this replica is receiving its data")
 _RECOVERING = Failed(ErrorCode.NOT_READY, "this replica has lost its log and is receiving it again")
 _UNREADY = Failed(ErrorCode.NOT_READY, "the new leader has not caught up yet")
+_STALE = Failed(ErrorCode.NOT_READY, "this replica has not kept up with a leader for a while")
 _FOREIGN = Failed(ErrorCode.INTERNAL, "this partition does not take such commands")
 
 
@@ -109,6 +113,7 @@ class PartitionCore:
         self._room = QuorumRoom()
         self._has_room = True
         self._full_ticks = 0
+        self._stale_ticks = 0
         self._in_flight: Turn | None = None
         self._stopped_with: Failed | None = None
         self._lease = Lease(lease_seconds)
@@ -216,9 +221,10 @@ class PartitionCore:
         consensus.step(message)
         self._observe()
 
-    def tick(self) -> None:
-        """Let one tick of time pass."""
+    def tick(self, *, is_stuck: bool = False) -> None:
+        """Let one tick of time pass; `is_stuck` tells that nothing that a leader sends can be stored at present."""
         self.consensus.tick()
+        self._stale_ticks = self._stale_ticks + 1 if is_stuck or self.consensus.leader == NO_REPLICA else 0
         self._observe()
         self._look_for_room()
         if self._writes or self._reads.count:
@@ -432,6 +438,8 @@ class PartitionCore:
         may_wait = self._is_ready and self.waiting_count < self._config.waiting_requests_max
         if self.is_installing or self.consensus.loss is not None:
             waiting.done(waiting.id, _INSTALLING if self.is_installing else _RECOVERING)
+        elif self._stale_ticks > STALE_TICKS:
+            waiting.done(waiting.id, _STALE)
         elif may_wait and (needed := self._index_needed(waiting)) > self._applied:
             self._reads.wait_for_apply(needed, waiting, is_confirmed=True)
         elif isinstance(command, Range):

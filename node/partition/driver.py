@@ -75,7 +75,7 @@ class PartitionDriver:
         self._barriers = Barriers(equipment.loop)
         self._change_trim = ChangeTrim(self.partition, self._writing, equipment, lambda: core.is_installing)
         self._installation: Installation | None = None
-        self._is_flushing = self._is_reserve_used = False
+        self._is_flushing = self._is_reserve_used = self._is_missing_entries = False
         self._is_rejoining = self._is_stopped = False
         self._kept_out: frozenset[Condition] = frozenset()
         self._mute_ticks = 0
@@ -168,8 +168,14 @@ class PartitionDriver:
         if self.core.wants_apply:
             self.flush()
 
+    def miss(self) -> None:
+        """Note that entries of a leader came and could not be kept; they come again."""
+        self._is_missing_entries = True
+
     def deliver(self, message: Message) -> None:
         """Take a message from another replica. Snapshots come by another way, see `install`."""
+        if message.entries:
+            self._is_missing_entries = False
         if message.kind is not MessageKind.SNAPSHOT:
             self.core.step(message)
             self._after()
@@ -177,7 +183,7 @@ class PartitionDriver:
     def tick(self) -> None:
         """Let one tick of time pass."""
         core = self.core
-        core.tick()
+        core.tick(is_stuck=not core.is_leader and (self._writing.is_full or self._is_missing_entries))
         self._ticks += 1
         self._elections.led_by(core.consensus.leader, core.consensus.term)
         if core.is_leader:

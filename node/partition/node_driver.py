@@ -166,7 +166,9 @@ class NodeDriver:
         if driver is None or self._is_stopped:
             return
         # What cannot be kept counts as lost on its way: heartbeats go on, so the leader stays and serves reads.
-        if not (self._is_reserve_low and any(entry.payload for entry in message.entries)):
+        if self._is_reserve_low and any(entry.payload for entry in message.entries):
+            driver.miss()
+        else:
             driver.deliver(message)
 
     async def install_snapshot(self, partition: PartitionId, message: Message, chunks: AsyncIterator[bytes]) -> None:

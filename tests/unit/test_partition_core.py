@@ -3,7 +3,7 @@
 import pytest
 
 from node.consensus.types import Entry, EntryKind, Index, Message, MessageKind, ReplicaId, Term
-from node.partition.core import HELD_TICKS_MAX
+from node.partition.core import HELD_TICKS_MAX, STALE_TICKS
 from node.partition.entries import Cursor, effect_piece, encode_entry
 from node.partition.rows import Progress, read_cursor
 from node.partition.settings import PartitionConfig
@@ -360,6 +360,24 @@ def test_a_leader_resigns_without_a_turn() -> None:
     assert not bench.core.is_leader
     assert isinstance(bench.outcomes[waiting], NotLeader)
     assert isinstance(bench.ask(get("x")), NotLeader)
+
+
+# A replica that hears no leader, or cannot keep what it sends, shows a past that grows older: from some time on another must be asked.
+@pytest.mark.parametrize("is_stuck", [False, True])
+def test_a_replica_that_does_not_keep_up_answers_no_reads(is_stuck: bool) -> None:
+    bench = CoreBench(table())
+    bench.peers_answer = False
+    for ticks in range(STALE_TICKS + 2):
+        if is_stuck:
+            bench.depose()
+        outcome = bench.ask(get("x", consistent=False))
+        assert isinstance(outcome, Got) == (ticks <= STALE_TICKS)
+        bench.core.tick(is_stuck=is_stuck)
+        bench.run()
+    assert failed(bench.ask(get("x", consistent=False))) == ErrorCode.NOT_READY
+    bench.depose()
+    bench.core.tick()
+    assert isinstance(bench.ask(get("x", consistent=False)), Got)
 
 
 # While leadership is being handed over writes wait; if the other does not take it, they are done here after all.
