@@ -263,6 +263,7 @@ class NodeProcess:
         self._clock = SystemClock()
         self._randomness = random.Random()
         self._state = "starting"
+        self._waits_for_disk = False
         self._stopping = asyncio.Event()
         self._failure: BaseException | None = None
         self._peers = PeerConnections(NodeId(entry.id), self._address_of, self._randomness, self._life)
@@ -395,6 +396,8 @@ class NodeProcess:
 
     def _health(self) -> str:
         """Return what /health says."""
+        if self._waits_for_disk:
+            return Condition.STORAGE_FAILING
         return self._state if self._readiness is None or self._state != READY else self._readiness.state()
 
     def _measured(self, exchange: "ExchangeCounts") -> "NodeSources":
@@ -461,7 +464,8 @@ class NodeProcess:
         Everything is closed meanwhile, so that the file system can be taken away and repaired. What goes on then is a new
         process: this one remembers things that the disk may not have.
         """
-        self._state = Condition.STORAGE_FAILING
+        self._waits_for_disk = True
+        self._state = "starting"
         await _ended(tasks)
         await self._node.stop()
         self._stopping.clear()
@@ -486,7 +490,7 @@ class NodeProcess:
 
     def _usage(self) -> EngineUsage:
         """Measure the engine; one that was closed because its disk fails has nothing to tell."""
-        if self._state == Condition.STORAGE_FAILING:
+        if self._waits_for_disk:
             return EngineUsage(used_bytes=0, map_bytes=0, disk_free_bytes=0)
         return self._node.engine.usage()
 

@@ -247,7 +247,7 @@ async def test_a_full_disk_is_another_leaders_chance(store: RegionStore, region:
     led_by(region, second, WRITTEN)
     region.channels[first].answer = lambda partition, command: FULL
     assert await store.execute_on(P1, WRITE, deadline=FAR) == WRITTEN
-    region.answer_all(lambda partition, command: FULL)
+    led_by(region, second, FULL)
     began, asked = SystemClock().monotonic(), len(region.asked())
     with pytest.raises(StoreError) as caught:
         await store.execute_on(P1, WRITE, deadline=FAR)
