@@ -95,6 +95,9 @@ async def test_changes_of_a_dropped_table_stay_while_its_stream_does() -> None:
     collector = TableCollector(engine, PlainWriter(engine), lambda: catalog.view)
     await collector.collect()
     assert tables_stored(engine) == ({12}, {1, 12})
+    with engine.snapshot() as view:
+        # Who reads the stream now must hear that its beginning is gone.
+        assert [table for _, table in trim_marks(view, 1)] == [1, 12]
     catalog.change(create("b"))
     catalog.change(DeleteTable(name="b", now_ms=1 + RULES.stream_retention_ms))
     await collector.collect()

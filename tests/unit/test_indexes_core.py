@@ -142,8 +142,22 @@ def test_refused_batch_is_sent_again() -> None:
 def test_final_refusal_stops() -> None:
     bench = fed(INDEX)
     bench.applied(4, row(1, 4), row(2, 4))
-    bench.step(e.Refused(batch=bench.all(e.Send)[0].batch, is_final=True))
+    first, second = bench.all(e.Send)
+    bench.step(e.Refused(batch=first.batch, is_final=True))
     bench.step(e.ChangesApplied(latest=5), 100.0)
+    assert bench.asked == []
+    # What was under way elsewhere belongs to nothing any more, however it ends.
+    assert bench.step(e.Acknowledged(batch=second.batch), 100.0) == []
+
+
+# The same for one that is refused after all: it must not be sent again for an index that is given up.
+def test_what_was_under_way_at_a_final_refusal_is_not_sent_again() -> None:
+    bench = fed(INDEX)
+    bench.applied(4, row(1, 4), row(2, 4))
+    first, second = bench.all(e.Send)
+    bench.step(e.Refused(batch=first.batch, is_final=True))
+    assert bench.step(e.Refused(batch=second.batch, is_final=False), 1.0) == []
+    bench.tick(100.0)
     assert bench.asked == []
 
 

@@ -1,15 +1,20 @@
 """Feeders at work on real partitions: what is written arrives, what was there before is copied, and a new leader carries on."""
 
 import asyncio
+from collections.abc import Sequence
 
+from node.indexes.core import FeederCore
 from node.indexes.cursors import FeedCursor
+from node.indexes.feeder import Feeder
+from node.partition.access import StoredItem
 from node.storage.layout import feed_cursor_name
 from node.streams.retention import trim_step
 from tests.support.indexes_region import IndexedRegion, by, delete, indexed_region, put
 from tests.support.partition_region import SECONDS_MAX
 from wire.catalog import PartitionId
-from wire.catalog_changes import UpdateTable
-from wire.commands import ReadChanges
+from wire.catalog_changes import CatalogChange, Decided, UpdateTable
+from wire.clock import SystemClock
+from wire.commands import Changes, Command, Outcome, Position, ReadChanges
 from wire.tables import IndexStatus
 
 ROUNDS = 40
@@ -96,6 +101,71 @@ async def test_index_that_misses_changes_is_begun_again() -> None:
                 await region.changed()
         assert await region.settled("by-owner") == set()
         assert region.table.indexes[0].number == 2
+
+
+class Deposed:
+    """A replica that leads no more without knowing it: it has trimmed what the leader of today has fed."""
+
+    partition = PartitionId(1)
+
+    def __init__(self) -> None:
+        self.proposed = asyncio.Event()
+
+    async def applied_barrier(self) -> bool:
+        return False
+
+    def read_changes(self, request: ReadChanges) -> Changes:
+        return Changes((), next_after=0, oldest=10, latest=20)
+
+    def scan_records(
+        self, table: int, after: Position | None, limit: int, bytes_max: int = 1 << 20
+    ) -> Sequence[StoredItem]:
+        return ()
+
+    def cursor(self, name: str) -> bytes | None:
+        return FeedCursor(sequence=3).encode()
+
+    async def propose_cursor(self, name: str, value: bytes) -> bool:
+        self.proposed.set()
+        return False
+
+
+# A leader that was deposed in its sleep takes changes for lost that others have fed: it must not have an index begun again.
+async def test_a_deposed_leader_asks_for_no_rebuild() -> None:
+    async with indexed_region(by("owner", 1), partitions=1) as (region, _):
+        replica, asked = Deposed(), Asked()
+        feeder = Feeder(
+            replica=replica,
+            table=region.table,
+            ring=tuple,
+            core=FeederCore(partition=1, copied_per_second=0),
+            copied_at_once_max=10,
+            partitions=asked,
+            catalog=asked,
+            clock=SystemClock(),
+        )
+        running = asyncio.ensure_future(feeder.run())
+        async with asyncio.timeout(SECONDS_MAX):
+            await replica.proposed.wait()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert asked.changes == []
+
+
+class Asked:
+    """Satisfy Partitions and CatalogChanges: remembers what it is asked."""
+
+    def __init__(self) -> None:
+        self.changes: list[CatalogChange] = []
+
+    async def execute(self, partition: PartitionId, command: Command, *, timeout_seconds: float) -> Outcome:
+        raise AssertionError("nothing is sent for an index whose changes are gone")
+
+    async def change(self, change: CatalogChange) -> Decided:
+        self.changes.append(change)
+        return Decided(1)
 
 
 # Cursors are stored when leadership is about to go, so that the next leader repeats nothing.
