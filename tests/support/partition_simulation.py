@@ -106,10 +106,11 @@ class SimulatedWriter:
 
 
 class RoomyEngine:
-    """A memory engine that never says how little space is left, so that only the writer decides about full disks."""
+    """A memory engine on a disk of which a test says how much is free; the writer decides whether the disk is full."""
 
     def __init__(self) -> None:
         self._engine = MemoryEngine()
+        self.disk_free_bytes = 1 << 40
 
     def snapshot(self) -> Snapshot:
         return self._engine.snapshot()
@@ -121,7 +122,7 @@ class RoomyEngine:
         return self._engine.transaction()
 
     def usage(self) -> EngineUsage:
-        return EngineUsage(used_bytes=0, map_bytes=0, disk_free_bytes=1 << 40)
+        return EngineUsage(used_bytes=0, map_bytes=0, disk_free_bytes=self.disk_free_bytes)
 
     def close(self) -> None:
         """Nothing to let go of."""
