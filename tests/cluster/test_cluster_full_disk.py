@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from deploy.cli.status import NodeReport
 from tests.support.cluster import RunningCluster, eventually, make_table, running_cluster
+from tests.support.packages import need_command
 
 TABLE = "ballast"
 DISK_MEGABYTES = 256
@@ -110,6 +111,7 @@ def test_two_full_disks_are_said_to_be_full(tmp_path: Path) -> None:
 # A file system that the kernel has given up (as after EIO) ends what is under way there, and nothing else: others lead, the node says
 # what is wrong, lets go of the disk, and takes part again once it is mounted anew.
 def test_a_failing_disk_is_left_and_waited_for(tmp_path: Path) -> None:
+    need_command("mkfs.ext4", "e2fsprogs", "which makes a file system that the kernel can give up")
     image, place = tmp_path / "image", tmp_path / "nodes" / ONE
     with image.open("wb") as file:
         file.truncate(DISK_MEGABYTES << 20)

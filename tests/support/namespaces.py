@@ -8,12 +8,13 @@ Needs root and the commands `ip` and `nft`.
 import ctypes
 import os
 import random
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
+
+from tests.support.packages import need_command
 
 _CLONE_NEWNET = 0x40000000
 _PREFIX_BITS = 24
@@ -106,11 +107,10 @@ class Networks:
 @contextmanager
 def networks(names: Sequence[str]) -> Iterator[Networks]:
     """Make a network for each name, and remove them at the end. Fails the test where that is not possible."""
-    missing = [command for command in ("ip", "nft") if shutil.which(command) is None]
-    if missing or os.geteuid() != 0:
-        pytest.fail(
-            f"this test needs root and the Debian packages iproute2 and nftables (missing: {missing or 'root'})"
-        )
+    if os.geteuid() != 0:
+        pytest.fail("NOT RUN: networks for processes can be made by root only")
+    need_command("ip", "iproute2", "which makes networks for processes")
+    need_command("nft", "nftables", "which drops packets between them")
     found = Networks(names, random.SystemRandom())
     try:
         found.make()
