@@ -374,7 +374,7 @@ class NodeProcess:
             lambda each: catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, each),
             lambda each: admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(admin), each),
         )
-        self._sources = self._measured(storage.counts)
+        self._sources = self._measured(storage.counts, lambda: forwarder.forwarded)
         return server
 
     async def _joined(self) -> bool:
@@ -400,7 +400,7 @@ class NodeProcess:
             return Condition.STORAGE_FAILING
         return self._state if self._readiness is None or self._state != READY else self._readiness.state()
 
-    def _measured(self, exchange: "ExchangeCounts") -> "NodeSources":
+    def _measured(self, exchange: "ExchangeCounts", forwarded: Callable[[], int]) -> "NodeSources":
         from node.metrics.collector import NodeSources
 
         node, replication, indexes, expirer = self._node, self._replication, self._node.indexes, self._node.expirer
@@ -416,6 +416,7 @@ class NodeProcess:
             conditions=node.driver.conditions,
             counts=node.driver.counts,
             exchange=exchange,
+            forwarded=forwarded,
             peers=self._peers.all,
             usage=self._usage,
             writer=node.writer.counts,

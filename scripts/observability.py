@@ -115,8 +115,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel(
             "Corrected addresses and other refusals",
             "ops",
-            "NotLeader and StaleEpoch cost a router one more try; a burst follows every change of leaders.",
-            (Query(rate("globetable_node_refused_total", "instance, code"), "{{instance}} {{code}}"),),
+            "NotLeader and StaleEpoch cost a router one more try; a burst follows every change of leaders. What is forwarded went round a "
+            "link that is cut.",
+            (
+                Query(rate("globetable_node_refused_total", "instance, code"), "{{instance}} {{code}}"),
+                Query(rate("globetable_node_forwarded_total", "instance"), "{{instance}} forwarded"),
+            ),
         ),
         Panel(
             "In flight between router and nodes",

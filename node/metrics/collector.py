@@ -53,6 +53,7 @@ class NodeSources:
     conditions: Callable[[], Collection[Condition]]
     counts: ReplicaCounts
     exchange: ExchangeCounts
+    forwarded: Callable[[], int]
     peers: Callable[[], Mapping[NodeId, Peer]]
     usage: Callable[[], EngineUsage]
     writer: WriterCounts
@@ -71,6 +72,7 @@ def node_readings(sources: NodeSources) -> Iterator[Reading]:
     yield Reading(m.READY, sources.state() == READY)
     yield Reading(m.CATALOG_VERSION, sources.catalog_version())
     yield from _exchange(sources.exchange)
+    yield Reading(m.FORWARDED, sources.forwarded())
     yield from _partitions(sources.replicas())
     yield from _conditions(sources.conditions())
     yield from _consensus(sources.counts)

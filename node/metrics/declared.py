@@ -29,6 +29,11 @@ REFUSED: Final = counter(
     "Overloaded means that too many wait for a partition or come from one router; StorageFull that the disk is full.",
     "code",
 )
+FORWARDED: Final = counter(
+    "globetable_node_forwarded_total",
+    "Requests that this node has passed on to a leader that their sender cannot reach. More than a few say that two processes of the "
+    "region, or the network between them, do not hear each other; `globetable_node_up` of the region's routers tells which.",
+)
 ROUTERS: Final = gauge("globetable_node_routers", "Routers that are connected to this node.")
 WAITING: Final = gauge(
     "globetable_partition_waiting_requests",

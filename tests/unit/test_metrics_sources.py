@@ -57,6 +57,7 @@ def sources(**given: Any) -> NodeSources:
         "conditions": tuple,
         "counts": ReplicaCounts(),
         "exchange": ExchangeCounts(),
+        "forwarded": lambda: 0,
         "peers": dict,
         "usage": lambda: EngineUsage(used_bytes=10, map_bytes=20, disk_free_bytes=30, reserved_bytes=5),
         "writer": WriterCounts(),
@@ -237,9 +238,12 @@ def test_the_rest_of_a_node_is_told() -> None:
     exchange.commands[Get] += 2
     exchange.commands[Write] += 1
     exchange.refused[ErrorCode.NOT_LEADER] += 1
-    node = sources(exchange=exchange, peers=lambda: {NodeId("n2"): Peer()}, state=lambda: "stopping")
+    node = sources(
+        exchange=exchange, forwarded=lambda: 6, peers=lambda: {NodeId("n2"): Peer()}, state=lambda: "stopping"
+    )
     assert read(node_readings(node), of_nodes.COMMANDS) == {("Get",): 2, ("Write",): 1}
     assert read(node_readings(node), of_nodes.REFUSED) == {("NotLeader",): 1}
+    assert read(node_readings(node), of_nodes.FORWARDED) == {(): 6}
     assert read(node_readings(node), of_nodes.PEER_DROPPED) == {("n2",): 4}
     assert read(node_readings(node), of_nodes.READY) == {(): False}
     assert read(node_readings(node), of_nodes.STORAGE_WRITABLE) == {(): 35}
