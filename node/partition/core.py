@@ -559,6 +559,7 @@ class PartitionCore:
         self._leading_term = 0
         self._rounds.left(self.placement.partition)
         self._is_ready = self._is_transferring = False
+        self._room, self._has_room, self._full_ticks = QuorumRoom(), True, 0
         self._lease.reset()
         self._machine.discard(self._commit_seen + 1)
         self.close(commands.NotLeader(self.leader_node))

@@ -4,6 +4,7 @@ Knows addresses, connections and deadlines. Refuses to know who leads, and wheth
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -66,11 +67,7 @@ class NodeClient:
         """Have another node carry out what somebody else could not send there; NOT_READY when it cannot be reached from here either."""
         timeout_seconds = request.timeout_ms / 1_000
         address = self._address_of(node)
-        try:
-            async with asyncio.timeout(min(timeout_seconds, CONNECT_SECONDS_MAX)):
-                if address is not None:
-                    await self._channel(address).channel_ready()
-        except TimeoutError:
+        if address is None or not await self._connects(address, min(timeout_seconds, CONNECT_SECONDS_MAX)):
             return Failed(ErrorCode.NOT_READY, f"node {node} at {address} cannot be reached from node {self.node}")
         try:
             async with asyncio.timeout(timeout_seconds):
@@ -125,6 +122,17 @@ class NodeClient:
                 ErrorCode.UNKNOWN_OUTCOME, f"node {node} at {address}: {error.code().name}: {error.details()}"
             )
         return response_from_proto(answer.responses[0]).outcome
+
+    async def _connects(self, address: str, timeout_seconds: float) -> bool:
+        """Tell whether there is a connection, or one can be made at once."""
+        channel = self._channel(address)
+        state = channel.get_state(try_to_connect=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                while state in (grpc.ChannelConnectivity.IDLE, grpc.ChannelConnectivity.CONNECTING):
+                    await channel.wait_for_state_change(state)
+                    state = channel.get_state()
+        return state is grpc.ChannelConnectivity.READY
 
     async def _forget(self, address: str) -> None:
         channel = self._channels.pop(address, None)
