@@ -31,6 +31,11 @@ def complaints(cluster: RunningCluster) -> list[str]:
     ]
 
 
+def times(cluster: RunningCluster, name: str, event: str) -> list[str]:
+    """Return when a process logged an event; times compare as texts."""
+    return [line.split()[0] for line in lines(cluster, name) if f" event={event} " in f"{line} "]
+
+
 def use(cluster: RunningCluster) -> None:
     for region in (0, 1):
         for number in range(10):
@@ -48,6 +53,11 @@ def test_starts_stops_and_traffic_are_no_warnings(cluster: RunningCluster) -> No
     use(cluster)
     assert cluster.local.stop_all() == []
     assert complaints(cluster) == []
+    # A router that outlives its nodes meets every request with an error.
+    names = cluster.local.names()
+    routers = [times(cluster, name, "router_stopping")[-1] for name in names if "-router" in name]
+    nodes = [times(cluster, name, "node_stopping")[-1] for name in names if "-router" not in name]
+    assert max(routers) < min(nodes)
 
 
 # A node that is gone is told by those who miss it, once each: its peers and its router. And its return is told, too.

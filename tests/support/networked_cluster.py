@@ -26,6 +26,9 @@ class NetworkedProcesses(LocalCluster):
         with self.networks.inside(name):
             return super().start(name)
 
+    def start_all(self) -> list[str]:
+        return [name for name in self.names() if self.start(name)]
+
 
 class NetworkedCluster(RunningCluster):
     """A running cluster, and the networks of its processes."""
