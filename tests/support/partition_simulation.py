@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from node.storage.disk import Disk
-
 from node.consensus.types import Message
 from node.joining.joiner import Joiner
 from node.partition.node_driver import NodeDriver
@@ -21,6 +19,7 @@ from node.partition.settings import NodeSettings, PartitionConfig
 from node.partition.stored_log import found_to
 from node.partition.transport import SnapshotRefusedError
 from node.storage.batch import WriteBatch
+from node.storage.disk import Disk
 from node.storage.engine import EngineUsage, Snapshot, Space
 from node.storage.errors import StorageFull
 from node.storage.layout import LOCAL_STATE, state_key

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import lmdb
 import pytest
-from node.storage.disk import Disk
 
 from node.storage.directory import IDENTITY_NAME, Identity
+from node.storage.disk import Disk
 from node.storage.disk_probe import FAILURES, forget_cached, takes_writes
 from node.storage.engine import Space
 from node.storage.errors import (
