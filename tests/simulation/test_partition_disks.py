@@ -39,7 +39,7 @@ def test_a_majority_with_space_takes_every_write(seed: int) -> None:
             name = rng.choice([*leaders(region), *leaders(region), *region.nodes])
             await trouble(region, name, kind)
             # One that is full learns it by writing; what becomes of that write may stay unknown.
-            await routed(region, put("learnt"), PATIENCE_SECONDS)
+            await routed(region, put(f"learnt {kind.value}"), PATIENCE_SECONDS)
             await asyncio.sleep(HAND_OVER_SECONDS)
             for number in range(WRITES):
                 outcome = await routed(region, put(f"{kind.value}{number}"), PATIENCE_SECONDS)
