@@ -10,7 +10,9 @@ from wire.catalog import Placement
 
 LAG_ENTRIES_MAX = 64
 """A follower that lags by more is no successor: writes would wait while it catches up."""
-CHECK_TICKS = 10
+CHECK_TICKS = 11
+"""No multiple of an election timeout: each of these a leader begins anew to count who answers, and a check in that very tick, every
+time, would never find anybody fit."""
 STEADY_CHECKS = 5
 """How many checks in a row the preferred replica must pass; one that has just come back keeps its peace at first."""
 PROMPT_TICKS = 3

@@ -1,6 +1,7 @@
 """The small parts of a partition: entries, the overlay, leases, trimming, ordered writing, preferred leaders."""
 
 import asyncio
+import math
 
 import pytest
 
@@ -8,10 +9,11 @@ from node.consensus.progress import ProgressState
 from node.consensus.status import PeerStatus, Status
 from node.consensus.types import Index, Membership, ReplicaId, Role, Term
 from node.partition.entries import Cursor, cursor_piece, decode_entry, effect_piece, encode_entry
-from node.partition.leadership import STEADY_CHECKS, PreferredLeader, successor
+from node.partition.leadership import CHECK_TICKS, STEADY_CHECKS, PreferredLeader, successor
 from node.partition.lease import Lease
 from node.partition.log_trim import LogTrim
 from node.partition.overlay import Overlay
+from node.partition.settings import NodeSettings
 from node.partition.waiting import Committing, Judged, Waiting
 from node.partition.writing import RETRY_SECONDS, OrderedWriting
 from node.storage.engine import Space
@@ -206,6 +208,15 @@ def test_the_fittest_follower_takes_over() -> None:
     assert successor(status(r2=90, r3=100)) == 3
     assert successor(status(r2=100, r3=100)) == 2
     assert successor(status(r2=5, r3=-1)) is None
+
+
+# Once in an election timeout a leader has just forgotten who answers: checks must not all fall on that tick, or leadership that has
+# once moved never comes back.
+def test_checks_and_election_timeouts_do_not_keep_step() -> None:
+    election_ticks = NodeSettings().election_ticks
+    forgetting = {tick * CHECK_TICKS % election_ticks == 0 for tick in range(1, STEADY_CHECKS + 1)}
+    assert math.gcd(CHECK_TICKS, election_ticks) == 1
+    assert forgetting == {False}
 
 
 # Leadership must not flutter: the preferred replica gets it after it has kept up for a while, and not before.
