@@ -379,6 +379,41 @@ def test_who_leaves_leaves_those_behind_whom_it_added() -> None:
     assert [each.region for each in left.members if each.is_member] == [THERE]
 
 
+# A copy that the region which leaves was making is withdrawn; one that another region makes goes on.
+def test_who_leaves_withdraws_the_copies_that_it_was_making() -> None:
+    catalog = Catalog(replace(RULES, source_hold_ms=0))
+    catalog.change(create("t"))
+    catalog.change(add())
+    catalog.change(status(THERE, ReplicaStatus.ACTIVE))
+    catalog.change(add(ELSEWHERE))
+    other = Member("zz-1", joined_ms=NOW_MS, joined_by=THERE)
+    catalog.change(news(THERE, member(HERE), member(THERE), other))
+    for each in catalog.view.tables["t"].replicas:
+        catalog.change(MarkOverdue(name="t", region=each.region, generation=each.generation))
+    catalog.change(DeleteTable(name="t", now_ms=NOW_MS + 1))
+    assert [each.region for each in catalog.view.left[GLOBAL].members if each.is_member] == [THERE, "zz-1"]
+
+
+# A member that left and came back between two pieces of news is another member: what it has to get begins anew.
+def test_a_member_that_came_back_is_a_new_one() -> None:
+    catalog = joined(ELSEWHERE)
+    before = catalog.view.tables["t"].replica(ELSEWHERE)
+    back = member(ELSEWHERE, NOW_MS + 5, left_ms=NOW_MS + 2)
+    catalog.change(news(HERE, member(HERE), member(THERE), back))
+    after = catalog.view.tables["t"].replica(ELSEWHERE)
+    assert before is not None
+    assert after is not None
+    assert (after.joined_ms, after.generation) == (NOW_MS + 5, catalog.view.version)
+    assert after.generation > before.generation
+
+
+# Who has left does not know who makes the table here, if anybody does: its news are heard and are not sent again.
+def test_news_of_who_left_need_no_table_here() -> None:
+    catalog = Catalog(replace(RULES, region=THERE))
+    gone = replace_struct(member(ELSEWHERE), left_ms=NOW_MS)
+    assert catalog.change(news(ELSEWHERE, member(HERE), newcomer(THERE), gone)).rows == {}
+
+
 # Nobody waits for a region that stays away: the table may be changed, also while the replica is still on its way.
 def test_an_overdue_replica_keeps_nobody_waiting() -> None:
     catalog = Catalog()
