@@ -353,7 +353,13 @@ def test_the_last_replica_gone_makes_a_regional_table() -> None:
     table = catalog.view.tables["t"]
     assert (table.replicas, table.global_table_id, table.status) == ((), "", TableStatus.ACTIVE)
     assert table.stream is not None
-    assert catalog.view.left[GLOBAL].waiting == (THERE,)
+    left = catalog.view.left[GLOBAL]
+    # Not that the other one has left: with others that are not known here it may go on.
+    assert (left.waiting, [each.region for each in left.members if each.is_member]) == ((THERE,), [THERE])
+    dropped_there = replicated()
+    dropped_there.change(remove())
+    dropped_there.change(forget(THERE, is_gone=True))
+    assert dropped_there.view.left == {}
 
 
 # Nor can it bring others in: with what it adds would come what it wrote. What it added as a member stays, also if its clock is ahead.
