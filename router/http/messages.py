@@ -3,7 +3,7 @@
 Above the seam nothing knows which server reads the socket; below it nothing knows DynamoDB.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +13,10 @@ class Headers(Protocol):
 
     def __getitem__(self, name: str, /) -> str:
         """Return the first value of the field `name`; raises KeyError when there is none."""
+        ...
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Return the fields with their names as they were sent, in the order they came."""
         ...
 
     def get(self, name: str, /) -> str | None:

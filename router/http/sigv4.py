@@ -7,6 +7,7 @@ AWS's, so that a request with several faults is refused for the same one.
 import hashlib
 import hmac
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
@@ -34,6 +35,9 @@ _MISMATCH: Final = (
     "and signing method. Consult the service documentation for details."
 )
 _SECONDS: Final = re.compile(r"[0-9]{1,6}")
+_AMAZON: Final = "x-amz-"
+# AWS SDK for PHP sends this field and leaves it out of the signature; nothing here reads it.
+_MAY_BE_UNSIGNED: Final = "x-amz-user-agent"
 _HEADER_PARAMETERS: Final = ("Credential", "Signature", "SignedHeaders")
 _QUERY_PARAMETERS: Final = (
     "X-Amz-Algorithm",
@@ -72,13 +76,14 @@ class _Claim:
 class _KnownClient:
     """A claim that has been verified once, prepared for the plain case of its next request."""
 
-    __slots__ = ("canonical", "claim", "fields", "to_sign")
+    __slots__ = ("amazon_fields", "canonical", "claim", "fields", "to_sign")
 
     def __init__(self, claim: _Claim) -> None:
         names = claim.signed_headers
         lines = "".join(f"{_escaped(name)}:%s\n" for name in names)
         self.claim = claim
         self.fields: Callable[[Headers], tuple[str, ...]] = _fields_of(names)
+        self.amazon_fields = sum(name.startswith(_AMAZON) for name in names)
         self.canonical = f"%s\n/\n\n{lines}\n{_escaped(claim.names)}\n%s"
         self.to_sign = f"{ALGORITHM}\n%s\n{_escaped(claim.scope)}\n%s"
 
@@ -167,15 +172,16 @@ class SignatureVerifier:
     def _is_plainly_signed(self, request: HttpRequest, known: _KnownClient, signature: str) -> bool:
         """Return whether `request` is a client's plain next one: path "/", nothing to squeeze or join, rightly signed.
 
-        False decides nothing: the exact way has the last word. A field sent twice counts with its first value here, and
-        so it does for everybody who reads it.
+        False decides nothing: the exact way has the last word. Every signed field is there (or there is a KeyError), so with as
+        many fields of Amazon's as are signed each of them is signed and stands once. Another field sent twice counts with its
+        first value here, and so it does for everybody who reads it.
         """
         claim, headers = known.claim, request.headers
         date = headers.get("X-Amz-Date")
         if date is None or request.target != "/" or self._credentials.get(claim.access_key_id) != claim.secret:
             return False
         self._require_current(date)
-        if date[:8] != claim.date:
+        if date[:8] != claim.date or len(_amazon_names(headers)) != known.amazon_fields:
             return False
         try:
             fields = known.fields(headers)
@@ -207,6 +213,7 @@ class SignatureVerifier:
         self._require_current(date)
         algorithm = authorization.split(maxsplit=1)[0]
         claim = self._claim(algorithm, parameters["Credential"], parameters["SignedHeaders"], date)
+        _require_signed_once(request, claim.signed_headers)
         return claim, parameters["Signature"], date
 
     # The query of a presigned URL.
@@ -224,6 +231,7 @@ class SignatureVerifier:
         claim = self._claim(
             parameters["X-Amz-Algorithm"], parameters["X-Amz-Credential"], parameters["X-Amz-SignedHeaders"], date
         )
+        _require_signed_once(request, claim.signed_headers)
         payload = payload_hash(
             request, parameters.get("X-Amz-Content-SHA256") or request.headers.get("X-Amz-Content-SHA256")
         )
@@ -315,6 +323,29 @@ def _require_scope(day: str, service: str, terminator: str, date: str) -> None:
         )
     if faults:
         raise _invalid("".join(faults).rstrip())
+
+
+def _require_signed_once(request: HttpRequest, signed_headers: tuple[str, ...]) -> None:
+    """Refuse what asks something of AWS beside the signature, or in two ways of which only one would be looked at.
+
+    Of the fields those that begin with x-amz- must be signed. Of the query all is, but its names must be told apart.
+    """
+    for name, count in Counter(map(str.lower, _amazon_names(request.headers))).items():
+        if name not in signed_headers and name != _MAY_BE_UNSIGNED:
+            raise _invalid(f"'{name.title()}' must be a 'SignedHeader' in the AWS Authorization.")
+        if count > 1:
+            raise _invalid(f"'{name.title()}' must be present once, found {count} of it.")
+    for name, count in Counter(_query_names(request.target.partition("?")[2])).items():
+        if count > 1 and name.startswith(_AMAZON):
+            raise _invalid(f"'{name.title()}' must be present once in the query-string, found {count} of it.")
+
+
+def _amazon_names(headers: Headers) -> list[str]:
+    return [name for name, _ in headers.items() if name[:6].lower() == _AMAZON]
+
+
+def _query_names(query: str) -> list[str]:
+    return [unquote_plus(part.partition("=")[0]).lower() for part in query.split("&")]
 
 
 def _require_signature(claim: _Claim, date: str, canonical: bytes, signature: str) -> None:

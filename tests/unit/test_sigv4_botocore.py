@@ -2,7 +2,9 @@
 
 import hashlib
 import string
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -54,8 +56,14 @@ class _WholeBody(SigV4QueryAuth):
         request.data = body
 
 
-def _presigned(body: bytes = b"", *, url: str = "http://localhost:8000/", expires: int = 60) -> HttpRequest:
-    request = AWSRequest("POST", url, headers={}, data=body)
+def _presigned(
+    body: bytes = b"",
+    *,
+    url: str = "http://localhost:8000/",
+    expires: int = 60,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> HttpRequest:
+    request = AWSRequest("POST", url, headers=dict(headers), data=body)
     _WholeBody(Credentials(KEY_ID, SECRET), "dynamodb", "eu-west-1", expires=expires).add_auth(request)
     return _arrived(request)
 
@@ -240,11 +248,65 @@ def test_a_session_token_is_signed_along() -> None:
     assert _verified(_arrived(request)).access_key_id == KEY_ID
 
 
+def _with(request: HttpRequest, *added: tuple[str, str], is_first: bool = False) -> HttpRequest:
+    """Return `request` with further fields, after or before its own."""
+    own = list(request.headers.items())
+    return replace(request, headers=CIMultiDict([*added, *own] if is_first else [*own, *added]))
+
+
 # Fields sent twice are signed as one, joined by a comma.
 def test_a_field_sent_twice() -> None:
-    request = _signed(X_Amz_Meta="one,two")
-    twice = CIMultiDict(request.headers)
-    del twice["X-Amz-Meta"]
-    twice.add("X-Amz-Meta", "one")
-    twice.add("X-Amz-Meta", "two")
+    request = _signed(Meta="one,two")
+    own = [field for field in request.headers.items() if field[0] != "Meta"]
+    twice = CIMultiDict([*own, ("Meta", "one"), ("Meta", "two")])
     assert _verified(replace(request, headers=twice)).access_key_id == KEY_ID
+
+
+# Of Amazon's own fields a second one would decide what is done while the first one is what was signed. Remembered or not.
+@pytest.mark.parametrize("name", ["X-Amz-Target", "x-amz-target", "X-Amz-Date", "X-Amz-Meta"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_field_of_amazons_sent_twice(name: str, is_first: bool) -> None:
+    request = _signed(X_Amz_Meta="one")
+    remembering = _verifier(request)
+    remembering.verify(request)
+    for value in ("DynamoDB_20120810.DeleteTable", request.headers[name]):
+        doubled = _with(request, (name, value), is_first=is_first)
+        for verifier in (remembering, _verifier(request)):
+            with pytest.raises(StoreError) as caught:
+                verifier.verify(doubled)
+            assert caught.value.code in {ErrorCode.INVALID_SIGNATURE, ErrorCode.INCOMPLETE_SIGNATURE}
+
+
+# A field of Amazon's that was added on the way is no part of what was signed.
+@pytest.mark.parametrize("name", ["X-Amz-Meta", "x-amz-content-sha256", "X-AMZ-security-token"])
+def test_a_field_of_amazons_that_is_not_signed(name: str) -> None:
+    request = _signed()
+    remembering = _verifier(request)
+    remembering.verify(request)
+    for verifier in (remembering, _verifier(request)):
+        with pytest.raises(StoreError, match="must be a 'SignedHeader' in the AWS Authorization"):
+            verifier.verify(_with(request, (name, "UNSIGNED-PAYLOAD")))
+
+
+# The one that an SDK is known to send beside its signature, and that nothing reads.
+def test_the_user_agent_of_an_sdk_need_not_be_signed() -> None:
+    request = _signed()
+    verifier = _verifier(request)
+    verifier.verify(request)
+    assert verifier.verify(_with(request, ("X-Amz-User-Agent", "aws-sdk-php/3"))).access_key_id == KEY_ID
+
+
+# A presigned URL is good for the operation it was signed for, not for any that a field names beside it.
+def test_a_presigned_url_is_of_one_operation() -> None:
+    target = ("X-Amz-Target", "DynamoDB_20120810.DeleteTable")
+    with pytest.raises(StoreError, match="'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization"):
+        _verified(_with(_presigned(), target))
+    assert _verified(_presigned(headers=dict([target]))).access_key_id == KEY_ID
+
+
+# Only one parameter of a name counts, and who adds another hopes that it is the other one.
+@pytest.mark.parametrize("name", ["X-Amz-Signature", "X-Amz-Date", "X-Amz-Expires", "x-amz-signature"])
+def test_a_parameter_sent_twice(name: str) -> None:
+    request = _presigned()
+    with pytest.raises(StoreError, match="must be present once in the query-string"):
+        _verified(replace(request, target=f"{request.target}&{name}=0"))
