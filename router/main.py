@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from router.expressions.syntax import prepare_parsers
 from router.http.dispatcher import Dispatcher
 from router.http.errors import body_of
+from router.http.identity import UnverifiedClaims
 from router.http.messages import HttpRequest, HttpResponse
 from router.http.server import HttpServer, HttpSettings, ListenError
-from router.http.sigv4 import SignatureVerifier, claimed_identity
+from router.http.sigv4 import SignatureVerifier
 from router.http.traffic import Traffic
 from router.nodes.channel import NodeChannel
 from router.operations.model import ServiceModel
@@ -67,7 +68,7 @@ class Router:
             randomness=randomness,
         )
         self._dispatcher = _dispatcher(cluster, region, self.store, regions, clock, randomness)
-        self._server = HttpServer(self._answer, http)
+        self._server = HttpServer(self._answer, http, gate=self._dispatcher)
         self._timeout_seconds = cluster.settings.request_timeout_ms / 1000
         self.is_ready = False
 
@@ -135,7 +136,7 @@ def _dispatcher(
     )
     return Dispatcher(
         operations=build_operations(surroundings, ServiceModel.load(ValidationWording(settings.validation_wording))),
-        authenticate=verifier.verify if settings.signatures else claimed_identity,
+        authentication=verifier if settings.signatures else UnverifiedClaims(),
         clock=clock,
         randomness=randomness,
         local_region=region.name,

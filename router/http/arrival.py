@@ -1,8 +1,10 @@
 """From bytes to whole requests: one connection's parser, within bounds.
 
-The only import of httptools. Knows heads, bodies and what is too much of either; refuses to know sockets.
+The only import of httptools. Knows heads, bodies and what is too much of either, and asks a gate about requests with large
+bodies before it takes these in; refuses to know sockets.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,10 +13,12 @@ from typing import Final, NamedTuple
 import httptools
 from multidict import CIMultiDict
 
-from router.http.messages import HttpRequest
+from router.http.messages import Gate, HttpRequest, HttpResponse
+from router.http.strangers import SMALL_BODY_BYTES_MAX, BodyHold, StrangersBudget
 
 FIELD_BYTES_MAX: Final = 16 << 10  # of the target, and of each field
 FIELDS_MAX: Final = 128
+PIECE_OVERHEAD_BYTES: Final = 64  # what a piece of a body takes beside its bytes; a client may send many of one byte
 HEAD_BYTES_MAX: Final = 1 << 20  # as far as it has come without being complete, give or take a read
 
 
@@ -28,9 +32,23 @@ class Arrived(NamedTuple):
 class Refusal(Exception):
     """What a connection was sent cannot become a request; nothing after it on the connection can be understood."""
 
-    def __init__(self, status: HTTPStatus, reason: str) -> None:
+    def __init__(self, response: HttpResponse, reason: str) -> None:
         super().__init__(reason)
-        self.status = status
+        self.response = response
+
+    @classmethod
+    def malformed(cls, status: HTTPStatus, reason: str) -> "Refusal":
+        """Return the refusal of what is no request: an answer without a body."""
+        return cls(HttpResponse(status.value, b"", {}), reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivalBounds:
+    """What is taken in, and who says so."""
+
+    body_bytes_max: int
+    strangers: StrangersBudget
+    gate: Gate | None = None  # None: nobody looks at requests before they are whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +66,12 @@ class Arrival:
     __slots__ = (
         "_body",
         "_body_bytes",
-        "_bytes_max",
+        "_bounds",
+        "_digest",
         "_fields",
         "_head_bytes",
         "_headers",
+        "_hold",
         "_listener",
         "_parser",
         "_plain_bytes",
@@ -61,9 +81,9 @@ class Arrival:
 
     _headers: CIMultiDict[str] | None  # once the head is complete
 
-    def __init__(self, listener: ArrivalListener, body_bytes_max: int) -> None:
+    def __init__(self, listener: ArrivalListener, bounds: ArrivalBounds) -> None:
         self._listener = listener
-        self._bytes_max = body_bytes_max
+        self._bounds = bounds
         self._parser = httptools.HttpRequestParser(self)
         self._refusal: Refusal | None = None
         self._begin()
@@ -86,14 +106,20 @@ class Arrival:
                 # Nobody here speaks another protocol: the request was taken as it is, and what follows is HTTP again.
                 data = data[upgrade.args[0] :]
             except httptools.HttpParserError as error:
-                raise self._refusal or Refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
+                raise self._refusal or Refusal.malformed(HTTPStatus.BAD_REQUEST, str(error)) from None
         if self._headers is None and self._target:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES_MAX:
-                raise Refusal(HTTPStatus.BAD_REQUEST, f"a head of more than {HEAD_BYTES_MAX} bytes")
+                raise Refusal.malformed(HTTPStatus.BAD_REQUEST, f"a head of more than {HEAD_BYTES_MAX} bytes")
+
+    def let_go(self) -> None:
+        """Forget a body that is not whole."""
+        self._hold.release()
+        self._body.clear()
 
     def end(self) -> None:
         """Let go of the parser, which holds on to this, so that both are freed at once."""
+        self.let_go()
         del self._parser, self._listener
 
     # What the parser calls. It reports what is raised here as an error of its own.
@@ -114,8 +140,11 @@ class Arrival:
         """Look at how long the body is going to be."""
         headers: CIMultiDict[str] = CIMultiDict(self._fields)
         self._headers = headers
-        if int(headers.get("Content-Length", "0")) > self._bytes_max:
+        length = int(headers.get("Content-Length", "0"))
+        if length > self._bounds.body_bytes_max:
             raise self._too_large()
+        if length > SMALL_BODY_BYTES_MAX:
+            self._require_admission()
         if headers.get("Expect", "").lower() == "100-continue":
             self._listener.expects_continue()
 
@@ -123,8 +152,14 @@ class Arrival:
         """Take a piece of the body."""
         self._body.append(piece)
         self._body_bytes += len(piece)
-        if self._body_bytes > self._bytes_max:
+        if self._body_bytes > self._bounds.body_bytes_max:
             raise self._too_large()
+        if self._digest is not None:
+            self._digest.update(piece)
+        elif self._body_bytes > SMALL_BODY_BYTES_MAX:
+            self._require_admission()
+        if not self._hold.grow(len(piece) + PIECE_OVERHEAD_BYTES):
+            raise self._overloaded()
 
     def on_message_complete(self) -> None:
         """Hand a whole request on, unless its body is still to come although the parser sees none."""
@@ -142,7 +177,7 @@ class Arrival:
         """Take what belongs to the body that the parser does not see; return the rest."""
         piece = data[: self._plain_bytes]
         self._plain_bytes -= len(piece)
-        self._body.append(piece)
+        self.on_body(piece)
         if not self._plain_bytes:
             assert self._headers is not None, "a head comes before its body"
             self._complete(self._headers)
@@ -151,7 +186,10 @@ class Arrival:
     def _complete(self, headers: CIMultiDict[str]) -> None:
         parser, pieces = self._parser, self._body
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        request = HttpRequest(parser.get_method().decode("ascii"), _origin_form(self._target), headers, body)
+        digest = None if self._digest is None else self._digest.hexdigest()
+        request = HttpRequest(
+            parser.get_method().decode("ascii"), _origin_form(self._target), headers, body, digest, self._hold
+        )
         self._begin()
         self._listener.arrived(Arrived(request, parser.should_keep_alive()))
 
@@ -163,12 +201,35 @@ class Arrival:
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._plain_bytes = 0  # of a body that the parser does not see
+        self._digest: hashlib._Hash | None = None  # of a body that is large
+        self._hold = BodyHold(self._bounds.strangers)
+
+    def _require_admission(self) -> None:
+        """Ask the gate about a request whose body is large, and begin to hash it as it comes."""
+        gate = self._bounds.gate
+        refused = None if gate is None else gate.refused(self._head())
+        if refused is not None:
+            self._refusal = Refusal(refused, "a large body of a request that its fields decide")
+            raise self._refusal
+        self._digest = hashlib.sha256(b"".join(self._body))
+
+    def _head(self) -> HttpRequest:
+        assert self._headers is not None, "a head comes before its body"
+        return HttpRequest(self._parser.get_method().decode("ascii"), _origin_form(self._target), self._headers, b"")
+
+    def _overloaded(self) -> Refusal:
+        gate, reason = self._bounds.gate, "no room for the bodies of strangers"
+        if gate is None:
+            return self._refused(HTTPStatus.SERVICE_UNAVAILABLE, reason)
+        self._refusal = Refusal(gate.overloaded(self._head()), reason)
+        return self._refusal
 
     def _too_large(self) -> Refusal:
-        return self._refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body of more than {self._bytes_max} bytes")
+        reason = f"a body of more than {self._bounds.body_bytes_max} bytes"
+        return self._refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
 
     def _refused(self, status: HTTPStatus, reason: str) -> Refusal:
-        self._refusal = Refusal(status, reason)
+        self._refusal = Refusal.malformed(status, reason)
         return self._refusal
 
 

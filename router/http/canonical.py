@@ -3,7 +3,6 @@
 Pure text work. Source: "Create a signed AWS API request" in the IAM user guide. Knows nothing of keys.
 """
 
-import hashlib
 import posixpath
 from urllib.parse import quote, unquote_plus
 
@@ -79,4 +78,4 @@ def payload_hash(request: HttpRequest, declared: str | None) -> str:
     """Return what stands for the body of `request`: its hash, or UNSIGNED_PAYLOAD when the client `declared` that."""
     if declared == UNSIGNED_PAYLOAD:
         return UNSIGNED_PAYLOAD
-    return hashlib.sha256(request.body).hexdigest()
+    return request.sha256()

@@ -9,7 +9,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Final, cast
 
-from router.http.arrival import Arrival, ArrivalListener, Arrived, Refusal
+from router.http.arrival import Arrival, ArrivalBounds, ArrivalListener, Arrived, Refusal
 from router.http.framing import CONTINUE, framed, refusal
 from router.http.messages import Handler
 from wire.telemetry import EventLog
@@ -26,14 +26,15 @@ LINGER_SECONDS: Final = 10.0
 SWEEP_SECONDS: Final = 5.0
 # Requests sent ahead on one connection; with more waiting, nothing more is read from it.
 PIPELINED_MAX: Final = 64
+PIPELINED_BYTES_MAX: Final = 1 << 20
 
 
 class Connections:
     """All connections of a server; called by the event loop for each new one."""
 
-    def __init__(self, handler: Handler, body_bytes_max: int) -> None:
+    def __init__(self, handler: Handler, bounds: ArrivalBounds) -> None:
         self.handler = handler
-        self.body_bytes_max = body_bytes_max
+        self.bounds = bounds
         self.is_stopping = False
         self.open: set[Connection] = set()
         self.loop = asyncio.get_running_loop()
@@ -87,6 +88,7 @@ class Connection(asyncio.Protocol):
         "_drained",
         "_is_reading_paused",
         "_parent",
+        "_pipelined_bytes",
         "_refusal",
         "_since",
         "_transport",
@@ -96,11 +98,12 @@ class Connection(asyncio.Protocol):
     def __init__(self, parent: Connections) -> None:
         self._parent = parent
         listener = ArrivalListener(arrived=self._take, expects_continue=self._ask)
-        self._arrival = Arrival(listener, parent.body_bytes_max)
+        self._arrival = Arrival(listener, parent.bounds)
         self._arrived: deque[Arrived] = deque()
         self._refusal: Refusal | None = None
         self._drained: asyncio.Future[None] | None = None
         self._is_reading_paused = False
+        self._pipelined_bytes = 0
         self._transport: asyncio.Transport
         self._since = 0.0  # idle, or within a request, or lingering
         self.task: asyncio.Task[None] | None = None
@@ -117,7 +120,7 @@ class Connection(asyncio.Protocol):
         """End; what is being carried out is carried out, though nobody waits for it."""
         self._parent.lost(self)
         self._arrival.end()
-        self._arrived.clear()
+        self._forget_arrived()
         self.resume_writing()
 
     def data_received(self, data: bytes) -> None:
@@ -166,7 +169,7 @@ class Connection(asyncio.Protocol):
                 self._transport.abort()
         elif self._arrival.is_within:
             if quiet_seconds > ARRIVAL_SECONDS_MAX:
-                self._refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, "the request does not arrive"))
+                self._refuse(Refusal.malformed(HTTPStatus.REQUEST_TIMEOUT, "the request does not arrive"))
         elif quiet_seconds > KEEPALIVE_SECONDS:
             self._transport.close()
 
@@ -176,7 +179,10 @@ class Connection(asyncio.Protocol):
         self._arrived.append(arrived)
         if self.task is None:
             self.task = self._parent.loop.create_task(self._serve())
-        elif len(self._arrived) >= PIPELINED_MAX and not self._is_reading_paused:
+            return
+        self._pipelined_bytes += len(arrived.request.body)
+        is_full = len(self._arrived) >= PIPELINED_MAX or self._pipelined_bytes >= PIPELINED_BYTES_MAX
+        if is_full and not self._is_reading_paused:
             self._is_reading_paused = True
             self._transport.pause_reading()
 
@@ -187,6 +193,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, refused: Refusal) -> None:
         self._refusal = refused
+        self._arrival.let_go()
         peer = self._transport.get_extra_info("peername")
         _log.info("malformed_request", remote=str(peer), reason=str(refused))
         if self.task is None:
@@ -198,6 +205,7 @@ class Connection(asyncio.Protocol):
             while self._arrived and await self._answer(self._arrived.popleft()):
                 if self._is_reading_paused:
                     self._is_reading_paused = False
+                    self._pipelined_bytes = sum(len(each.request.body) for each in self._arrived)
                     self._transport.resume_reading()
         except Exception:  # noqa: BLE001 - the handler answers everything itself; a bug in it ends the connection
             _log.exception("connection_crashed")
@@ -214,18 +222,26 @@ class Connection(asyncio.Protocol):
     async def _answer(self, arrived: Arrived) -> bool:
         """Answer one request; tell whether the connection goes on."""
         request = arrived.request
-        response = await self._parent.handler(request)
+        try:
+            response = await self._parent.handler(request)
+        finally:
+            request.release()
         transport = self._transport
         if transport.is_closing():
             return False
         keep_alive = arrived.keep_alive and not self._parent.is_stopping
         transport.write(framed(response, method=request.method, keep_alive=keep_alive))
         if not keep_alive:
-            self._arrived.clear()
+            self._forget_arrived()
             transport.close()
         elif self._drained is not None:
             await self._until_read(self._drained)
         return keep_alive
+
+    def _forget_arrived(self) -> None:
+        for each in self._arrived:
+            each.request.release()
+        self._arrived.clear()
 
     async def _until_read(self, drained: asyncio.Future[None]) -> None:
         try:
@@ -239,7 +255,7 @@ class Connection(asyncio.Protocol):
         if transport.is_closing():
             return
         self._since = self._parent.loop.time()
-        transport.write(refusal(refused.status))
+        transport.write(refusal(refused.response))
         if transport.can_write_eof():
             transport.write_eof()
         else:

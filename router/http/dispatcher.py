@@ -4,8 +4,8 @@ Knows how DynamoDB lays its protocol over HTTP: what answers a GET, which conten
 first. Refuses to know what any operation does.
 """
 
+import asyncio
 import random
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -20,8 +20,8 @@ from router.http.encoding import (
 )
 from router.http.errors import body_of, checksum, public_code, status_of
 from router.http.identifiers import new_request_id
+from router.http.identity import Authentication, Identity
 from router.http.messages import HttpRequest, HttpResponse
-from router.http.sigv4 import Identity
 from router.http.target import operation_of
 from router.http.timestamps import HttpDates
 from router.http.traffic import ANSWERED, Traffic
@@ -36,23 +36,26 @@ _log = EventLog(__name__)
 _JSON: Final = "application/json"
 _JSON_TYPES: Final = frozenset({"application/x-amz-json-1.0", "application/x-amz-json-1.1", _JSON})
 _NOT_AN_OPERATION: Final = b"<UnknownOperationException/>\n"
+# An answer larger than this is compressed and summed up beside the event loop.
+FINISHED_BYTES_MAX: Final = 256 << 10
 _PREFLIGHT_SECONDS: Final = "172800"
 _PREFLIGHT: Final = (
     ("access-control-allow-headers", "Access-Control-Request-Headers"),
     ("access-control-allow-methods", "Access-Control-Request-Method"),
 )
 
-Authenticator = Callable[[HttpRequest], Identity]
+# Where there is no room for a body; SDKs wait and try again.
+_THROTTLED: Final = StoreError(ErrorCode.THROTTLING, "Rate of requests exceeds the allowed throughput.")
 
 
 class Dispatcher:
-    """Answer requests with operations; this is the handler a server calls."""
+    """Answer requests with operations; this is the handler a server calls, and the gate that it asks before it does."""
 
     def __init__(
         self,
         *,
         operations: OperationRegistry,
-        authenticate: Authenticator,
+        authentication: Authentication,
         clock: Clock,
         randomness: random.Random,
         local_region: str,
@@ -60,7 +63,7 @@ class Dispatcher:
         timeout_ms: int = REQUEST_TIMEOUT_MS,
     ) -> None:
         self._operations = operations
-        self._authenticate = authenticate
+        self._authentication = authentication
         self._clock = clock
         self._randomness = randomness
         self._local_region = local_region
@@ -71,22 +74,41 @@ class Dispatcher:
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer `request`; whatever happens, there is an answer."""
-        request_id = new_request_id(self._randomness)
-        headers = {"x-amzn-requestid": request_id, "date": self._dates.text(self._clock.wall())}
-        if request.headers.get("Origin") is not None:
-            _allow_origin(request, headers)
-            if request.method == "OPTIONS":
-                return HttpResponse(200, b"", headers)
-        if request.method in {"GET", "HEAD"}:
-            return _plain(200, f"healthy: {request.headers.get('Host') or ''} ".encode(), headers)
-        content_type = _content_type(request)
-        if request.method != "POST" or (request.body and content_type not in _JSON_TYPES):
-            return _plain(404, _NOT_AN_OPERATION, headers)
-        headers["content-type"] = content_type if content_type in _JSON_TYPES else _JSON
+        headers = self._headers()
+        plain = _plainly_answered(request, headers, bool(request.body))
+        if plain is not None:
+            return plain
         began = self._clock.monotonic()
-        status, body, code = await self._answer(request, request_id, began)
+        status, body, code = await self._answer(request, headers["x-amzn-requestid"], began)
         self.traffic.note(request.headers.get("X-Amz-Target"), code, self._clock.monotonic() - began)
-        return _finished(request, status, body, headers)
+        return await _finished(request, status, body, headers)
+
+    def refused(self, head: HttpRequest) -> HttpResponse | None:
+        """Return the answer to a request that its fields alone decide: what is no call, or of nobody who is known."""
+        headers = self._headers()
+        plain = _plainly_answered(head, headers, has_body=True)
+        if plain is not None:
+            return plain
+        try:
+            self._operation(head)
+            self._authentication.require_claim(head)
+        except StoreError as error:
+            return self._refusal(head, error, headers)
+        return None
+
+    def overloaded(self, head: HttpRequest) -> HttpResponse:
+        """Return the answer to a request for whose body there is no room."""
+        return self._refusal(head, _THROTTLED, self._headers())
+
+    def _headers(self) -> dict[str, str]:
+        request_id = new_request_id(self._randomness)
+        return {"x-amzn-requestid": request_id, "date": self._dates.text(self._clock.wall())}
+
+    def _refusal(self, head: HttpRequest, error: StoreError, headers: dict[str, str]) -> HttpResponse:
+        code = public_code(error)
+        self.traffic.note(head.headers.get("X-Amz-Target"), code.value, 0.0)
+        headers.setdefault("content-type", _JSON)
+        return _plain(status_of(code), body_of(error), headers)
 
     async def _answer(self, request: HttpRequest, request_id: str, began: float) -> tuple[int, bytes, str]:
         """Return the status and the body that answer `request`, and the code by which that is counted."""
@@ -106,13 +128,25 @@ class Dispatcher:
             return 500, body_of(crash), ErrorCode.INTERNAL.value
 
     async def _run(self, request: HttpRequest, request_id: str, began: float) -> bytes:
+        encoding = request.headers.get("Content-Encoding")
+        if request.is_large or encoding is not None:
+            return await self._run_verified_first(request, encoding, request_id, began)
         # AWS's order: first that the body is JSON, then the operation, then the signature, and only then the members.
-        body = _parsed(request)
+        body = _parsed(request.body)
         operation = self._operation(request)
-        identity = self._authenticate(request)
-        if not isinstance(body, dict):
-            raise _not_an_object(body)
-        return await operation(self._context(request, request_id, identity, began), body)
+        identity = self._authentication.verify(request)
+        request.release()
+        return await operation(self._context(request, request_id, identity, began), _object(body))
+
+    async def _run_verified_first(
+        self, request: HttpRequest, encoding: str | None, request_id: str, began: float
+    ) -> bytes:
+        """Run a request whose body is work to read: nobody does that work for strangers."""
+        operation = self._operation(request)
+        identity = self._authentication.verify(request)
+        request.release()
+        text = request.body if encoding is None else await asyncio.to_thread(decoded, request.body, encoding)
+        return await operation(self._context(request, request_id, identity, began), _object(_parsed(text)))
 
     def _operation(self, request: HttpRequest) -> Operation:
         operation = self._operations.get(operation_of(request.headers.get("X-Amz-Target")))
@@ -150,12 +184,11 @@ def _content_type(request: HttpRequest) -> str:
     return value.partition(";")[0].strip().lower()
 
 
-def _parsed(request: HttpRequest) -> Any:
-    """Return the JSON value of the body, or None for no body.
+def _parsed(body: bytes) -> Any:
+    """Return the JSON value of a body, or None for no body.
 
     Raises StoreError SERIALIZATION, without a text as AWS does, when it is not JSON.
     """
-    body = decoded(request.body, request.headers.get("Content-Encoding"))
     if not body:
         return None
     try:
@@ -164,12 +197,29 @@ def _parsed(request: HttpRequest) -> Any:
         raise StoreError(ErrorCode.SERIALIZATION, "") from None
 
 
-def _not_an_object(body: Any) -> StoreError:
+def _object(body: Any) -> dict[str, Any]:
+    if isinstance(body, dict):
+        return body
     if body is None:
-        return StoreError(ErrorCode.SERIALIZATION, "")
+        raise StoreError(ErrorCode.SERIALIZATION, "")
     if isinstance(body, list):
-        return StoreError(ErrorCode.SERIALIZATION, "Start of list found where not expected")
-    return StoreError(ErrorCode.SERIALIZATION, "Unexpected value type in payload")
+        raise StoreError(ErrorCode.SERIALIZATION, "Start of list found where not expected")
+    raise StoreError(ErrorCode.SERIALIZATION, "Unexpected value type in payload")
+
+
+def _plainly_answered(request: HttpRequest, headers: dict[str, str], has_body: bool) -> HttpResponse | None:
+    """Return the answer to what is no call of an operation, or None; add what browsers and callers are told to `headers`."""
+    if request.headers.get("Origin") is not None:
+        _allow_origin(request, headers)
+        if request.method == "OPTIONS":
+            return HttpResponse(200, b"", headers)
+    if request.method in {"GET", "HEAD"}:
+        return _plain(200, f"healthy: {request.headers.get('Host') or ''} ".encode(), headers)
+    content_type = _content_type(request)
+    if request.method != "POST" or (has_body and content_type not in _JSON_TYPES):
+        return _plain(404, _NOT_AN_OPERATION, headers)
+    headers["content-type"] = content_type if content_type in _JSON_TYPES else _JSON
+    return None
 
 
 def _plain(status: int, body: bytes, headers: dict[str, str]) -> HttpResponse:
@@ -177,7 +227,13 @@ def _plain(status: int, body: bytes, headers: dict[str, str]) -> HttpResponse:
     return HttpResponse(status, body, headers)
 
 
-def _finished(request: HttpRequest, status: int, body: bytes, headers: dict[str, str]) -> HttpResponse:
+async def _finished(request: HttpRequest, status: int, body: bytes, headers: dict[str, str]) -> HttpResponse:
+    if len(body) > FINISHED_BYTES_MAX:  # zlib lets go of the interpreter while it works
+        return await asyncio.to_thread(_packed, request, status, body, headers)
+    return _packed(request, status, body, headers)
+
+
+def _packed(request: HttpRequest, status: int, body: bytes, headers: dict[str, str]) -> HttpResponse:
     if len(body) >= GZIP_BODY_BYTES_MIN and accepts_gzip(request.headers.get("Accept-Encoding")):
         body = compressed(body)
         headers["content-encoding"] = "gzip"

@@ -22,6 +22,6 @@ def framed(response: HttpResponse, *, method: str, keep_alive: bool) -> bytes:
     return head.encode("utf-8", "surrogateescape") + body
 
 
-def refusal(status: HTTPStatus) -> bytes:
+def refusal(response: HttpResponse) -> bytes:
     """Return the answer to a request that never became whole; the connection ends with it."""
-    return framed(HttpResponse(status.value, b"", {}), method="", keep_alive=False)
+    return framed(response, method="", keep_alive=False)

@@ -1,11 +1,14 @@
-"""The seam of the HTTP edge: a request that has arrived whole, and a response that has not left yet.
+"""The seam of the HTTP edge: a request that has arrived whole, one whose body is still to come, and a response.
 
 Above the seam nothing knows which server reads the socket; below it nothing knows DynamoDB.
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
+
+from router.http.strangers import BodyHold
 
 
 class Headers(Protocol):
@@ -36,6 +39,24 @@ class HttpRequest:
     target: str  # as in the request line: path and query, still escaped
     headers: Headers
     body: bytes
+    digest: str | None = None
+    """SHA-256 of the body in hex, where it was reckoned while the body came: of large ones."""
+    hold: BodyHold | None = None
+    """What the body takes of the room for strangers, until it is known who sent it."""
+
+    @property
+    def is_large(self) -> bool:
+        """Tell whether the request was looked at before its body came."""
+        return self.digest is not None
+
+    def sha256(self) -> str:
+        """Return the hash of the body in hex."""
+        return hashlib.sha256(self.body).hexdigest() if self.digest is None else self.digest
+
+    def release(self) -> None:
+        """Give back what the body takes of the room for strangers."""
+        if self.hold is not None:
+            self.hold.release()
 
 
 @dataclass(slots=True)
@@ -48,3 +69,15 @@ class HttpResponse:
 
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
+
+
+class Gate(Protocol):
+    """Looks at requests with large bodies before these are taken in. What it is shown has no body yet."""
+
+    def refused(self, head: HttpRequest) -> HttpResponse | None:
+        """Return the answer to a request that its fields alone decide, or None to let its body come."""
+        ...
+
+    def overloaded(self, head: HttpRequest) -> HttpResponse:
+        """Return the answer to a request for whose body there is no room."""
+        ...

@@ -6,9 +6,11 @@ import ssl
 from dataclasses import dataclass
 from typing import Final
 
+from router.http.arrival import ArrivalBounds
 from router.http.connections import Connections
 from router.http.encoding import BODY_BYTES_MAX
-from router.http.messages import Handler
+from router.http.messages import Gate, Handler
+from router.http.strangers import STRANGERS_BYTES_MAX, StrangersBudget
 
 BACKLOG_CONNECTIONS: Final = 1024
 STOP_GRACE_SECONDS: Final = 10.0
@@ -27,13 +29,19 @@ class HttpSettings:
     reuse_port: bool = False
     tls: ssl.SSLContext | None = None
     body_bytes_max: int = BODY_BYTES_MAX
+    strangers_bytes_max: int = STRANGERS_BYTES_MAX  # for all bodies of which it is not known who sent them
 
 
 class HttpServer:
     """Serve one address with one handler until stopped."""
 
-    def __init__(self, handler: Handler, settings: HttpSettings) -> None:
+    def __init__(self, handler: Handler, settings: HttpSettings, gate: Gate | None = None) -> None:
         self._handler = handler
+        self._bounds = ArrivalBounds(
+            body_bytes_max=settings.body_bytes_max,
+            strangers=StrangersBudget(settings.strangers_bytes_max),
+            gate=gate,
+        )
         self._settings = settings
         self._connections: Connections | None = None
         self._listener: asyncio.Server | None = None
@@ -50,6 +58,11 @@ class HttpServer:
         """Return how many connections there are, idle ones included."""
         return 0 if self._connections is None else len(self._connections.open)
 
+    @property
+    def strangers(self) -> StrangersBudget:
+        """Return what the bodies of unverified requests take."""
+        return self._bounds.strangers
+
     async def start(self) -> None:
         """Listen and serve.
 
@@ -57,7 +70,7 @@ class HttpServer:
         """
         assert self._listener is None, "the server has been started already"
         settings = self._settings
-        connections = Connections(self._handler, settings.body_bytes_max)
+        connections = Connections(self._handler, self._bounds)
         try:
             self._listener = await asyncio.get_running_loop().create_server(
                 connections,

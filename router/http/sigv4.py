@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import unquote_plus
 
 from router.http.canonical import canonical_headers, canonical_path, canonical_query, canonical_request, payload_hash
+from router.http.identity import Identity, query_parameters
 from router.http.messages import Headers, HttpRequest
 from router.http.signing_key import TERMINATOR, SigningKey, derived_key
 from router.http.timestamps import basic_text, normalized, parsed_ms
@@ -46,17 +47,6 @@ _QUERY_PARAMETERS: Final = (
     "X-Amz-SignedHeaders",
     "X-Amz-Date",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Who a request says it is from, and for which region it was signed; None where it says nothing."""
-
-    access_key_id: str | None
-    region: str | None
-
-
-NOBODY: Final = Identity(access_key_id=None, region=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,34 +86,6 @@ def _escaped(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def claimed_identity(request: HttpRequest) -> Identity:
-    """Return who `request` says it is from, unverified: for when signatures are not checked."""
-    authorization = request.headers.get("Authorization")
-    credential = _credential_of(authorization) if authorization else _credential_of_query(request.target)
-    pieces = credential.split("/")
-    if len(pieces) != 5:
-        return NOBODY
-    return Identity(access_key_id=pieces[0] or None, region=pieces[2] or None)
-
-
-def _credential_of(authorization: str) -> str:
-    _, _, rest = authorization.partition("Credential=")
-    return rest.partition(",")[0].partition(" ")[0]
-
-
-def _credential_of_query(target: str) -> str:
-    return _query_parameters(target.partition("?")[2]).get("X-Amz-Credential", "")
-
-
-def _query_parameters(query: str) -> dict[str, str]:
-    """Return the parameters of `query`; the first of a name counts."""
-    parameters: dict[str, str] = {}
-    for part in query.split("&"):
-        name, _, value = part.partition("=")
-        parameters.setdefault(unquote_plus(name), unquote_plus(value))
-    return parameters
-
-
 class SignatureVerifier:
     """Verify requests against known credentials."""
 
@@ -140,18 +102,21 @@ class SignatureVerifier:
 
         Raises StoreError with AWS's code and text when the signature is missing, incomplete, expired or wrong.
         """
-        authorization = request.headers.get("Authorization")
-        query = request.target.partition("?")[2]
-        parameters = _query_parameters(query) if query else {}
-        if "X-Amz-Algorithm" in parameters:
-            if authorization is not None:
-                raise _invalid(
-                    "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
-                )
-            return self._verify_query(request, query, parameters)
-        if authorization is None or not authorization.lstrip().startswith("AWS4-"):
-            raise StoreError(ErrorCode.MISSING_AUTHENTICATION_TOKEN, "Request is missing Authentication Token")
+        authorization, parameters = _signed_by(request)
+        if authorization is None:
+            return self._verify_query(request, parameters)
         return self._verify_header(request, authorization)
+
+    def require_claim(self, head: HttpRequest) -> None:
+        """Return when nothing but the signature itself, for which the body is needed, can be wrong with a request.
+
+        Raises StoreError as `verify` does.
+        """
+        authorization, parameters = _signed_by(head)
+        if authorization is None:
+            self._claim_of_query(head, parameters)
+        else:
+            self._claim_of(head, authorization)
 
     # The Authorization field.
 
@@ -185,7 +150,7 @@ class SignatureVerifier:
             return False
         try:
             fields = known.fields(headers)
-            canonical = (known.canonical % (request.method, *fields, hashlib.sha256(request.body).hexdigest())).encode()
+            canonical = (known.canonical % (request.method, *fields, request.sha256())).encode()
         except (KeyError, UnicodeEncodeError):
             return False
         to_sign = (known.to_sign % (date, hashlib.sha256(canonical).hexdigest())).encode()
@@ -218,7 +183,20 @@ class SignatureVerifier:
 
     # The query of a presigned URL.
 
-    def _verify_query(self, request: HttpRequest, query: str, parameters: dict[str, str]) -> Identity:
+    def _verify_query(self, request: HttpRequest, parameters: dict[str, str]) -> Identity:
+        claim, date = self._claim_of_query(request, parameters)
+        payload = payload_hash(
+            request, parameters.get("X-Amz-Content-SHA256") or request.headers.get("X-Amz-Content-SHA256")
+        )
+        path, _, query = request.target.partition("?")
+        fields = canonical_headers(request.headers, claim.signed_headers)
+        signed_query = canonical_query(query, without="X-Amz-Signature")
+        canonical = f"{request.method}\n{canonical_path(path)}\n{signed_query}\n{fields}\n{claim.names}\n{payload}"
+        _require_signature(claim, date, canonical.encode("utf-8", "surrogateescape"), parameters["X-Amz-Signature"])
+        return claim.identity
+
+    def _claim_of_query(self, request: HttpRequest, parameters: dict[str, str]) -> tuple[_Claim, str]:
+        """Return claim and date of a presigned URL, all checked but the signature."""
         missing = [
             f"AWS query-string parameters must include '{name}'. "
             for name in _QUERY_PARAMETERS
@@ -232,15 +210,7 @@ class SignatureVerifier:
             parameters["X-Amz-Algorithm"], parameters["X-Amz-Credential"], parameters["X-Amz-SignedHeaders"], date
         )
         _require_signed_once(request, claim.signed_headers)
-        payload = payload_hash(
-            request, parameters.get("X-Amz-Content-SHA256") or request.headers.get("X-Amz-Content-SHA256")
-        )
-        path = canonical_path(request.target.partition("?")[0])
-        fields = canonical_headers(request.headers, claim.signed_headers)
-        signed_query = canonical_query(query, without="X-Amz-Signature")
-        canonical = f"{request.method}\n{path}\n{signed_query}\n{fields}\n{claim.names}\n{payload}"
-        _require_signature(claim, date, canonical.encode("utf-8", "surrogateescape"), parameters["X-Amz-Signature"])
-        return claim.identity
+        return claim, date
 
     # What both have in common.
 
@@ -285,6 +255,20 @@ class SignatureVerifier:
             signed_headers=signed_headers,
             key=derived_key(secret, day, region, SERVICE),
         )
+
+
+def _signed_by(request: HttpRequest) -> tuple[str | None, dict[str, str]]:
+    """Return the Authorization field, or None where the parameters that are returned beside it carry the signature."""
+    authorization = request.headers.get("Authorization")
+    query = request.target.partition("?")[2]
+    parameters = query_parameters(query) if query else {}
+    if "X-Amz-Algorithm" in parameters:
+        if authorization is not None:
+            raise _invalid("Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.")
+        return None, parameters
+    if authorization is None or not authorization.lstrip().startswith("AWS4-"):
+        raise StoreError(ErrorCode.MISSING_AUTHENTICATION_TOKEN, "Request is missing Authentication Token")
+    return authorization, parameters
 
 
 def _header_parameters(authorization: str) -> dict[str, str]:

@@ -12,9 +12,10 @@ from typing import Any
 from multidict import CIMultiDict
 
 from router.http.dispatcher import Dispatcher
-from router.http.messages import Handler, HttpRequest
+from router.http.identity import UnverifiedClaims
+from router.http.messages import Gate, Handler, HttpRequest
 from router.http.server import HttpServer, HttpSettings
-from router.http.sigv4 import SignatureVerifier, claimed_identity
+from router.http.sigv4 import SignatureVerifier
 from router.operations.context import OperationRegistry, RequestContext
 from wire.clock import SystemClock
 
@@ -33,7 +34,7 @@ def dispatcher(operations: OperationRegistry, *, signed: bool = False) -> Dispat
     verifier = SignatureVerifier(credentials=CREDENTIALS, clock=clock)
     return Dispatcher(
         operations=operations,
-        authenticate=verifier.verify if signed else claimed_identity,
+        authentication=verifier if signed else UnverifiedClaims(),
         clock=clock,
         randomness=random.Random(7),
         local_region="eu-west-1",
@@ -57,9 +58,11 @@ def request(
 
 
 @asynccontextmanager
-async def running(handler: Handler, settings: HttpSettings | None = None) -> AsyncIterator[HttpServer]:
+async def running(
+    handler: Handler, settings: HttpSettings | None = None, gate: Gate | None = None
+) -> AsyncIterator[HttpServer]:
     """Serve `handler` on a free port."""
-    server = HttpServer(handler, settings or HttpSettings())
+    server = HttpServer(handler, settings or HttpSettings(), gate)
     await server.start()
     try:
         yield server

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from router.http.canonical import canonical_request
+from router.http.identity import Identity
 from router.http.messages import HttpRequest
 from router.http.signing_key import derived_key
-from router.http.sigv4 import CLOCK_SKEW_SECONDS, Identity, SignatureVerifier
+from router.http.sigv4 import CLOCK_SKEW_SECONDS, SignatureVerifier
 from router.http.timestamps import parsed_ms
 from tests.support.clock import ManualClock
 from wire.errors import ErrorCode, StoreError

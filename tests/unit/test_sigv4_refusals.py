@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
+from router.http.identity import NOBODY, Identity, claimed_identity
 from router.http.messages import HttpRequest
-from router.http.sigv4 import NOBODY, Identity, SignatureVerifier, claimed_identity
+from router.http.sigv4 import SignatureVerifier
 from router.http.timestamps import parsed_ms
 from tests.support.clock import ManualClock
 from wire.errors import ErrorCode, StoreError
