@@ -92,12 +92,13 @@ class CatalogView:
         self.counters: dict[str, int] = {}
 
     def apply(self, delta: "Delta") -> None:
-        """Bring the view to `delta.version`. A full delta replaces everything."""
-        if delta.full:
-            self.__init__()  # type: ignore[misc]
+        """Bring the view to `delta.version`. A full delta replaces everything, at once: other threads look tables up."""
+        brought = CatalogView() if delta.full else self
         for key, value in delta.rows.items():
-            self._apply_row(key, value)
-        self.version = delta.version
+            brought._apply_row(key, value)
+        brought.version = delta.version
+        if brought is not self:
+            self.__dict__.update(brought.__dict__)
 
     def link(self, destination: str) -> LinkSpec:
         """Return the link to a region: up unless a row says otherwise."""

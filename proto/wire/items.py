@@ -10,6 +10,8 @@ from bisect import insort
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from heapq import merge
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 from wire.errors import ErrorCode, StoreError, validation_error
@@ -28,6 +30,8 @@ ATTRIBUTE_TYPES = ("S", "N", "B", "SS", "NS", "BS", "M", "L", "BOOL", "NULL")
 _INSERTED_MAX = 256
 # An item holds a hundred thousand numbers only if they are short: then most of them have been measured before.
 _NUMBERS_KEPT_MAX = 1 << 14
+_SHOWN_CHARACTERS_MAX = 64 << 10
+_SORTED_AT_ONCE_MAX = 4096
 _CONTAINER_BYTES = 3
 _ELEMENT_BYTES = 1
 
@@ -53,6 +57,8 @@ def normalized_item(item: Item) -> tuple[Item, int]:
     result: Item = {}
     if "" in item:
         raise validation_error(NAMELESS)
+    if len(item) > ITEM_BYTES_MAX:
+        raise validation_error(ITEM_TOO_LARGE)
     for name, value in item.items():
         # The commonest case by far, and every put comes here: texts are measured in place.
         size += len(name) if name.isascii() else len(name.encode())
@@ -135,7 +141,12 @@ def sorted_set(kind: str, members: Sequence[str]) -> list[str]:
     """Return a set's members in DynamoDB's order: texts and binaries by their bytes, numbers by value."""
     if len(members) < 2:
         return list(members)
-    return sorted(members, key=_SET_ORDERS[kind])
+    order = _SET_ORDERS[kind]
+    if len(members) <= _SORTED_AT_ONCE_MAX:
+        return sorted(members, key=order)
+    # Sorted at once, the largest sets would keep all other threads from running for as long as that takes.
+    starts = range(0, len(members), _SORTED_AT_ONCE_MAX)
+    return list(merge(*(sorted(members[at : at + _SORTED_AT_ONCE_MAX], key=order) for at in starts), key=order))
 
 
 def merged_set(kind: str, members: Sequence[str], more: Sequence[str]) -> list[str]:
@@ -202,19 +213,19 @@ def _measured_null(value: AttributeValue, payload: Any, depth: int) -> _Measured
 
 
 def _measured_texts(value: AttributeValue, payload: Any, depth: int) -> _Measured:
-    members = _checked_list(payload)
+    members = _checked_set(payload)
     if not members:
         raise validation_error(_INVALID + "An string set  may not be empty")
     if None in members:
         raise validation_error(_INVALID + "An string set may not have a null string as a member")
     size = sum(_measured_text(value, member, depth)[1] for member in members)
     if len(set(members)) != len(members):
-        raise validation_error(f"{_INVALID}Input collection [{', '.join(members)}] contains duplicates.")
+        raise validation_error(f"{_INVALID}Input collection [{_shown(members)}] contains duplicates.")
     return {"SS": sorted_set("SS", members)}, size
 
 
 def _measured_numbers(value: AttributeValue, payload: Any, depth: int) -> _Measured:
-    members = _checked_list(payload)
+    members = _checked_set(payload)
     if not members:
         raise validation_error(_INVALID + "An number set  may not be empty")
     if None in members:
@@ -226,14 +237,14 @@ def _measured_numbers(value: AttributeValue, payload: Any, depth: int) -> _Measu
 
 
 def _measured_binaries(value: AttributeValue, payload: Any, depth: int) -> _Measured:
-    members = _checked_list(payload)
+    members = _checked_set(payload)
     if not members:
         raise validation_error(_INVALID + "Binary sets should not be empty")
     if None in members:
         raise validation_error(_INVALID + "Binary sets may not contain null or empty values")
     size = sum(len(_checked_binary(member)) for member in members)
     if len(set(members)) != len(members):
-        raise validation_error(f"{_INVALID}Input collection [{', '.join(members)}]of type BS contains duplicates.")
+        raise validation_error(f"{_INVALID}Input collection [{_shown(members)}]of type BS contains duplicates.")
     return {"BS": sorted_set("BS", members)}, size
 
 
@@ -282,6 +293,20 @@ def _checked_list(payload: Any) -> list[Any]:
     return payload
 
 
+def _checked_set(payload: Any) -> list[Any]:
+    """Return the members of a set of which each takes a byte at least; before anything else is done with them."""
+    members = _checked_list(payload)
+    if len(members) > ITEM_BYTES_MAX:
+        raise validation_error(ITEM_TOO_LARGE)
+    return members
+
+
+def _shown(members: Sequence[str]) -> str:
+    """Return members as a text lists them, and of those of a set beyond all use the first."""
+    shown = sum(size <= _SHOWN_CHARACTERS_MAX for size in accumulate(map(len, members)))
+    return ", ".join(members if shown == len(members) else (*members[:shown], "..."))
+
+
 def _checked_binary(payload: Any) -> bytes:
     """Return the bytes of a base64 text that must be the one a standard encoder writes."""
     if type(payload) is not str:
@@ -293,7 +318,9 @@ def _checked_binary(payload: Any) -> bytes:
     except ValueError:
         pass
     reason = _base64_fault(payload)
-    raise StoreError(ErrorCode.SERIALIZATION, f"'{payload}' can not be converted to a Blob: {reason}")
+    raise StoreError(
+        ErrorCode.SERIALIZATION, f"'{payload[:_SHOWN_CHARACTERS_MAX]}' can not be converted to a Blob: {reason}"
+    )
 
 
 def _base64_fault(text: str) -> str:

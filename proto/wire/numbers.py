@@ -10,6 +10,7 @@ from binascii import hexlify, unhexlify
 from decimal import Context, Decimal, Inexact
 
 DIGITS_MAX = 38
+WRITTEN_CHARACTERS_MAX = 64 << 10  # a longer text is of no number that fits, but for zeros that say nothing
 EXPONENT_MAX = 125
 EXPONENT_MIN = -130
 NOT_NUMERIC = "The parameter cannot be converted to a numeric value"
@@ -48,6 +49,8 @@ def canonical_number(text: str) -> str:
     """Return the canonical text of a number in any notation that DynamoDB accepts, or raise NumberError."""
     if _PLAIN_INTEGER.fullmatch(text):
         return text
+    if len(text) > WRITTEN_CHARACTERS_MAX:
+        raise NumberError(_OVERFLOW)
     return _plain(*_parse(text))
 
 

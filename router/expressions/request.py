@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal, TypeAlias, TypeVar
 
 import orjson
@@ -29,6 +30,9 @@ from wire.tables import KeySchema
 ConditionKind: TypeAlias = Literal["ConditionExpression", "FilterExpression"]
 
 PLACEHOLDER_BYTES_MAX = 255
+# Texts quote so much of what cannot be meant.
+UNUSED_SHOWN_MAX = 1000
+KEY_SHOWN_CHARACTERS_MAX = 4096
 
 _NAME_KEY = re.compile(r"#[A-Za-z0-9_]{1,254}")
 _VALUE_KEY = re.compile(r":[A-Za-z0-9_]{1,254}")
@@ -109,7 +113,7 @@ class RequestExpressions:
             ("ExpressionAttributeValues", self._values, self._values_used),
         ):
             if len(defined) != len(used):
-                unused = ", ".join(key for key in defined if key not in used)
+                unused = ", ".join(islice((key for key in defined if key not in used), UNUSED_SHOWN_MAX))
                 raise validation_error(f"Value provided in {parameter} unused in expressions: keys: {{{unused}}}")
 
     def values(self) -> list[AttributeValue]:
@@ -191,7 +195,7 @@ def _invalid_key(parameter: str, key: str) -> StoreError:
     reason = "Syntax error"
     if len(key) > PLACEHOLDER_BYTES_MAX:
         reason = "The expression attribute map contains a key that is too long"
-    return validation_error(f'{parameter} contains invalid key: {reason}; key: "{key}"')
+    return validation_error(f'{parameter} contains invalid key: {reason}; key: "{key[:KEY_SHOWN_CHARACTERS_MAX]}"')
 
 
 def _invalid(kind: str, fault: Fault) -> StoreError:

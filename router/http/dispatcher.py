@@ -6,6 +6,7 @@ first. Refuses to know what any operation does.
 
 import asyncio
 import random
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -21,7 +22,9 @@ from router.http.encoding import (
 from router.http.errors import body_of, checksum, public_code, status_of
 from router.http.identifiers import new_request_id
 from router.http.identity import Authentication, Identity
+from router.http.json_pieces import SHORT_BYTES_MAX, is_dense, parsed_in_pieces
 from router.http.messages import HttpRequest, HttpResponse
+from router.http.side_thread import SideThread
 from router.http.target import operation_of
 from router.http.timestamps import HttpDates
 from router.http.traffic import ANSWERED, Traffic
@@ -70,6 +73,7 @@ class Dispatcher:
         self._regions = regions
         self._timeout_seconds = timeout_ms / 1000
         self._dates = HttpDates()
+        self._side = SideThread(clock)
         self.traffic = Traffic(operations)
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -85,29 +89,30 @@ class Dispatcher:
 
     def refused(self, head: HttpRequest) -> HttpResponse | None:
         """Return the answer to a request that its fields alone decide: what is no call, or of nobody who is known."""
-        headers = self._headers()
-        plain = _plainly_answered(head, headers, has_body=True)
-        if plain is not None:
-            return plain
+        if head.method != "POST" or _content_type(head) not in _JSON_TYPES:
+            return _plainly_answered(head, self._headers(), has_body=True)
         try:
             self._operation(head)
             self._authentication.require_claim(head)
         except StoreError as error:
-            return self._refusal(head, error, headers)
+            return self._refusal(head, error)
         return None
 
     def overloaded(self, head: HttpRequest) -> HttpResponse:
         """Return the answer to a request for whose body there is no room."""
-        return self._refusal(head, _THROTTLED, self._headers())
+        return self._refusal(head, _THROTTLED)
 
     def _headers(self) -> dict[str, str]:
         request_id = new_request_id(self._randomness)
         return {"x-amzn-requestid": request_id, "date": self._dates.text(self._clock.wall())}
 
-    def _refusal(self, head: HttpRequest, error: StoreError, headers: dict[str, str]) -> HttpResponse:
+    def _refusal(self, head: HttpRequest, error: StoreError) -> HttpResponse:
+        headers = self._headers()
+        answered = _plainly_answered(head, headers, has_body=True)
+        if answered is not None:
+            return answered
         code = public_code(error)
         self.traffic.note(head.headers.get("X-Amz-Target"), code.value, 0.0)
-        headers.setdefault("content-type", _JSON)
         return _plain(status_of(code), body_of(error), headers)
 
     async def _answer(self, request: HttpRequest, request_id: str, began: float) -> tuple[int, bytes, str]:
@@ -136,7 +141,10 @@ class Dispatcher:
         operation = self._operation(request)
         identity = self._authentication.verify(request)
         request.release()
-        return await operation(self._context(request, request_id, identity, began), _object(body))
+        context = self._context(request, request_id, identity, began)
+        context.is_short = len(request.body) <= SHORT_BYTES_MAX
+        context.is_long = not context.is_short and is_dense(request.body)
+        return await operation(context, _object(body))
 
     async def _run_verified_first(
         self, request: HttpRequest, encoding: str | None, request_id: str, began: float
@@ -146,7 +154,19 @@ class Dispatcher:
         identity = self._authentication.verify(request)
         request.release()
         text = request.body if encoding is None else await asyncio.to_thread(decoded, request.body, encoding)
-        return await operation(self._context(request, request_id, identity, began), _object(_parsed(text)))
+        context = self._context(request, request_id, identity, began)
+        context.is_short = len(text) <= SHORT_BYTES_MAX
+        if not is_dense(text):
+            return await operation(context, _object(_parsed(text)))
+        return await self._run_beside(operation, context, text)
+
+    async def _run_beside(self, operation: Operation, context: RequestContext, text: bytes) -> bytes:
+        """Run a request that takes too long to be read on the event loop."""
+        context.is_long = True
+        values: list[Any] = []
+        with self._side.admitted(len(text), values):
+            values.append(await context.read(_parsed, text, parsed_in_pieces))
+            return await operation(context, _object(values[0]))
 
     def _operation(self, request: HttpRequest) -> Operation:
         operation = self._operations.get(operation_of(request.headers.get("X-Amz-Target")))
@@ -162,6 +182,7 @@ class Dispatcher:
             access_key_id=identity.access_key_id,
             deadline=began + self._timeout_seconds,
             endpoint=request.headers.get("Host") or "",
+            beside=self._side,
         )
 
 
@@ -184,7 +205,7 @@ def _content_type(request: HttpRequest) -> str:
     return value.partition(";")[0].strip().lower()
 
 
-def _parsed(body: bytes) -> Any:
+def _parsed(body: bytes, read: Callable[[bytes], Any] = orjson.loads) -> Any:
     """Return the JSON value of a body, or None for no body.
 
     Raises StoreError SERIALIZATION, without a text as AWS does, when it is not JSON.
@@ -192,7 +213,7 @@ def _parsed(body: bytes) -> Any:
     if not body:
         return None
     try:
-        return orjson.loads(body)
+        return read(body)
     except orjson.JSONDecodeError:
         raise StoreError(ErrorCode.SERIALIZATION, "") from None
 

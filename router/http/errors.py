@@ -14,6 +14,9 @@ from wire.errors import ErrorCode, StoreError
 _SERVICE: Final = "com.amazon.coral.service#"
 _DYNAMODB: Final = "com.amazonaws.dynamodb.v20120810#"
 
+# Texts quote what was sent; ten quotes of the longest kind are more than anybody reads.
+MESSAGE_CHARACTERS_MAX: Final = 1 << 20
+
 # Errors of the framework under DynamoDB rather than of DynamoDB itself.
 _PREFIXES: Final = {
     ErrorCode.VALIDATION: "com.amazon.coral.validate#",
@@ -71,7 +74,7 @@ def body_of(error: StoreError) -> bytes:
     code = public_code(error)
     body: dict[str, object] = {"__type": _PREFIXES.get(code, _DYNAMODB) + code.value}
     if error.message:
-        body["Message" if code.value in _CAPITAL_MESSAGE else "message"] = error.message
+        body["Message" if code.value in _CAPITAL_MESSAGE else "message"] = error.message[:MESSAGE_CHARACTERS_MAX]
     body.update(error.members)
     return orjson.dumps(body)
 

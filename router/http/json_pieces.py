@@ -11,10 +11,15 @@ from typing import Any, Final
 
 import orjson
 
+from router.http.strangers import SMALL_BODY_BYTES_MAX
+
 PIECE_BYTES: Final = 32 << 10
-# A text with fewer values than this, or shorter than this, takes no longer than a turn of the event loop may take.
-VALUES_AT_ONCE_MAX: Final = 8_000
+# To read a text and to do what there is to be done with its values takes a few milliseconds when it is shorter than the first
+# of these, or when it is shorter than the second and has no more commas and brackets than this.
+SHORT_BYTES_MAX: Final = 8 << 10
 BYTES_AT_ONCE_MAX: Final = 1 << 20
+COMMAS_AT_ONCE_MAX: Final = 1_500
+BRACKETS_AT_ONCE_MAX: Final = 8_000
 # What AWS takes of one text is at most an item, or a policy; with every character escaped that is six times as long.
 TEXT_BYTES_MAX: Final = 4 << 20
 DEPTH_MAX: Final = 1024  # orjson's own
@@ -49,9 +54,13 @@ _CLOSED_BY: Final = {_BRACE: ord("}"), ord("["): ord("]")}
 
 def is_dense(text: bytes) -> bool:
     """Tell whether `text` may take too long to be read, and its values to be walked, at once."""
-    if len(text) > BYTES_AT_ONCE_MAX:
+    size = len(text)
+    if not SHORT_BYTES_MAX < size <= BYTES_AT_ONCE_MAX:
+        return size > SHORT_BYTES_MAX
+    if text.count(b",") > COMMAS_AT_ONCE_MAX:
         return True
-    return text.count(b",") + text.count(b"{") + text.count(b"[") > VALUES_AT_ONCE_MAX
+    # Without commas there are as many brackets at most as these texts may be deep, for each comma.
+    return size > SMALL_BODY_BYTES_MAX and text.count(b"{") + text.count(b"[") > BRACKETS_AT_ONCE_MAX
 
 
 def parsed_in_pieces(text: bytes, piece_bytes: int = PIECE_BYTES) -> Any:

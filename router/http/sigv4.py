@@ -113,8 +113,11 @@ class SignatureVerifier:
         Raises StoreError as `verify` does.
         """
         authorization, parameters = _signed_by(head)
+        date = head.headers.get("X-Amz-Date")
         if authorization is None:
             self._claim_of_query(head, parameters)
+        elif date is not None and authorization.rpartition("Signature=")[0] in self._known:
+            self._require_current(date)  # the rest was in order before, and `verify` looks at it again
         else:
             self._claim_of(head, authorization)
 

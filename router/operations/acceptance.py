@@ -22,7 +22,9 @@ from router.operations.shapes import (
     Scalar,
     Shape,
     Structure,
+    members_max,
 )
+from wire.limits import ITEM_BYTES_MAX
 
 Accepts = Callable[[Any], bool]
 
@@ -72,7 +74,7 @@ class AcceptanceCompiler:
 
     def _list(self, shape: ListShape) -> Accepts:
         member = self.compiled(shape.member)
-        least, most = _bounds(shape)
+        least, most = _collection_bounds(shape)
 
         def accepts(value: Any) -> bool:
             return type(value) is list and least <= len(value) <= most and all(map(member, value))
@@ -84,7 +86,7 @@ class AcceptanceCompiler:
             return _attribute_map(shape)
         key = is_batched_table if shape.key.name == TABLE_ARN else self.compiled(shape.key)
         part = self.compiled(shape.value)
-        least, most = _bounds(shape)
+        least, most = _collection_bounds(shape)
 
         def accepts(value: Any) -> bool:
             return (
@@ -112,9 +114,13 @@ def _attribute_map(shape: MapShape) -> Accepts:
     assert _bounds(shape.key) == (0, _UNBOUNDED), f"the names in {shape.name} have a length that nobody checks"
 
     def accepts(value: Any) -> bool:
-        return type(value) is dict and {*map(type, value.values())} <= _OBJECTS
+        return type(value) is dict and len(value) <= ITEM_BYTES_MAX and {*map(type, value.values())} <= _OBJECTS
 
     return accepts
+
+
+def _collection_bounds(shape: ListShape | MapShape) -> tuple[int, int]:
+    return _bounds(shape)[0], members_max(shape)
 
 
 def _bounds(shape: Scalar | ListShape | MapShape) -> tuple[int, int]:

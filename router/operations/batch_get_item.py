@@ -32,7 +32,7 @@ class BatchGetItem:
 
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
-        parts = parse(self._store, body)
+        parts = await context.read(parse, self._store, body)
         outcomes = await carried_out(self._store, parts, context.deadline)
         return render(body, parts, outcomes)
 

@@ -7,11 +7,13 @@ rest. Knows no constraints: those come after.
 import base64
 import binascii
 from enum import Enum
+from itertools import islice
 from typing import Any, Final, NoReturn
 
 from router.operations.java_texts import type_name
-from router.operations.shapes import ATTRIBUTE_VALUE, Kind, ListShape, MapShape, Scalar, Shape, Structure
-from wire.errors import ErrorCode, StoreError
+from router.operations.shapes import ATTRIBUTE_VALUE, Kind, ListShape, MapShape, Scalar, Shape, Structure, members_max
+from wire.errors import ErrorCode, StoreError, validation_error
+from wire.items import ITEM_TOO_LARGE
 from wire.limits import NESTING_LEVELS_MAX
 
 _STRUCTURE_FOUND: Final = "Start of structure or map found where not expected"
@@ -23,6 +25,10 @@ _NOT_A_CLASS: Final = (
 
 # AttributeValues nested deeper than items allow are left for the items' own rules to refuse.
 _DEPTH_MAX: Final = NESTING_LEVELS_MAX + 2
+
+# Of a collection with more members than it may have so many are kept: that it has too many is said of those as well, and more than
+# a text quotes they are in any case.
+_MEMBERS_KEPT_MAX: Final = 1000
 
 # Numbers beyond what their Java type holds become the nearest it does hold.
 _RANGES: Final = {Kind.INTEGER: (-(2**31), 2**31 - 1), Kind.LONG: (-(2**63), 2**63 - 1)}
@@ -92,6 +98,9 @@ def _coerced_map(value: Any, shape: MapShape, place: _Place, depth: int) -> Any:
         _refuse(f"Unrecognized collection type {type_name(shape)}")
     if not isinstance(value, dict):
         _refuse(_PARAMETERIZED[place])
+    if len(value) > _MEMBERS_KEPT_MAX and (kept := _kept_members(value, shape)):
+        for key in list(islice(value, kept, None)):
+            del value[key]
     for key, member in value.items():
         value[key] = _coerced(member, shape.value, _Place.ELEMENT, depth)
     return value
@@ -102,8 +111,26 @@ def _coerced_list(value: Any, shape: ListShape, place: _Place, depth: int) -> An
         _refuse(_STRUCTURE_FOUND)
     if not isinstance(value, list):
         _refuse(_PARAMETERIZED[place])
+    if len(value) > _MEMBERS_KEPT_MAX and (kept := _kept_members(value, shape)):
+        while len(value) > kept:  # not in one go: other threads want their turn
+            del value[max(kept, len(value) - _MEMBERS_KEPT_MAX) :]
     value[:] = [_coerced(member, shape.member, _Place.ELEMENT, depth) for member in value]
     return value
+
+
+def _kept_members(value: list[Any] | dict[str, Any], shape: ListShape | MapShape) -> int | None:
+    """Return how many members of a large collection are looked at, or None for all. Refuse what nothing can be made of."""
+    most = members_max(shape)
+    if shape.limits.maximum is not None:
+        return max(most + 1, _MEMBERS_KEPT_MAX)
+    if len(value) <= most:
+        return None
+    kind = shape.member if isinstance(shape, ListShape) else shape.value
+    if kind.name == ATTRIBUTE_VALUE:
+        raise validation_error(ITEM_TOO_LARGE)
+    raise validation_error(
+        f"One or more parameter values were invalid: found {len(value)} members of {shape.name}, expected at most {most}"
+    )
 
 
 # A list in a list, or a map in a map, is of a type that the deserializer stumbles over when it meets a scalar there.

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from router.operations.java_texts import enum_order, hash_map_order, lower_first, quoted
 from router.operations.shapes import (
@@ -25,6 +25,9 @@ from router.operations.shapes import (
     Structure,
 )
 
+# Of a key that is part of a path; no key that satisfies its own constraints is longer.
+_LABEL_CHARACTERS_MAX: Final = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class Path:
@@ -39,7 +42,8 @@ class Path:
 
     def element(self, label: str) -> "Path":
         """Return the path of the element `label` (a position from 1, or a key) of the collection that is here."""
-        return self._below(f"{label}.member", f"{label}.member")
+        member = f"{label[:_LABEL_CHARACTERS_MAX]}.member"
+        return self._below(member, member)
 
     def _below(self, java: str, model: str) -> "Path":
         return Path(f"{self.java}.{java}", f"{self.model}.{model}") if self.java else Path(java, model)

@@ -13,6 +13,9 @@ from wire.errors import validation_error
 from wire.expressions import packed, path, projection
 from wire.names import require_names
 
+# As many as a ProjectionExpression has room for. AWS documents no bound; each name is looked for in each item.
+ATTRIBUTES_TO_GET_MAX: Final = 4096
+
 _NAMES_AND_VALUES: Final = ("ExpressionAttributeNames", "ExpressionAttributeValues")
 
 
@@ -49,6 +52,11 @@ class ExpressionParameters:
 def require_distinct_attributes(body: dict[str, Any]) -> None:
     """Refuse an AttributesToGet that names an attribute twice, or by what is no name."""
     names = body.get("AttributesToGet", ())
+    if len(names) > ATTRIBUTES_TO_GET_MAX:
+        raise validation_error(
+            f"One or more parameter values were invalid: found {len(names)} names in AttributesToGet, expected at most "
+            f"{ATTRIBUTES_TO_GET_MAX}"
+        )
     require_names(names)
     seen = set()
     for name in names:

@@ -31,7 +31,7 @@ class GetItem:
 
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
-        token, get = parse(self._store, body)
+        token, get = await context.read(parse, self._store, body)
         outcome = await self._store.execute(token, get, deadline=context.deadline)
         return render(body, get, outcome)
 

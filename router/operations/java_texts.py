@@ -5,6 +5,7 @@ letters. Pure.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from router.operations.shapes import ListShape, MapShape, Scalar, Shape, Structure
@@ -13,6 +14,10 @@ from router.operations.shapes import ListShape, MapShape, Scalar, Shape, Structu
 QUOTED_CHARACTERS_MAX: Final = 64 << 10
 # Nor does it follow a value deeper than this: twice what an item may be nested.
 _QUOTED_DEPTH_MAX: Final = 130
+
+# Nor are more members looked at to find in which order a map lists them, or more characters of a name: what is quoted whole has less.
+_ORDERED_NAMES_MAX: Final = 10_000
+_HASHED_CHARACTERS_MAX: Final = 4096
 
 # The table behind a set of enum values has this many buckets, whatever their number.
 _ENUM_BUCKETS: Final = 32
@@ -24,7 +29,8 @@ def lower_first(name: str) -> str:
 
 
 def java_hash(text: str) -> int:
-    """Return `String.hashCode` of `text`, as an unsigned number."""
+    """Return `String.hashCode` of `text`, as an unsigned number; of a longer text that of its beginning."""
+    text = text[:_HASHED_CHARACTERS_MAX]
     value = 0
     for unit in text.encode("ascii") if text.isascii() else _utf16_units(text):
         value = (31 * value + unit) & 0xFFFFFFFF
@@ -41,7 +47,7 @@ def hash_map_order(names: Iterable[str]) -> list[str]:
 
     Names that share a bucket keep their order.
     """
-    listed = list(names)
+    listed = list(islice(names, _ORDERED_NAMES_MAX))
     buckets = 16
     while len(listed) > buckets * 3 // 4:
         buckets *= 2

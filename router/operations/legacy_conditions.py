@@ -15,6 +15,9 @@ from wire.names import require_names
 
 _INVALID: Final = "One or more parameter values were invalid: "
 
+# Of conditions, and of arguments of each. AWS documents no bound; every one of them is held against every item.
+CONDITIONS_MAX: Final = 4096
+
 _SCALARS: Final = ("S", "N", "B")
 _COMPARATORS: Final = {"EQ": "=", "NE": "<>", "LE": "<=", "LT": "<", "GE": ">=", "GT": ">"}
 
@@ -46,6 +49,7 @@ class AttributeComparison(NamedTuple):
 
 def filter_comparisons(conditions: Mapping[str, Mapping[str, Any]]) -> list[AttributeComparison]:
     """Return the comparisons of a QueryFilter, ScanFilter or KeyConditions, or raise a validation StoreError."""
+    _require_few(len(conditions), "conditions")
     require_names(conditions)
     return [
         _checked(attribute, condition["ComparisonOperator"], condition.get("AttributeValueList", ()))
@@ -55,6 +59,7 @@ def filter_comparisons(conditions: Mapping[str, Mapping[str, Any]]) -> list[Attr
 
 def expected_comparisons(expected: Mapping[str, Mapping[str, Any]]) -> list[AttributeComparison]:
     """Return the comparisons of an Expected, or raise a validation StoreError."""
+    _require_few(len(expected), "conditions")
     require_names(expected)
     return [_expectation(attribute, condition) for attribute, condition in expected.items()]
 
@@ -97,6 +102,7 @@ def _existence(
 
 def _checked(attribute: str, operator: str, given: Sequence[AttributeValue]) -> AttributeComparison:
     """Return a comparison whose arguments fit its operator: valid, as many as needed, of one type, of a type it takes."""
+    _require_few(len(given), "arguments of a condition")
     arguments = tuple(map(normalized_value, given))
     least, most, allowed = _ARGUMENTS[operator]
     if len(arguments) < least or (most is not None and len(arguments) > most):
@@ -111,6 +117,11 @@ def _checked(attribute: str, operator: str, given: Sequence[AttributeValue]) -> 
     if operator == "BETWEEN":
         _require_order(*arguments)
     return AttributeComparison(attribute, operator, arguments)
+
+
+def _require_few(count: int, what: str) -> None:
+    if count > CONDITIONS_MAX:
+        raise validation_error(f"{_INVALID}found {count} {what}, expected at most {CONDITIONS_MAX}")
 
 
 def _require_order(lower: AttributeValue, upper: AttributeValue) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from router.operations.acceptance import AcceptanceCompiler
+from router.operations.acceptance import AcceptanceCompiler, Accepts
 from router.operations.coercion import coerce, coerced_attribute_value
 from router.operations.shapes import ATTRIBUTE_VALUE, ShapeReader, Structure
 from router.operations.validation import RequestValidator, ValidationWording
@@ -76,6 +76,10 @@ class ServiceModel:
     def errors_of(self, operation: str) -> tuple[str, ...]:
         """Return the names of the errors that `operation` may answer with."""
         return self._errors_of[operation]
+
+    def accepting(self, operation: str) -> Accepts:
+        """Return what tells quickly that a request is in order; what it does not accept, `validate` has to look at."""
+        return self._validators[operation].accepts
 
     def validate(self, operation: str, body: dict[str, Any]) -> None:
         """Return when `body` is a request of `operation` that AWS would look at.

@@ -38,7 +38,7 @@ class NotAvailable:
 
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Refuse the request. Raises AWS's own refusal if AWS has one, otherwise UNSUPPORTED_OPERATION."""
-        self._check(self._store, body)
+        await context.read(self._check, self._store, body)
         raise not_available(self._name)
 
 

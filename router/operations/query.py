@@ -41,7 +41,7 @@ class Query:
 
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
-        target, wanted = parse(self._store, body)
+        target, wanted = await context.read(parse, self._store, body)
         assert wanted.partition_key is not None, "a query without a partition key"
         token = token_of(key_hash(wanted.partition_key))
         page = await self._store.execute(token, wanted, deadline=context.deadline)

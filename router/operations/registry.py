@@ -34,6 +34,7 @@ from router.operations.describe_endpoints import DescribeEndpoints
 from router.operations.describe_limits import DescribeLimits
 from router.operations.describe_stream import DescribeStream
 from router.operations.describe_table import DescribeTable
+from router.operations.expression_lengths import EXPRESSIONS_BYTES_AT_ONCE, expressions_measure
 from router.operations.get_item import GetItem
 from router.operations.get_records import GetRecords
 from router.operations.get_shard_iterator import GetShardIterator
@@ -199,14 +200,25 @@ class _Validated:
         self._name = name
         self._operation = operation
         self._model = model
+        self._accepts = model.accepting(name)
+        self._expressions_bytes = expressions_measure(name, model.input_shape(name))
 
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
-        self._model.validate(self._name, body)
+        await self._validate(context, body)
         try:
             return await self._operation(context, body)
         except StoreError as error:
             if error.code is not ErrorCode.SERIALIZATION:
                 raise
         # Found deep inside an item, before anything was done: the model knows AWS's words for it, or what AWS makes of it.
-        self._model.require_types(self._name, body)
+        await context.read(self._model.require_types, self._name, body)
         return await self._operation(context, body)
+
+    async def _validate(self, context: RequestContext, body: dict[str, Any]) -> None:
+        if context.is_long:
+            await context.read(self._model.validate, self._name, body)
+            return
+        if not self._accepts(body):
+            context.is_long = not context.is_short
+            await context.read(self._model.validate, self._name, body)
+        context.is_long = context.is_long or self._expressions_bytes(body) > EXPRESSIONS_BYTES_AT_ONCE

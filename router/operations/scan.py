@@ -39,7 +39,7 @@ class Scan:
 
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
-        target, wanted = parse(self._store, body)
+        target, wanted = await context.read(parse, self._store, body)
         page = await self._read(wanted, context.deadline)
         return render_page(body, target, page)
 

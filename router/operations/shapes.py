@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from wire.limits import ITEM_BYTES_MAX
+
 ATTRIBUTE_VALUE: Final = "AttributeValue"
 TABLE_ARN: Final = "TableArn"
 MANAGED_TABLE_NAME: Final = (
     "ManagedTableName"  # of the operations on tables: a TableName, in whose place an ARN will do
 )
 _UNCHECKED: Final = "UncheckedName"  # its operation looks at it itself, and says what is wrong in words of its own
+
+_TABLE_SETTINGS_MAX: Final = 1000
 
 TABLE_NAME_PATTERN: Final = "[a-zA-Z0-9_.-]+"
 TABLE_NAME_CHARACTERS_MAX: Final = 255
@@ -69,6 +73,20 @@ class MapShape:
     key: Scalar
     value: "Shape"
     limits: Limits
+
+
+def members_max(shape: ListShape | MapShape) -> int:
+    """Return how many members a list or map may have at all; where the model has no maximum, as many as can be of use.
+
+    Of attributes, their names and their values, each member takes a byte of an item. Lists of anything else say what is done
+    with tables.
+    """
+    if shape.limits.maximum is not None:
+        return shape.limits.maximum
+    is_of_tables = (
+        isinstance(shape, ListShape) and isinstance(shape.member, Structure) and shape.member.name != ATTRIBUTE_VALUE
+    )
+    return _TABLE_SETTINGS_MAX if is_of_tables else ITEM_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)

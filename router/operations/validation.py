@@ -35,7 +35,7 @@ class RequestValidator:
     def __init__(self, operation: str, shape: Structure, accepts: Accepts, wording: ValidationWording) -> None:
         self._operation = operation
         self._shape = shape
-        self._accepts = accepts
+        self.accepts = accepts
         self._wording = wording
 
     def validate(self, body: dict[str, Any]) -> None:
@@ -43,7 +43,7 @@ class RequestValidator:
 
         Raises StoreError SERIALIZATION for a wrong type, VALIDATION for violated constraints.
         """
-        if not self._accepts(body):
+        if not self.accepts(body):
             self._examine(body)
 
     def _examine(self, body: dict[str, Any]) -> None:

@@ -5,8 +5,8 @@ What a test wants answered otherwise, it scripts: `script(type, outcome)` answer
 
 import random
 from collections import defaultdict, deque
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, TypeVarTuple
 
 import orjson
 import pytest
@@ -42,6 +42,9 @@ from wire.tables import BillingMode, KeyAttribute, KeySchema, TableNumber, Table
 
 MODEL = ServiceModel.load()
 
+_Arguments = TypeVarTuple("_Arguments")
+_Result = TypeVar("_Result")
+
 HASH_SCHEMA = KeySchema(KeyAttribute("pk", "S"))
 RANGE_SCHEMA = KeySchema(KeyAttribute("pk", "S"), KeyAttribute("sk", "N"))
 
@@ -58,6 +61,16 @@ def table_spec(name: str = "things", schema: KeySchema = HASH_SCHEMA, **settings
         "billing_mode": BillingMode.PAY_PER_REQUEST,
     }
     return TableSpec(**{**members, **settings})
+
+
+class Inline:
+    """A `router.operations.context.Beside` that is not beside anything."""
+
+    async def run(
+        self, deadline: float, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
+    ) -> _Result:
+        """Return what `function` returns."""
+        return function(*arguments)
 
 
 class FakeStore:
@@ -197,7 +210,12 @@ class Api:
     async def __call__(self, operation: str, **body: Any) -> dict[str, Any]:
         """Return the answer as a client reads it."""
         context = RequestContext(
-            request_id="R", region=self.store.region, access_key_id=None, deadline=99.0, endpoint="here:8000"
+            request_id="R",
+            region=self.store.region,
+            access_key_id=None,
+            deadline=99.0,
+            endpoint="here:8000",
+            beside=Inline(),
         )
         answer: dict[str, Any] = orjson.loads(await self._operations[operation](context, body))
         return answer

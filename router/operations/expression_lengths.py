@@ -1,0 +1,50 @@
+"""How long all expressions of a request are together: to parse the longest ones takes longer than a turn of the event loop may.
+
+Knows where operations have their expressions; refuses to know what they say.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from router.operations.shapes import Structure
+
+# Parsed in a few milliseconds.
+EXPRESSIONS_BYTES_AT_ONCE: Final = 1024
+
+Measure = Callable[[dict[str, Any]], int]
+
+
+def expressions_measure(operation: str, shape: Structure) -> Measure:
+    """Return what tells the length of the expressions of a request that fits the model."""
+    names = tuple(name for name in shape.members if name.endswith("Expression"))
+    nested = _NESTED.get(operation)
+    if nested is not None:
+        return nested
+    return (lambda body: _length(body, names)) if names else lambda body: 0
+
+
+def _length(members: Mapping[str, Any], names: tuple[str, ...]) -> int:
+    length = 0
+    for name in names:
+        text = members.get(name)
+        if text is not None:
+            length += len(text)
+    return length
+
+
+def _of_tables(body: dict[str, Any]) -> int:
+    return sum(len(asked.get("ProjectionExpression") or "") for asked in body["RequestItems"].values())
+
+
+def _of_actions(body: dict[str, Any]) -> int:
+    return sum(
+        _length(action, _OF_ACTIONS) for element in body["TransactItems"] for action in element.values() if action
+    )
+
+
+_OF_ACTIONS: Final = ("ConditionExpression", "UpdateExpression", "ProjectionExpression")
+_NESTED: Final[Mapping[str, Measure]] = {
+    "BatchGetItem": _of_tables,
+    "TransactGetItems": _of_actions,
+    "TransactWriteItems": _of_actions,
+}
