@@ -237,3 +237,22 @@ def test_a_pattern_of_surrogates_admits_what_it_means() -> None:
     pattern = compiled_pattern(shapes["AutoScalingRoleArn"]["pattern"])
     assert pattern.fullmatch("a 𝄞 b")
     assert not pattern.fullmatch("a \x00 b")
+
+
+# Where the model has no maximum, what is beyond all use is refused by its length, before anybody walks it.
+@pytest.mark.parametrize("wording", [CLASSIC, FIRST_ONLY])
+def test_collections_beyond_all_use(wording: ServiceModel) -> None:
+    item = {"TableName": "abc", "Item": {str(number): {"S": ""} for number in range(409_601)}}
+    assert _text("PutItem", item, wording) == "Item size has exceeded the maximum allowed size"
+    updates = {"TableName": "abc", "ReplicaUpdates": [{"Create": {"RegionName": "x"}}] * 1001}
+    assert _text("UpdateTable", updates, wording).endswith(
+        "found 1001 members of ReplicationGroupUpdateList, expected at most 1000"
+    )
+
+
+# Of a collection that is far too long a part is looked at; that it is too long is said all the same.
+def test_a_collection_far_too_long() -> None:
+    text = _text("TransactWriteItems", {"TransactItems": [{}] * 200_000})
+    assert "Member must have length less than or equal to 100" in text
+    names = {f"t{number:06}": {"Keys": [{"a": {"S": "b"}}]} for number in range(2_000)}
+    assert "Member must have length less than or equal to 100" in _text("BatchGetItem", {"RequestItems": names})
