@@ -12,15 +12,17 @@ from node.replication.gateways import BatchAnswer, LinkBrokenError, OutgoingBatc
 from node.rpc.gateway_client import GrpcGateways
 from router.gateway.client import GatewayClient
 from router.gateway.receiver import Receiver
-from router.gateway.server import GatewayServer
+from router.gateway.server import STREAM_BATCHES_MAX, GatewayServer
 from router.operations.regions import RegionUnreachableError
 from tests.support.clock import ManualClock
 from tests.support.replication_store import FakeStore, change_of, table_spec
 from tests.support.slow_wire import SLOW_SECONDS, slow_wire
+from wire.catalog import PartitionId
 from wire.catalog_changes import CheckReplica, ForgetReplica
-from wire.commands import Change
+from wire.commands import Change, Command, Outcome
 from wire.errors import ErrorCode, StoreError
 from wire.members import Member
+from wire.tables import TableSpec
 
 SECONDS_MAX = 60.0
 
@@ -60,6 +62,43 @@ async def test_gateway_spreads_a_batch_over_partitions() -> None:
     assert answers[1] == BatchAnswer(BatchId(1), 50, 0, "", "")
     assert len(store.merged) == 4
     assert {merge.source for merges in store.merged.values() for merge in merges} == {"region-b"}
+
+
+class _StuckStore(FakeStore):
+    """A store in which merges stop until they are let go on; counts how many have."""
+
+    def __init__(self, *tables: TableSpec) -> None:
+        super().__init__(*tables)
+        self.under_way = self.most = 0
+        self.changed = asyncio.Event()
+        self.going_on = asyncio.Event()
+
+    async def execute_on(self, partition: PartitionId, command: Command, *, deadline: float) -> Outcome:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        self.changed.set()
+        try:
+            await self.going_on.wait()
+            return await super().execute_on(partition, command, deadline=deadline)
+        finally:
+            self.under_way -= 1
+
+
+# However many batches another region sends, so many are under way; the rest wait on the wire, and all are merged in the end.
+async def test_gateway_bounds_the_batches_under_way() -> None:
+    store = _StuckStore(table_spec())
+    batches = [batch_of(number, change_of(f"key{number}")) for number in range(3 * STREAM_BATCHES_MAX)]
+    async with serving(store) as (_, gateways), asyncio.timeout(SECONDS_MAX):
+        answers = asyncio.create_task(answers_to(gateways, *batches))
+        while store.under_way < STREAM_BATCHES_MAX:
+            store.changed.clear()
+            await store.changed.wait()
+        store.changed.clear()
+        with pytest.raises(TimeoutError):  # there is time for one more, if there were one
+            await asyncio.wait_for(store.changed.wait(), 0.3)
+        store.going_on.set()
+        assert len(await answers) == len(batches)
+    assert store.most == STREAM_BATCHES_MAX
 
 
 # Shippers send what may have arrived before: repeating is neither an error nor a conflict.

@@ -194,6 +194,33 @@ async def test_trimmed_records_are_missed_loudly() -> None:
     assert refusal.code is ErrorCode.TRIMMED_DATA_ACCESS
 
 
+# The last record before the first one kept was the reader's last: it missed nothing. One further, and it did.
+@pytest.mark.parametrize(("oldest", "missed"), [(9, False), (10, False), (11, True)])
+async def test_a_reader_at_the_edge_of_what_is_kept(oldest: int, missed: bool) -> None:
+    api = streaming_api()
+    iterator = (await read_records(api, change_record()))["NextShardIterator"]  # after 9
+    api.store.script(ReadChanges, Changes((), 99, oldest, 99))
+    if missed:
+        assert (await api.refused("GetRecords", ShardIterator=iterator)).code is ErrorCode.TRIMMED_DATA_ACCESS
+    else:
+        assert (await api("GetRecords", ShardIterator=iterator))["Records"] == []
+
+
+# And so for whoever asks for a record by its number: the first one kept is there, the one before it is not.
+@pytest.mark.parametrize(("kind", "number", "missed"), [
+    ("AT_SEQUENCE_NUMBER", 50, False), ("AT_SEQUENCE_NUMBER", 49, True),
+    ("AFTER_SEQUENCE_NUMBER", 49, False), ("AFTER_SEQUENCE_NUMBER", 48, True),
+])  # fmt: skip
+async def test_a_number_at_the_edge_of_what_is_kept(kind: str, number: int, missed: bool) -> None:
+    api = streaming_api()
+    api.store.script(ReadChanges, Changes((), 99, 50, 99))
+    asked = {"StreamArn": ARN, "ShardId": SHARD, "ShardIteratorType": kind, "SequenceNumber": sequence(number)}
+    if missed:
+        assert (await api.refused("GetShardIterator", **asked)).code is ErrorCode.TRIMMED_DATA_ACCESS
+    else:
+        assert (await api("GetShardIterator", **asked))["ShardIterator"]
+
+
 # From the horizon there is nothing to miss: it moves.
 async def test_the_horizon_may_move() -> None:
     api = streaming_api()

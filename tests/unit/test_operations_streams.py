@@ -118,6 +118,17 @@ async def test_streams_are_listed_with_past_ones() -> None:
     assert rest["Streams"] == streams[1:]
 
 
+# A last page that is exactly full is the last one all the same: nobody is sent for one with nothing in it.
+async def test_a_full_last_page_of_streams_is_the_last() -> None:
+    past = StreamSpec(StreamViewType.KEYS_ONLY, "2026-01-01T00:00:00.000", 2, 1, NOW_MS - 5_000)
+    api = Api(FakeStore(table_spec(stream=streaming().stream, past_streams=(past,))))
+    whole = await api("ListStreams", Limit=2)
+    assert (len(whole["Streams"]), "LastEvaluatedStreamArn" in whole) == (2, False)
+    first = await api("ListStreams", Limit=1)
+    rest = await api("ListStreams", Limit=1, ExclusiveStartStreamArn=first["LastEvaluatedStreamArn"])
+    assert (len(rest["Streams"]), "LastEvaluatedStreamArn" in rest) == (1, False)
+
+
 # A day after its end a stream is gone, whatever the catalog still says of it; so is that of a dropped table.
 async def test_streams_are_gone_a_day_after_their_end() -> None:
     past = StreamSpec(StreamViewType.KEYS_ONLY, LABEL, 2, 1, NOW_MS)

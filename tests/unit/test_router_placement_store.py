@@ -108,6 +108,14 @@ async def test_without_a_hint_the_others_are_asked(store: RegionStore, region: F
     assert await store.execute_on(P1, WRITE, deadline=FAR) == WRITTEN
 
 
+# A leader with too much to do still leads: the others would only send everybody back to it.
+async def test_an_overloaded_leader_is_not_turned_away(store: RegionStore, region: FakeRegion) -> None:
+    led_by(region, leader := store.view.placements[P1].nodes()[0], WRITTEN)
+    region.channels[leader].answer = once(Failed(ErrorCode.OVERLOADED, "full"), WRITTEN)  # type: ignore[assignment]
+    assert await store.execute_on(P1, WRITE, deadline=FAR) == WRITTEN
+    assert [len(region.channels[node].asked) for node in store.view.placements[P1].nodes()] == [2, 0, 0]
+
+
 # Reads that may be a little old do not load the leader only.
 async def test_eventual_reads_are_spread(store: RegionStore, region: FakeRegion) -> None:
     region.answer_all(lambda partition, command: GOT)
