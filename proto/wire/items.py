@@ -213,7 +213,7 @@ def _measured_null(value: AttributeValue, payload: Any, depth: int) -> _Measured
 
 
 def _measured_texts(value: AttributeValue, payload: Any, depth: int) -> _Measured:
-    members = _checked_set(payload)
+    members = _checked_members(payload)
     if not members:
         raise validation_error(_INVALID + "An string set  may not be empty")
     if None in members:
@@ -225,7 +225,7 @@ def _measured_texts(value: AttributeValue, payload: Any, depth: int) -> _Measure
 
 
 def _measured_numbers(value: AttributeValue, payload: Any, depth: int) -> _Measured:
-    members = _checked_set(payload)
+    members = _checked_members(payload)
     if not members:
         raise validation_error(_INVALID + "An number set  may not be empty")
     if None in members:
@@ -237,7 +237,7 @@ def _measured_numbers(value: AttributeValue, payload: Any, depth: int) -> _Measu
 
 
 def _measured_binaries(value: AttributeValue, payload: Any, depth: int) -> _Measured:
-    members = _checked_set(payload)
+    members = _checked_members(payload)
     if not members:
         raise validation_error(_INVALID + "Binary sets should not be empty")
     if None in members:
@@ -249,7 +249,7 @@ def _measured_binaries(value: AttributeValue, payload: Any, depth: int) -> _Meas
 
 
 def _measured_list(value: AttributeValue, payload: Any, depth: int) -> _Measured:
-    elements = _checked_list(payload)
+    elements = _checked_members(payload)
     if depth >= NESTING_LEVELS_MAX:
         raise validation_error(NESTING_TOO_DEEP)
     size = _CONTAINER_BYTES
@@ -266,6 +266,8 @@ def _measured_map(value: AttributeValue, payload: Any, depth: int) -> _Measured:
         raise _misplaced(payload)
     if depth >= NESTING_LEVELS_MAX:
         raise validation_error(NESTING_TOO_DEEP)
+    if len(payload) > ITEM_BYTES_MAX:
+        raise validation_error(ITEM_TOO_LARGE)
     if "" in payload:
         raise validation_error(NAMELESS)
     size = _CONTAINER_BYTES
@@ -293,8 +295,8 @@ def _checked_list(payload: Any) -> list[Any]:
     return payload
 
 
-def _checked_set(payload: Any) -> list[Any]:
-    """Return the members of a set of which each takes a byte at least; before anything else is done with them."""
+def _checked_members(payload: Any) -> list[Any]:
+    """Return the members of a list or set, of which each takes a byte at least, before anything else is done with them."""
     members = _checked_list(payload)
     if len(members) > ITEM_BYTES_MAX:
         raise validation_error(ITEM_TOO_LARGE)

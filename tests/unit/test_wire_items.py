@@ -1,5 +1,6 @@
 """Attribute values: their one normal form, AWS's texts for what is none, sizes to the byte, equality."""
 
+import random
 from typing import Any
 
 import pytest
@@ -8,11 +9,14 @@ from tests.support.expressions import refusal
 from wire.errors import ErrorCode, StoreError
 from wire.items import (
     AttributeValue,
+    decoded_binary,
+    encoded_binary,
     item_size,
     normalized_item,
     normalized_value,
     number_size,
     sort_key,
+    sorted_set,
     value_size,
 )
 from wire.limits import ITEM_BYTES_MAX
@@ -248,3 +252,30 @@ def test_order_of_scalars() -> None:
     assert sorted([{"B": "/w=="}, {"B": "AA=="}], key=sort_key) == [{"B": "AA=="}, {"B": "/w=="}]
     assert sort_key({"BOOL": True}) is None
     assert sort_key({"SS": ["a"]}) is None
+
+
+# The largest sets are sorted in parts, so that other threads have their turn; the order is the same.
+@pytest.mark.parametrize("kind", ["SS", "NS", "BS"])
+def test_large_sets_are_in_order(kind: str) -> None:
+    numbers = list(range(10_000))
+    random.Random(1).shuffle(numbers)
+    members = [encoded_binary(b"%d" % number) if kind == "BS" else str(number) for number in numbers]
+    assert sorted_set(kind, members) == sorted(members, key=_ORDERS[kind])
+
+
+_ORDERS: dict[str, Any] = {"SS": str, "NS": int, "BS": decoded_binary}
+
+
+# What has more members than an item has bytes is refused before any of them is looked at.
+@pytest.mark.parametrize("kind", ["L", "M", "SS", "NS", "BS"])
+def test_more_members_than_an_item_has_bytes(kind: str) -> None:
+    members: Any = [None] * (ITEM_BYTES_MAX + 1)
+    value = {kind: dict.fromkeys(map(str, range(ITEM_BYTES_MAX + 1))) if kind == "M" else members}
+    assert refusal(normalized_item, {"a": value}) == "Item size has exceeded the maximum allowed size"
+
+
+# A set with members twice is quoted as AWS does, but not a megabyte of it.
+def test_a_large_set_with_duplicates_is_quoted_in_part() -> None:
+    message = refusal(normalized_value, {"SS": ["twice", *(str(number) for number in range(100_000)), "twice"]})
+    assert len(message) < 140_000
+    assert message.startswith("One or more parameter values were invalid: Input collection [twice, 0, 1, 2,")
