@@ -85,7 +85,9 @@ class Dispatcher:
         began = self._clock.monotonic()
         status, body, code = await self._answer(request, headers["x-amzn-requestid"], began)
         self.traffic.note(request.headers.get("X-Amz-Target"), code, self._clock.monotonic() - began)
-        return await _finished(request, status, body, headers)
+        if len(body) > FINISHED_BYTES_MAX:  # zlib lets go of the interpreter while it works
+            return await asyncio.to_thread(_finished, request, status, body, headers)
+        return _finished(request, status, body, headers)
 
     def refused(self, head: HttpRequest) -> HttpResponse | None:
         """Return the answer to a request that its fields alone decide: what is no call, or of nobody who is known."""
@@ -134,7 +136,7 @@ class Dispatcher:
 
     async def _run(self, request: HttpRequest, request_id: str, began: float) -> bytes:
         encoding = request.headers.get("Content-Encoding")
-        if request.is_large or encoding is not None:
+        if request.digest is not None or encoding is not None:
             return await self._run_verified_first(request, encoding, request_id, began)
         # AWS's order: first that the body is JSON, then the operation, then the signature, and only then the members.
         body = _parsed(request.body)
@@ -142,9 +144,9 @@ class Dispatcher:
         identity = self._authentication.verify(request)
         request.release()
         context = self._context(request, request_id, identity, began)
-        context.is_short = len(request.body) <= SHORT_BYTES_MAX
-        context.is_long = not context.is_short and is_dense(request.body)
-        return await operation(context, _object(body))
+        if len(request.body) > SHORT_BYTES_MAX:
+            context.is_short, context.is_long = False, is_dense(request.body)
+        return await operation(context, body if type(body) is dict else _object(body))
 
     async def _run_verified_first(
         self, request: HttpRequest, encoding: str | None, request_id: str, began: float
@@ -248,13 +250,7 @@ def _plain(status: int, body: bytes, headers: dict[str, str]) -> HttpResponse:
     return HttpResponse(status, body, headers)
 
 
-async def _finished(request: HttpRequest, status: int, body: bytes, headers: dict[str, str]) -> HttpResponse:
-    if len(body) > FINISHED_BYTES_MAX:  # zlib lets go of the interpreter while it works
-        return await asyncio.to_thread(_packed, request, status, body, headers)
-    return _packed(request, status, body, headers)
-
-
-def _packed(request: HttpRequest, status: int, body: bytes, headers: dict[str, str]) -> HttpResponse:
+def _finished(request: HttpRequest, status: int, body: bytes, headers: dict[str, str]) -> HttpResponse:
     if len(body) >= GZIP_BODY_BYTES_MIN and accepts_gzip(request.headers.get("Accept-Encoding")):
         body = compressed(body)
         headers["content-encoding"] = "gzip"

@@ -14,6 +14,10 @@ from router.http.strangers import BodyHold
 class Headers(Protocol):
     """Header fields by name, in any case; a field may stand more than once."""
 
+    def __len__(self) -> int:
+        """Return how many fields there are, each as often as it stands."""
+        ...
+
     def __getitem__(self, name: str, /) -> str:
         """Return the first value of the field `name`; raises KeyError when there is none."""
         ...
@@ -40,14 +44,9 @@ class HttpRequest:
     headers: Headers
     body: bytes
     digest: str | None = None
-    """SHA-256 of the body in hex, where it was reckoned while the body came: of large ones."""
+    """SHA-256 of a large body in hex, reckoned while it came; such a request was looked at before that."""
     hold: BodyHold | None = None
     """What the body takes of the room for strangers, until it is known who sent it."""
-
-    @property
-    def is_large(self) -> bool:
-        """Tell whether the request was looked at before its body came."""
-        return self.digest is not None
 
     def sha256(self) -> str:
         """Return the hash of the body in hex."""

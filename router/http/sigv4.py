@@ -66,20 +66,35 @@ class _Claim:
 class _KnownClient:
     """A claim that has been verified once, prepared for the plain case of its next request."""
 
-    __slots__ = ("amazon_fields", "canonical", "claim", "fields", "to_sign")
+    __slots__ = ("_field_count", "_unsigned", "amazon_fields", "canonical", "claim", "fields", "to_sign")
 
-    def __init__(self, claim: _Claim) -> None:
+    def __init__(self, claim: _Claim, headers: Headers) -> None:
         names = claim.signed_headers
         lines = "".join(f"{_escaped(name)}:%s\n" for name in names)
         self.claim = claim
         self.fields: Callable[[Headers], tuple[str, ...]] = _fields_of(names)
         self.amazon_fields = sum(name.startswith(_AMAZON) for name in names)
+        sent = [name.lower() for name, _ in headers.items()]
+        self._field_count = len(sent) if len(sent) == len({*sent, *names}) else 0
+        self._unsigned = _fields_of(tuple(name for name in sent if name not in names))
         self.canonical = f"%s\n/\n\n{lines}\n{_escaped(claim.names)}\n%s"
         self.to_sign = f"{ALGORITHM}\n%s\n{_escaped(claim.scope)}\n%s"
 
+    def signs_all_of_amazons(self, headers: Headers) -> bool:
+        """Return whether every field of Amazon's is signed and stands once, given that every signed field is there.
+
+        With the fields of the request that was verified, each once, it is; otherwise there have to be as many as are signed.
+        """
+        try:
+            if len(headers) == self._field_count and self._unsigned(headers):
+                return True
+        except KeyError:
+            pass
+        return len(_amazon_names(headers)) == self.amazon_fields
+
 
 def _fields_of(names: tuple[str, ...]) -> Callable[[Headers], tuple[str, ...]]:
-    return itemgetter(*names) if len(names) > 1 else lambda headers: (headers[names[0]],)
+    return itemgetter(*names) if len(names) > 1 else lambda headers: tuple(headers[name] for name in names)
 
 
 def _escaped(text: str) -> str:
@@ -102,9 +117,10 @@ class SignatureVerifier:
 
         Raises StoreError with AWS's code and text when the signature is missing, incomplete, expired or wrong.
         """
-        authorization, parameters = _signed_by(request)
-        if authorization is None:
-            return self._verify_query(request, parameters)
+        if request.target != "/" or (authorization := request.headers.get("Authorization")) is None:
+            authorization, parameters = _signed_by(request)
+            if authorization is None:
+                return self._verify_query(request, parameters)
         return self._verify_header(request, authorization)
 
     def require_claim(self, head: HttpRequest) -> None:
@@ -128,28 +144,28 @@ class SignatureVerifier:
         known = self._known.get(text)
         if known is not None and self._is_plainly_signed(request, known, tail):
             return known.claim.identity
+        _signed_by(request)  # which refuses what is no signature
         claim, signature, date = self._claim_of(request, authorization)
         payload = payload_hash(request, request.headers.get("X-Amz-Content-SHA256"))
         canonical = canonical_request(request, claim.signed_headers, claim.names, payload)
         _require_signature(claim, date, canonical, signature)
         # Only where the signature comes last does the text before it say everything else.
         if signature == tail:
-            self._remember(text, claim)
+            self._remember(text, claim, request.headers)
         return claim.identity
 
     def _is_plainly_signed(self, request: HttpRequest, known: _KnownClient, signature: str) -> bool:
         """Return whether `request` is a client's plain next one: path "/", nothing to squeeze or join, rightly signed.
 
-        False decides nothing: the exact way has the last word. Every signed field is there (or there is a KeyError), so with as
-        many fields of Amazon's as are signed each of them is signed and stands once. Another field sent twice counts with its
-        first value here, and so it does for everybody who reads it.
+        False decides nothing: the exact way has the last word. Of Amazon's fields each is signed and stands once; another field
+        sent twice counts with its first value here, and so it does for everybody who reads it.
         """
         claim, headers = known.claim, request.headers
         date = headers.get("X-Amz-Date")
         if date is None or request.target != "/" or self._credentials.get(claim.access_key_id) != claim.secret:
             return False
         self._require_current(date)
-        if date[:8] != claim.date or len(_amazon_names(headers)) != known.amazon_fields:
+        if date[:8] != claim.date or not known.signs_all_of_amazons(headers):
             return False
         try:
             fields = known.fields(headers)
@@ -159,10 +175,10 @@ class SignatureVerifier:
         to_sign = (known.to_sign % (date, hashlib.sha256(canonical).hexdigest())).encode()
         return hmac.compare_digest(claim.key.signature(to_sign).encode(), signature.encode("utf-8", "surrogateescape"))
 
-    def _remember(self, text: str, claim: _Claim) -> None:
+    def _remember(self, text: str, claim: _Claim, headers: Headers) -> None:
         if len(self._known) >= KNOWN_CLIENTS_MAX:
             self._known.clear()
-        self._known[text] = _KnownClient(claim)
+        self._known[text] = _KnownClient(claim, headers)
 
     def _claim_of(self, request: HttpRequest, authorization: str) -> tuple[_Claim, str, str]:
         """Return claim, signature and date of a request not seen before, all checked but the signature."""

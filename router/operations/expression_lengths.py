@@ -4,6 +4,7 @@ Knows where operations have their expressions; refuses to know what they say.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from router.operations.shapes import Structure
@@ -14,21 +15,20 @@ EXPRESSIONS_BYTES_AT_ONCE: Final = 1024
 Measure = Callable[[dict[str, Any]], int]
 
 
-def expressions_measure(operation: str, shape: Structure) -> Measure:
-    """Return what tells the length of the expressions of a request that fits the model."""
+def expressions_measure(operation: str, shape: Structure) -> Measure | None:
+    """Return what tells the length of the expressions of a request that fits the model, or None where it has none."""
     names = tuple(name for name in shape.members if name.endswith("Expression"))
     nested = _NESTED.get(operation)
     if nested is not None:
         return nested
-    return (lambda body: _length(body, names)) if names else lambda body: 0
+    return partial(_length, names) if names else None
 
 
-def _length(members: Mapping[str, Any], names: tuple[str, ...]) -> int:
+def _length(names: tuple[str, ...], members: Mapping[str, Any]) -> int:
     length = 0
     for name in names:
-        text = members.get(name)
-        if text is not None:
-            length += len(text)
+        if name in members:
+            length += len(members[name] or "")
     return length
 
 
@@ -38,7 +38,7 @@ def _of_tables(body: dict[str, Any]) -> int:
 
 def _of_actions(body: dict[str, Any]) -> int:
     return sum(
-        _length(action, _OF_ACTIONS) for element in body["TransactItems"] for action in element.values() if action
+        _length(_OF_ACTIONS, action) for element in body["TransactItems"] for action in element.values() if action
     )
 
 

@@ -204,7 +204,11 @@ class _Validated:
         self._expressions_bytes = expressions_measure(name, model.input_shape(name))
 
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
-        await self._validate(context, body)
+        if context.is_long or not self._accepts(body):
+            context.is_long = context.is_long or not context.is_short
+            await context.read(self._model.validate, self._name, body)
+        if self._expressions_bytes is not None and self._expressions_bytes(body) > EXPRESSIONS_BYTES_AT_ONCE:
+            context.is_long = True
         try:
             return await self._operation(context, body)
         except StoreError as error:
@@ -213,12 +217,3 @@ class _Validated:
         # Found deep inside an item, before anything was done: the model knows AWS's words for it, or what AWS makes of it.
         await context.read(self._model.require_types, self._name, body)
         return await self._operation(context, body)
-
-    async def _validate(self, context: RequestContext, body: dict[str, Any]) -> None:
-        if context.is_long:
-            await context.read(self._model.validate, self._name, body)
-            return
-        if not self._accepts(body):
-            context.is_long = not context.is_short
-            await context.read(self._model.validate, self._name, body)
-        context.is_long = context.is_long or self._expressions_bytes(body) > EXPRESSIONS_BYTES_AT_ONCE
