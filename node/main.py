@@ -45,6 +45,7 @@ from wire.cluster import ClusterFileError, ClusterSpec, NodeEntry, RegionEntry, 
 from wire.conditions import Condition
 from wire.garbage import rarely_collected, settled
 from wire.grpc_tuning import tune_grpc
+from wire.launch import Launch, launch_of, wait_disowned
 from wire.metrics_server import READY, MetricsAddressError, MetricsServer
 from wire.telemetry import EventLog, configure_logs
 
@@ -289,6 +290,8 @@ class NodeProcess:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._node.stop)
             stack.push_async_callback(self._peers.stop)
+            if (launch := launch_of(os.environ)) is not None:
+                stack.push_async_callback(_ended, [asyncio.ensure_future(self._stop_when_disowned(launch))])
             await self._tell(stack)
             server = await self._serve(stack)
             if not await self._joined():
@@ -305,6 +308,11 @@ class NodeProcess:
             if isinstance(self._failure, StorageFailing) and await self._disk_works_again(tasks):
                 return START_ANEW
         return 0 if self._failure is None else 1
+
+    async def _stop_when_disowned(self, launch: Launch) -> None:
+        await wait_disowned(launch)
+        _log.warning("launch_disowned", table=str(launch.table))
+        self._stopping.set()
 
     async def _tell(self, stack: AsyncExitStack) -> None:
         """Answer /health, and /metrics once there is anything to measure, if a port was asked for. Raises MetricsAddressError."""

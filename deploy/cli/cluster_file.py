@@ -13,7 +13,8 @@ import typer
 
 from deploy.cli.console import fail, people
 from deploy.containers.topology import AddressPatterns, named_cluster, renewed_cluster
-from wire.cluster import ClusterFileError, ControlPlane, Settings, dump_cluster, load_cluster
+from deploy.targets.target import TargetError
+from wire.cluster import ClusterFileError, ControlPlane, Settings, dump_cluster, load_cluster, parse_cluster
 
 if TYPE_CHECKING:
     from wire.cluster import ClusterSpec
@@ -88,17 +89,21 @@ def cluster_file(
             sys.stdout.write(dump_cluster(spec))
         else:
             _write(output, spec)
-    except (ClusterFileError, ValueError) as error:
+    except (ClusterFileError, TargetError, ValueError) as error:
         fail(f"{error}")
     except OSError as error:
         fail(f"cannot write {output}: {error.strerror}")
 
 
 def _write(path: Path, spec: "ClusterSpec") -> None:
-    if path.exists():
-        spec = renewed_cluster(load_cluster(path), spec)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(dump_cluster(spec), encoding="utf-8")
-    load_cluster(fresh)
-    fresh.replace(path)
+    from deploy.local.files import write_whole
+    from deploy.local.folder import ClusterFolder
+
+    # Of two at once, the second must keep the identity that the first has made.
+    with ClusterFolder(path.absolute().parent).changing():
+        if path.exists():
+            spec = renewed_cluster(load_cluster(path), spec)
+        text = dump_cluster(spec)
+        parse_cluster(text, str(path))
+        write_whole(path, text)
     people().print(f"{path}: cluster {spec.cluster_id}, {', '.join(region.name for region in spec.regions)}")

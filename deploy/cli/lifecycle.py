@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli.console import fail, people
-from deploy.cli.options import DataOption, JsonOption, data_folder, opened
+from deploy.cli.options import DataOption, JsonOption, data_folder
 from deploy.local.errors import LocalClusterError
 from wire.cluster import REGION_NAME, ControlPlane, Settings, WordingOfErrors
 
@@ -83,17 +83,28 @@ def down(
     delete_data: Annotated[bool, typer.Option("--delete-data", help="Remove the data directory as well.")] = False,
 ) -> None:
     """Stop every process of the cluster. The data stays, unless --delete-data is given."""
-    cluster = opened(data)
+    from deploy.cli.interruption import interruptible
+    from deploy.local.cluster import stop_processes
+    from deploy.local.folder import ClusterFolder
+    from deploy.local.processes import ProcessTable
+
+    home = ClusterFolder(data_folder(data))
+    processes = ProcessTable(home.path)
     try:
-        with cluster.changing(), people().status("stopping every process"):
-            killed = cluster.stop_all()
-    except LocalClusterError as error:
+        with interruptible(), home.changing():
+            # What runs is stopped whether there is a cluster file that says so or not; what is left of a file can be deleted.
+            if not processes.names() and not delete_data:
+                home.require_cluster()
+            with people().status("stopping every process"):
+                killed = stop_processes(processes)
+            if delete_data:
+                home.require_ours()
+                home.delete()
+    except (LocalClusterError, OSError) as error:
         fail(str(error))
     for name in killed:
         people().print(f"{name} did not stop in time and was killed")
-    if delete_data:
-        cluster.delete_data()
-    people().print("stopped; the data is gone" if delete_data else f"stopped; the data stays in {cluster.folder}")
+    people().print("stopped; the data is gone" if delete_data else f"stopped; the data stays in {home.path}")
 
 
 def dev(

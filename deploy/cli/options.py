@@ -60,7 +60,8 @@ _FINDING: Final = (
 
 def data_folder(data: Path | None) -> Path:
     """Return the data directory that an option, the environment or the default names."""
-    return (data or Path(os.environ.get(DATA_VARIABLE) or DATA_DEFAULT)).expanduser().absolute()
+    # Resolved: what runs there is found by the folder's one name.
+    return (data or Path(os.environ.get(DATA_VARIABLE) or DATA_DEFAULT)).expanduser().resolve()
 
 
 def opened(data: Path | None) -> "LocalCluster":
@@ -69,7 +70,7 @@ def opened(data: Path | None) -> "LocalCluster":
 
     try:
         return LocalCluster.open(data_folder(data))
-    except (LocalClusterError, ClusterFileError) as error:
+    except (LocalClusterError, ClusterFileError, OSError) as error:
         fail(str(error))
 
 

@@ -3,19 +3,19 @@
 import asyncio
 import random
 import shlex
-import signal
 import time
 from pathlib import Path
-from types import FrameType
 
 import msgspec
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from deploy.cli.console import fail, output, people, print_json
+from deploy.cli.interruption import Interrupted, interruptible
 from deploy.cli.options import DATA_VARIABLE, data_folder
 from deploy.cli.status import ClusterStatus, RegionReport, gathered_status
 from deploy.local.cluster import LocalCluster
 from deploy.local.errors import LocalClusterError
+from deploy.local.folder import PROCESS_FILE, ClusterFolder
 from deploy.local.ports import PortsUnavailable
 from deploy.local.topology import DEMO_CREDENTIAL, Layout, region_names
 from wire.cluster import ClusterFileError, ControlPlane, Credential, Settings, WordingOfErrors
@@ -93,33 +93,47 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 def bring_up(folder: Path, asked: Asked, *, detach: bool, as_json: bool) -> None:
     """Start what does not run of the cluster in `folder`, made as asked if there is none; end with one line if that fails."""
-    try:
-        credential = asked.credential()
-        cluster = (
-            _existing(folder, asked, credential) if LocalCluster.exists(folder) else _created(folder, asked, credential)
-        )
-        with cluster.changing():
-            started, status = _started(cluster)
-    except (LocalClusterError, PortsUnavailable, ClusterFileError, ValueError, OSError) as error:
-        fail(str(error))
-    if as_json:
-        print_json(status)
-    else:
-        _print_what_next(cluster, status, started)
-    if not detach and started:
-        _stay(cluster)
+    with interruptible():
+        try:
+            cluster, started, status = _brought_up(ClusterFolder(folder), asked)
+        except (LocalClusterError, PortsUnavailable, ClusterFileError, ValueError, OSError) as error:
+            fail(str(error))
+        if detach or not started:
+            _print(cluster, status, started, as_json)
+            return
+        try:
+            _print(cluster, status, started, as_json)
+            _stay(cluster)
+        except Interrupted:
+            pass  # it has been asked to stop what it has started, whatever it was at
+        _leave(cluster)
 
 
-def _created(folder: Path, asked: Asked, credential: Credential | None) -> LocalCluster:
+def _brought_up(home: ClusterFolder, asked: Asked) -> tuple[LocalCluster, list[str], ClusterStatus]:
+    """Make or open the cluster and start it, the folder held from the first look: what is decided by it stays so."""
+    credential = asked.credential()
     layout = asked.layout(credential or DEMO_CREDENTIAL)
-    return LocalCluster.create(folder, layout, port=asked.port, generator=random.SystemRandom())
+    with home.changing(create=True):
+        content = home.content()
+        if content == "remains":
+            people().print(f"removing what a deletion that was cut short has left in {home.path}")
+            home.delete()
+            home.path.mkdir(exist_ok=True)
+        if content == "cluster":
+            cluster = _existing(home, asked, credential)
+        else:
+            cluster = LocalCluster.create(home, layout, port=asked.port, generator=random.SystemRandom())
+        if damage := cluster.processes.damage():
+            people().print(f"{home.path / PROCESS_FILE} was damaged ({damage}): made anew from what runs")
+        started, status = _started(cluster)
+    return cluster, started, status
 
 
-def _existing(folder: Path, asked: Asked, credential: Credential | None) -> LocalCluster:
-    cluster = LocalCluster.open(folder)
+def _existing(home: ClusterFolder, asked: Asked, credential: Credential | None) -> LocalCluster:
+    cluster = LocalCluster.open(home)
     asked.refuse_change(cluster)
     if credential is not None and credential not in cluster.spec.credentials:
-        raise LocalClusterError(f"the cluster in {folder} was made with other credentials; {_ANOTHER}")
+        raise LocalClusterError(f"the cluster in {home.path} was made with other credentials; {_ANOTHER}")
     return cluster
 
 
@@ -168,6 +182,13 @@ def _refuse_dead(cluster: LocalCluster) -> None:
         raise LocalClusterError(f"did not start: {died[0]} (log: {cluster.folder / 'logs'})")
 
 
+def _print(cluster: LocalCluster, status: ClusterStatus, started: list[str], as_json: bool) -> None:
+    if as_json:
+        print_json(status)
+    else:
+        _print_what_next(cluster, status, started)
+
+
 def _print_what_next(cluster: LocalCluster, status: ClusterStatus, started: list[str]) -> None:
     count = len(status.regions)
     heading = "ready" if started else "already running"
@@ -202,17 +223,18 @@ def _next_lines(cluster: LocalCluster, status: ClusterStatus) -> list[str]:
 
 
 def _stay(cluster: LocalCluster) -> None:
-    stopping = False
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
-
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
     people().print("Ctrl-C stops the cluster (start with --detach to leave it running).")
-    while not stopping and any(cluster.processes.running(name) for name in cluster.names()):
+    while any(cluster.processes.running(name) for name in cluster.names()):
         time.sleep(POLL_SECONDS)
-    with people().status("stopping every process"):
-        cluster.stop_all()
+
+
+def _leave(cluster: LocalCluster) -> None:
+    """Stop the cluster; one that another command has stopped meanwhile, and perhaps deleted and made anew, is left alone."""
+    try:
+        if cluster.processes.names():
+            with people().status("stopping every process"), cluster.changing(seconds_max=READY_TIMEOUT_SECONDS):
+                if LocalCluster.open(cluster.folder).spec.cluster_id == cluster.spec.cluster_id:
+                    cluster.stop_all()
+    except (LocalClusterError, ClusterFileError, OSError) as error:
+        fail(str(error))
     people().print(f"stopped; the data stays in {cluster.folder}")

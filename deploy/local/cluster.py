@@ -6,19 +6,18 @@ DATA/nodes/ID/         a node's storage
 DATA/logs/NAME.log     one log per process
 """
 
-import fcntl
 import random
-import shutil
 import signal
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from deploy.local.errors import LocalClusterError
+from deploy.local.folder import LOCK_SECONDS_MAX, ClusterFolder
 from deploy.local.logs import read_logs
 from deploy.local.ports import free_ports, http_ports, is_free
-from deploy.local.processes import ProcessTable
+from deploy.local.processes import Command, ProcessTable
 from deploy.local.topology import HOST, Layout, composed_cluster, router_name
 from deploy.targets.target import STOPPED, ProcessCondition, ProcessView, require_known
 from wire.cluster import ClusterSpec, NodeEntry, RegionEntry, dump_cluster, load_cluster
@@ -26,51 +25,41 @@ from wire.cluster import ClusterSpec, NodeEntry, RegionEntry, dump_cluster, load
 HTTP_PORT_DEFAULT = 8001
 STOP_TIMEOUT_SECONDS = 10.0
 
-# Everything that a cluster ever writes below its folder, and so all that deleting it removes.
-_WRITTEN = ("cluster.toml", "processes.json", "lock", "nodes", "logs")
-
 
 class LocalCluster:
     """A cluster of child processes. Every method may be called from any process that knows the data directory."""
 
-    def __init__(self, folder: Path, spec: ClusterSpec) -> None:
-        self.folder = folder
+    def __init__(self, home: ClusterFolder, spec: ClusterSpec) -> None:
+        self._home = home
         self.spec = spec
-        self.processes = ProcessTable(folder)
+        self.processes = ProcessTable(home.path)
         self._free_ports: Iterator[int] | None = None
 
     @classmethod
-    def create(cls, folder: Path, layout: Layout, *, port: int | None, generator: random.Random) -> "LocalCluster":
-        """Write a new cluster file below `folder`. Raises PortsUnavailable when wanted ports are taken."""
-        inner = free_ports(generator)
-        endpoints = http_ports(len(layout.regions), port, HTTP_PORT_DEFAULT, inner)
-        cluster_id = str(uuid.UUID(int=generator.getrandbits(128), version=4))
-        folder.mkdir(parents=True, exist_ok=True)
-        spec = composed_cluster(cluster_id, layout, endpoints, (each for each in inner if each not in endpoints))
-        (folder / "cluster.toml").write_text(dump_cluster(spec), encoding="utf-8")
-        return cls(folder, load_cluster(folder / "cluster.toml"))
+    def create(
+        cls, folder: Path | ClusterFolder, layout: Layout, *, port: int | None, generator: random.Random
+    ) -> "LocalCluster":
+        """Write the file of a new cluster where there is none. Raises PortsUnavailable, LocalClusterError when the folder is not free."""
+        home = _home(folder)
+        with home.changing(create=True):
+            inner = free_ports(generator)
+            endpoints = http_ports(len(layout.regions), port, HTTP_PORT_DEFAULT, inner)
+            cluster_id = str(uuid.UUID(int=generator.getrandbits(128), version=4))
+            spec = composed_cluster(cluster_id, layout, endpoints, (each for each in inner if each not in endpoints))
+            home.make(dump_cluster(spec))
+        return cls(home, load_cluster(home.cluster_file))
 
     @classmethod
-    def open(cls, folder: Path) -> "LocalCluster":
+    def open(cls, folder: Path | ClusterFolder) -> "LocalCluster":
         """Open what `create` made. Raises LocalClusterError when there is nothing, ClusterFileError when it is broken."""
-        path = folder / "cluster.toml"
-        if not path.exists():
-            raise LocalClusterError(
-                f"no cluster in {folder}: start one with `globetable up`, or name its folder with --data"
-            )
-        cluster = cls(folder, load_cluster(path))
-        try:
-            cluster.processes.check()
-        except ValueError as error:
-            raise LocalClusterError(
-                f"{folder / 'processes.json'} is damaged ({error}): end this cluster's processes by hand, then remove the file"
-            ) from None
-        return cluster
+        home = _home(folder)
+        home.require_cluster()
+        return cls(home, load_cluster(home.cluster_file))
 
-    @staticmethod
-    def exists(folder: Path) -> bool:
-        """Whether `open` would find a cluster."""
-        return (folder / "cluster.toml").exists()
+    @property
+    def folder(self) -> Path:
+        """Return where the cluster is."""
+        return self._home.path
 
     @property
     def place(self) -> str:
@@ -87,17 +76,9 @@ class LocalCluster:
         """Every address of the cluster file can be reached from here."""
         return None
 
-    @contextmanager
-    def changing(self) -> Iterator[None]:
-        """Hold the cluster's lock while processes are started or stopped, so that two commands do not do it at once."""
-        with (self.folder / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise LocalClusterError(
-                    f"another globetable command is changing {self.folder}; wait for it to end"
-                ) from None
-            yield
+    def changing(self, *, seconds_max: float = LOCK_SECONDS_MAX) -> AbstractContextManager[None]:
+        """Hold the cluster while processes are started or stopped, so that two commands do not do it at once."""
+        return self._home.changing(seconds_max=seconds_max)
 
     def names(self) -> list[str]:
         """Return the names of all processes, nodes first."""
@@ -115,22 +96,16 @@ class LocalCluster:
     def start(self, name: str) -> bool:
         """Start one process by name unless it runs; return whether it was started."""
         self.known(name)
-        if self.processes.running(name) is not None:
-            return False
-        self.processes.start(name, self._arguments(name), self._metrics_address(name))
-        return True
+        return bool(self._start([name]))
 
     def start_all(self) -> list[str]:
         """Start every process that does not run; return the names of those started."""
-        return [name for name in self.names() if self.start(name)]
+        return self._start(self.names())
 
     def stop_all(self) -> list[str]:
-        """Stop everything, routers first so that no request meets a stopping node; return what had to be killed."""
-        routers = [router_name(region.name) for region in self.spec.regions]
-        killed = self.processes.stop(routers, STOP_TIMEOUT_SECONDS)
-        return killed + self.processes.stop(
-            [name for name in self.names() if name not in routers], STOP_TIMEOUT_SECONDS
-        )
+        """Stop everything that runs on the folder, whatever the table says; return what had to be killed. Raises LocalClusterError."""
+        with self.changing():
+            return stop_processes(self.processes)
 
     def stop_started(self, names: list[str]) -> None:
         """Stop what a start that failed had started, and leave alone what ran before."""
@@ -174,14 +149,6 @@ class LocalCluster:
         """Yield what processes have logged, over all their starts."""
         return read_logs({name: self.processes.log_path(name) for name in names}, lines, follow=follow)
 
-    def delete_data(self) -> None:
-        """Remove all that the cluster wrote, and its folder unless something else is in it. Nothing may run."""
-        for name in _WRITTEN:
-            path = self.folder / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
-
     def known(self, name: str) -> None:
         """Raise TargetError unless a process has that name."""
         require_known(self.names(), name)
@@ -199,6 +166,15 @@ class LocalCluster:
         """Return one line for each process that has ended, with its last words."""
         gone = [name for name in self.names() if self.processes.running(name) is None]
         return [f"{name}: {self.processes.last_line(name) or 'ended without a word'}" for name in gone]
+
+    def _start(self, names: Iterable[str]) -> list[str]:
+        with self.changing():
+            stopped = [name for name in names if self.processes.running(name) is None]
+            commands = {name: Command(self._arguments(name), self._metrics_address(name)) for name in stopped}
+            try:
+                return self.processes.start(commands)
+            except OSError as error:
+                raise LocalClusterError(f"cannot start {', '.join(commands)}: {error}") from error
 
     def _view(self, name: str) -> ProcessView:
         process, age_seconds = self.processes.running(name), self.processes.age_seconds(name)
@@ -223,3 +199,20 @@ class LocalCluster:
         if region.node(name) is None:
             return ["router.main", *cluster, "--region", region.name]
         return ["node.main", *cluster, "--node", name, "--data", str(self.folder / "nodes" / name)]
+
+
+def stop_processes(processes: ProcessTable) -> list[str]:
+    """Stop all that runs on a folder, routers first so that no request meets a stopping node; return what had to be killed.
+
+    Raises LocalClusterError when something stays.
+    """
+    running = processes.names()
+    routers = [name for name in running if name.endswith(router_name(""))]
+    killed = processes.stop(routers, STOP_TIMEOUT_SECONDS)
+    killed += processes.stop([name for name in running if name not in routers], STOP_TIMEOUT_SECONDS)
+    # Among it what was started by hand, or by a command that was killed, while we were at it.
+    return killed + processes.stop(processes.names(), STOP_TIMEOUT_SECONDS)
+
+
+def _home(folder: Path | ClusterFolder) -> ClusterFolder:
+    return folder if isinstance(folder, ClusterFolder) else ClusterFolder(folder)

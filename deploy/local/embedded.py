@@ -245,10 +245,11 @@ def embedded_cluster(
 async def run_embedded(
     *, port: int, data: Path | None, region: str, control_plane: ControlPlane, validation_wording: WordingOfErrors
 ) -> None:
-    """Run a region until SIGINT or SIGTERM. Raises LocalClusterError when it cannot start or go on."""
+    """Run a region until SIGINT, SIGTERM or the end of the terminal. Raises LocalClusterError when it cannot start or go on."""
     configure_logs(level="warning", output=sys.stderr)
     stopping = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    heeded = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in (each for each in heeded if signal.getsignal(each) is not signal.SIG_IGN):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with EmbeddedRegion(
         data, port=port, region=region, control_plane=control_plane, validation_wording=validation_wording
