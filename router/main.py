@@ -1,20 +1,22 @@
-"""The router process: wires the HTTP edge, the operations, the store and the gateway of one region."""
+"""The processes of a router that serve: one wires the HTTP edge and the operations to the region's store, one the gateway.
+
+Each has its own connections to the nodes, so that neither's load holds the other. `router.start` keeps them.
+"""
 
 import asyncio
-import errno
+import os
 import random
-import signal
-import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from router.expressions.syntax import prepare_parsers
 from router.http.dispatcher import Dispatcher
 from router.http.errors import body_of
 from router.http.identity import UnverifiedClaims
+from router.http.listening import ListenError
 from router.http.messages import HttpRequest, HttpResponse
-from router.http.server import HttpServer, HttpSettings, ListenError
+from router.http.server import HttpServer, HttpSettings
 from router.http.sigv4 import SignatureVerifier
 from router.http.traffic import Traffic
 from router.nodes.channel import NodeChannel
@@ -22,9 +24,9 @@ from router.operations.model import ServiceModel
 from router.operations.regions import NO_OTHER_REGIONS, Regions
 from router.operations.registry import Surroundings, build_operations
 from router.operations.validation import ValidationWording
+from router.parent.child import Lifeline, inherited_http, inherited_metrics
 from router.placement.store import RegionStore
-from router.settings import RouterSettings, parse_arguments
-from router.workers import WorkerProcesses, wait_orphaned
+from router.settings import Part, RouterSettings, parse_arguments
 from wire.catalog import NodeSpec
 from wire.clock import Clock, SystemClock
 from wire.cluster import ClusterFileError, ClusterSpec, RegionEntry, listen_address, load_cluster
@@ -35,9 +37,11 @@ from wire.metrics_server import READY, MetricsAddressError, MetricsServer
 from wire.telemetry import EventLog, configure_logs
 
 if TYPE_CHECKING:
-    from router.gateway.server import GatewayServer
-    from router.metrics.collector import RouterSources
+    from router.metrics.collector import PartSources
     from router.nodes.client import NodeClient
+
+# How long one that was replaced waits for the next request on connections that are idle; it closes them then.
+DRAIN_SECONDS: Final = 5.0
 
 _log = EventLog(__name__)
 
@@ -59,14 +63,10 @@ class Router:
         clock: Clock,
         randomness: random.Random,
         regions: Regions = NO_OTHER_REGIONS,
+        listens_when_ready: bool = False,
     ) -> None:
-        self.store = RegionStore(
-            region=region.name,
-            nodes=[node.spec() for node in region.nodes],
-            connect=connect,
-            clock=clock,
-            randomness=randomness,
-        )
+        self.store = _store(region, connect, clock, randomness)
+        self._listens_when_ready = listens_when_ready
         self._dispatcher = _dispatcher(cluster, region, self.store, regions, clock, randomness)
         self._server = HttpServer(self._answer, http, gate=self._dispatcher)
         self._timeout_seconds = cluster.settings.request_timeout_ms / 1000
@@ -88,15 +88,24 @@ class Router:
         return self._server.port
 
     async def start(self) -> None:
-        """Listen, then find the catalog; return when requests are served. Raises ListenError."""
+        """Listen, then find the catalog, or the other way round if another listens meanwhile; return when requests are served.
+
+        Raises ListenError.
+        """
         await self.store.start()
         try:
+            if self._listens_when_ready:
+                await self.store.wait_ready()
             await self._server.start()
             await self.store.wait_ready()
         except BaseException:
             await self.stop()
             raise
         self.is_ready = True
+
+    async def drain(self, seconds_max: float) -> None:
+        """Leave new connections to a successor, and end each of ours with its next answer."""
+        await self._server.drain(seconds_max)
 
     async def stop(self) -> None:
         """Let requests in flight finish, then close everything; twice is once."""
@@ -144,104 +153,191 @@ def _dispatcher(
     )
 
 
-async def serve(settings: RouterSettings, arguments: Sequence[str]) -> None:
-    """Run a router until a signal ends it. Raises ClusterFileError or ListenError when it cannot start."""
-    from router.gateway.client import GatewayClient
-    from router.gateway.receiver import Receiver
-    from router.gateway.server import GatewayServer
-    from router.metrics.collector import RouterSources
-    from router.nodes.client import NodeClient
-
+async def serve(settings: RouterSettings) -> None:
+    """Serve one part of a router until its parent or a signal ends it. Raises ClusterFileError or ListenError when it cannot start."""
     cluster = load_cluster(settings.cluster)
-    region = cluster.region(settings.region)
     _configure_logs(settings, cluster)
-    clock, randomness = SystemClock(), random.Random()
-    stopping = _stop_signal()
-    host, _, port = listen_address(region.http, settings.listen).rpartition(":")
-    if settings.worker == 0 and settings.workers > 1:
-        _require_free(host, int(port))
-    nodes: list[NodeClient] = []
+    serving = _HttpPart if settings.part is Part.HTTP else _GatewayPart
+    await _until_ended(serving(settings, cluster, Lifeline.inherited()))
 
-    def connect(node: NodeSpec) -> NodeClient:
-        nodes.append(NodeClient(node.id, node.address, clock, randomness))
-        return nodes[-1]
 
-    router = Router(
-        cluster=cluster,
-        region=region,
-        connect=connect,
-        http=HttpSettings(host=host, port=int(port), reuse_port=settings.workers > 1 or settings.worker > 0),
-        clock=clock,
-        randomness=randomness,
-        regions=GatewayClient(region.name, {each.name: each.gateway for each in cluster.regions if each != region}),
-    )
-    receiver = Receiver(router.store, clock, timeout_ms=cluster.settings.request_timeout_ms)
-    gateway = GatewayServer(receiver, listen_address(region.gateway, settings.listen), region.name)
-    metrics = _metrics(
-        settings,
-        RouterSources(
-            region=region.name,
-            process=f"{region.name}-router",
-            state=lambda: _state(router, nodes, stopping),
-            catalog_version=lambda: router.store.view.version,
-            traffic=router.traffic,
-            connections=lambda: router.connections,
-            nodes=lambda: nodes,
-            received=receiver.counts,
-        ),
-    )
-    if metrics is not None:
-        await metrics.start()
-    duties = [_start(router, gateway, settings, region), _wait_end(stopping, settings)]
-    if settings.worker == 0 and settings.workers > 1:
-        duties.append(WorkerProcesses(arguments, settings.workers - 1).run())
+class _PartOfRouter:
+    """What the parts have in common: nodes, metrics, and the line to the parent."""
+
+    def __init__(self, settings: RouterSettings, cluster: ClusterSpec, lifeline: Lifeline) -> None:
+        self.settings = settings
+        self.region = cluster.region(settings.region)
+        self.lifeline = lifeline
+        self.nodes: list[NodeClient] = []
+        self.clock, self.randomness = SystemClock(), random.Random()
+        self.metrics: MetricsServer | None = None
+
+    def connect(self, node: NodeSpec) -> "NodeClient":
+        """Return the channel to a node."""
+        from router.nodes.client import NodeClient
+
+        self.nodes.append(NodeClient(node.id, node.address, self.clock, self.randomness))
+        return self.nodes[-1]
+
+    def telling(self, sources: "PartSources") -> MetricsServer | None:
+        """Return who answers /metrics and /health, if a port was asked for; each process has its own."""
+        if self.settings.metrics is None:
+            return None
+        from router.metrics.collector import router_readings
+        from router.metrics.declared import METRICS
+
+        return MetricsServer(
+            self.settings.metrics,
+            metrics=METRICS,
+            readings=lambda: router_readings(sources),
+            state=sources.state,
+            listener=inherited_metrics(),
+        )
+
+    def state(self, *, is_ready: bool) -> str:
+        """Return what /health says: ready while requests are served and there is a node to serve them."""
+        if self.lifeline.stopping.is_set() or self.lifeline.draining.is_set():
+            return "stopping"
+        if not is_ready:
+            return "starting"
+        return READY if any(node.is_up for node in self.nodes) else "no storage node can be reached"
+
+    async def start(self) -> None:
+        """Serve. Raises ListenError."""
+        raise NotImplementedError
+
+    async def wait_broken(self) -> None:
+        """Return when it cannot go on; raise why."""
+        raise NotImplementedError
+
+    async def drain(self) -> None:
+        """Leave what is new to a successor and finish the rest."""
+
+    async def stop(self) -> None:
+        """Finish what is in flight, and close."""
+        raise NotImplementedError
+
+
+class _HttpPart(_PartOfRouter):
+    def __init__(self, settings: RouterSettings, cluster: ClusterSpec, lifeline: Lifeline) -> None:
+        from router.gateway.client import GatewayClient
+
+        super().__init__(settings, cluster, lifeline)
+        host, _, port = listen_address(self.region.http, settings.listen).rpartition(":")
+        others = {each.name: each.gateway for each in cluster.regions if each != self.region}
+        self._router = Router(
+            cluster=cluster,
+            region=self.region,
+            connect=self.connect,
+            http=HttpSettings(host=host, port=int(port), listener=inherited_http()),
+            clock=self.clock,
+            randomness=self.randomness,
+            regions=GatewayClient(self.region.name, others),
+            listens_when_ready=settings.succeeds,
+        )
+        self.metrics = self._telling()
+
+    def _telling(self) -> MetricsServer | None:
+        from router.metrics.collector import RouterSources
+
+        router = self._router
+        return self.telling(
+            RouterSources(
+                region=self.region.name,
+                process=f"{self.region.name}-router",
+                state=lambda: self.state(is_ready=router.is_ready),
+                catalog_version=lambda: router.store.view.version,
+                nodes=lambda: self.nodes,
+                traffic=router.traffic,
+                connections=lambda: router.connections,
+            )
+        )
+
+    async def start(self) -> None:
+        await self._router.start()
+        _log.info("router_ready", http=self.region.http)
+
+    async def wait_broken(self) -> None:
+        await self._router.store.wait_broken()
+
+    async def drain(self) -> None:
+        await self._router.drain(DRAIN_SECONDS)
+
+    async def stop(self) -> None:
+        await self._router.stop()
+
+
+class _GatewayPart(_PartOfRouter):
+    def __init__(self, settings: RouterSettings, cluster: ClusterSpec, lifeline: Lifeline) -> None:
+        from router.gateway.receiver import Receiver
+        from router.gateway.server import GatewayServer
+
+        super().__init__(settings, cluster, lifeline)
+        self._store = _store(self.region, self.connect, self.clock, self.randomness)
+        self._receiver = Receiver(self._store, self.clock, timeout_ms=cluster.settings.request_timeout_ms)
+        address = listen_address(self.region.gateway, settings.listen)
+        self._server = GatewayServer(self._receiver, address, self.region.name)
+        self._is_ready = False
+        self.metrics = self._telling()
+
+    def _telling(self) -> MetricsServer | None:
+        from router.metrics.collector import GatewaySources
+
+        return self.telling(
+            GatewaySources(
+                region=self.region.name,
+                process=f"{self.region.name}-gateway",
+                state=lambda: self.state(is_ready=self._is_ready),
+                catalog_version=lambda: self._store.view.version,
+                nodes=lambda: self.nodes,
+                received=self._receiver.counts,
+            )
+        )
+
+    async def start(self) -> None:
+        await self._store.start()
+        try:
+            await self._server.start()
+        except RuntimeError:
+            raise ListenError(f"cannot listen on {self._server.address}: the port is in use") from None
+        await self._store.wait_ready()
+        self._is_ready = True
+        _log.info("gateway_ready", gateway=self.region.gateway)
+
+    async def wait_broken(self) -> None:
+        await self._store.wait_broken()
+
+    async def stop(self) -> None:
+        await self._server.stop()
+        await self._store.stop()
+
+
+async def _until_ended(part: _PartOfRouter) -> None:
+    """Start a part and run it until it is told to end, or breaks."""
+    # One that serves already tells how the router is, until this one does.
+    tells_early = part.metrics is not None and not part.settings.succeeds
+    if part.metrics is not None and tells_early:
+        await part.metrics.start()
     try:
-        await _until_first(duties)
+        await _until_first([_run(part), part.lifeline.wait_told()])
+        if part.lifeline.draining.is_set() and not part.lifeline.stopping.is_set():
+            if part.metrics is not None:
+                await part.metrics.stop()
+            await _until_first([part.drain(), part.lifeline.stopping.wait()])
     finally:
         _log.info("router_stopping")
-        await gateway.stop()
-        await router.stop()
-        if metrics is not None:
-            await metrics.stop()
+        await part.stop()
+        if part.metrics is not None:
+            await part.metrics.stop()
 
 
-def _metrics(settings: RouterSettings, sources: "RouterSources") -> MetricsServer | None:
-    """Return who answers /metrics and /health, if a port was asked for; each worker has its own."""
-    if settings.metrics is None:
-        return None
-    from router.metrics.collector import router_readings
-    from router.metrics.declared import METRICS
-
-    host, _, port = settings.metrics.rpartition(":")
-    address = f"{host}:{int(port) + settings.worker}" if port.isdigit() and port != "0" else settings.metrics
-    return MetricsServer(address, metrics=METRICS, readings=lambda: router_readings(sources), state=sources.state)
-
-
-def _state(router: Router, nodes: "Sequence[NodeClient]", stopping: asyncio.Event) -> str:
-    """Return what /health says: ready while requests are served and there is a node to serve them."""
-    if stopping.is_set():
-        return "stopping"
-    if not router.is_ready:
-        return "starting"
-    return READY if any(node.is_up for node in nodes) else "no storage node can be reached"
-
-
-async def _start(router: Router, gateway: "GatewayServer", settings: RouterSettings, region: RegionEntry) -> None:
-    """Serve until something breaks. Raises ListenError."""
-    if settings.worker == 0:
-        try:
-            await gateway.start()
-        except RuntimeError:
-            raise ListenError(f"cannot listen on {gateway.address}: the port is in use") from None
-    await router.start()
+async def _run(part: _PartOfRouter) -> None:
+    await part.start()
     settled()
-    _log.info("router_ready", http=region.http, gateway=region.gateway, worker=settings.worker)
-    await router.store.wait_broken()
-
-
-async def _wait_end(stopping: asyncio.Event, settings: RouterSettings) -> None:
-    """Return when a signal says so, or when the first worker, which would have said so, is gone."""
-    await _until_first([stopping.wait()] if settings.worker == 0 else [stopping.wait(), wait_orphaned()])
+    if part.metrics is not None and part.settings.succeeds:
+        await part.metrics.start()
+    part.lifeline.tell_ready()
+    await part.wait_broken()
 
 
 async def _until_first(duties: Sequence[Coroutine[Any, Any, object]]) -> None:
@@ -257,41 +353,33 @@ async def _until_first(duties: Sequence[Coroutine[Any, Any, object]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _store(region: RegionEntry, connect: Connect, clock: Clock, randomness: random.Random) -> RegionStore:
+    nodes = [node.spec() for node in region.nodes]
+    return RegionStore(region=region.name, nodes=nodes, connect=connect, clock=clock, randomness=randomness)
+
+
 def _configure_logs(settings: RouterSettings, cluster: ClusterSpec) -> None:
     fields = {"router": settings.region}
-    if settings.workers > 1 or settings.worker:
+    if settings.part is Part.GATEWAY:
+        fields["process"] = "gateway"
+    elif settings.workers > 1:
         fields["worker"] = str(settings.worker)
     configure_logs(level=cluster.settings.log_level, as_json=settings.log_json, fields=fields)
 
 
-def _stop_signal() -> asyncio.Event:
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    return stopping
-
-
-def _require_free(host: str, port: int) -> None:
-    """Refuse a port in use: with SO_REUSEPORT the kernel would share it with whoever else does the same."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            why = "the port is in use" if error.errno == errno.EADDRINUSE else (error.strerror or str(error))
-            raise ListenError(f"cannot listen on {host}:{port}: {why}") from None
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the process; return its exit status: 2 with one line on standard error when it cannot start."""
+    """Run a process of a router; return its exit status: 2 with one line on standard error when it cannot start."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     settings = parse_arguments(arguments)
+    if settings.part is None:
+        # Started by hand: the parent comes first, without all that this module has imported.
+        os.execv(sys.executable, [sys.executable, "-m", "router.start", *arguments])
     rarely_collected()
     tune_grpc()
     import uvloop
 
     try:
-        uvloop.run(serve(settings, arguments))
+        uvloop.run(serve(settings))
     except (ClusterFileError, ListenError, MetricsAddressError) as error:
         print(f"router: {error}", file=sys.stderr)
         return 2

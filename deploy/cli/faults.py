@@ -12,7 +12,7 @@ from deploy.targets.target import Target
 from wire.catalog import LinkSpec, LinkState
 
 node = typer.Typer(help="Kill, stop, start, pause and resume single storage nodes.", no_args_is_help=True)
-router = typer.Typer(help="Kill, stop and start a region's router.", no_args_is_help=True)
+router = typer.Typer(help="Kill, stop, start and restart a region's router.", no_args_is_help=True)
 link = typer.Typer(help="Cut, heal, delay and pause replication links, one direction at a time.", no_args_is_help=True)
 
 NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="A node id, as `globetable status` shows it.")]
@@ -76,6 +76,17 @@ def router_stop(cluster: Target, region: RegionArgument) -> None:
 def router_start(cluster: Target, region: RegionArgument) -> None:
     """Start a region's router."""
     _do(cluster, router_name(region), "start")
+
+
+@router.command("restart")
+@on_cluster
+def router_restart(cluster: Target, region: RegionArgument) -> None:
+    """Replace what serves for a region by new processes, on the cluster file as it is now; no connection is refused meanwhile."""
+    with people().status(f"{region}: replacing its router's processes"):
+        done = cluster.restart_router(region)
+    if not done:
+        fail(_refusal(cluster, router_name(region), "restart"))
+    people().print(f"{router_name(region)}: restarted")
 
 
 @link.command("cut")

@@ -15,6 +15,7 @@ from wire.cluster import ClusterSpec, RegionEntry, parse_cluster
 CLUSTER_FILE: Final = PurePosixPath("/etc/globetable/cluster.toml")
 HTTP_PORT: Final = "8000/tcp"
 _HOW_TO_START: Final = "start one with `docker compose -f deploy/docker/compose.yaml up -d`"
+_REPLACE: Final = "import os, signal; os.kill(1, signal.SIGUSR1)"
 _ANY_INTERFACE: Final = ("", "0.0.0.0", "::")
 _CONDITIONS: Final[dict[str, ProcessCondition]] = {"running": "running", "paused": "paused", "restarting": "starting"}
 
@@ -97,6 +98,15 @@ class ComposeCluster:
     def kill(self, name: str) -> bool:
         """Kill a container with SIGKILL; its restart policy does not start it again. Return False if it did not run."""
         return self._does("kill", name, when=lambda container: _is_up(container) or _is_paused(container))
+
+    def restart_router(self, region: str) -> bool:
+        """Tell a router's container to replace its processes, which it does while it serves; return False if it does not run."""
+        container = self._fresh(router_name(self.spec.region(region).name))
+        if not _runs(container):
+            return False
+        # Not `docker kill`: the engine would take it for a stop, and not start again what crashes later.
+        self._engine.run("exec", container.id, "python3", "-S", "-c", _REPLACE)
+        return True
 
     def pause(self, name: str) -> bool:
         """Freeze a container; return False if it does not run."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from deploy.local.errors import LocalClusterError
 from deploy.local.folder import LOCK_SECONDS_MAX, ClusterFolder
 from deploy.local.logs import read_logs
-from deploy.local.ports import free_ports, http_ports, is_free
+from deploy.local.ports import adjacent, free_ports, http_ports, is_free
 from deploy.local.processes import Command, ProcessTable
 from deploy.local.topology import HOST, Layout, composed_cluster, router_name
 from deploy.targets.target import STOPPED, ProcessCondition, ProcessView, require_known
@@ -24,6 +24,7 @@ from wire.cluster import ClusterSpec, NodeEntry, RegionEntry, dump_cluster, load
 
 HTTP_PORT_DEFAULT = 8001
 STOP_TIMEOUT_SECONDS = 10.0
+RESTART_TIMEOUT_SECONDS = 90.0
 
 
 class LocalCluster:
@@ -126,6 +127,18 @@ class LocalCluster:
         self.processes.wait_gone(name, STOP_TIMEOUT_SECONDS)
         return sent
 
+    def restart_router(self, region: str) -> bool:
+        """Replace what serves for a region's router by new processes; return False if it does not run. Raises LocalClusterError."""
+        name = router_name(self.spec.region(region).name)
+        if self.processes.running(name) is None:
+            return False
+        if not self.processes.replace_parts(name, signal.SIGUSR1, RESTART_TIMEOUT_SECONDS):
+            raise LocalClusterError(
+                f"{name} was not replaced within {RESTART_TIMEOUT_SECONDS:.0f} s, and goes on as it was; "
+                f"see {self.processes.log_path(name)}"
+            )
+        return True
+
     def pause(self, name: str) -> bool:
         """Freeze one process with SIGSTOP; return False if it does not run."""
         self.known(name)
@@ -191,13 +204,17 @@ class LocalCluster:
         if self._free_ports is None:
             # One source for all: ports that were just handed out are free until the process has started.
             self._free_ports = free_ports(random.SystemRandom())
-        return f"{HOST}:{next(self._free_ports)}"
+        # A router's gateway tells its own at the port behind.
+        return f"{HOST}:{adjacent(self._free_ports) if self._is_router(name) else next(self._free_ports)}"
+
+    def _is_router(self, name: str) -> bool:
+        return self.region_of(name).node(name) is None
 
     def _arguments(self, name: str) -> list[str]:
         region = self.region_of(name)
         cluster = ["--cluster", str(self.folder / "cluster.toml")]
-        if region.node(name) is None:
-            return ["router.main", *cluster, "--region", region.name]
+        if self._is_router(name):
+            return ["router.start", *cluster, "--region", region.name]
         return ["node.main", *cluster, "--node", name, "--data", str(self.folder / "nodes" / name)]
 
 

@@ -64,7 +64,7 @@ class EmbeddedRegion:
         """Open the data, listen, and return when requests are served. Raises LocalClusterError."""
         # What the two import takes longer than what they do at start, so it is paid here and not by `globetable --help`.
         from node.storage.errors import StorageError
-        from router.http.server import ListenError
+        from router.http.listening import ListenError
 
         try:
             await self._start()

@@ -36,6 +36,16 @@ def free_ports(generator: random.Random) -> Iterator[int]:
     raise PortsUnavailable(f"no free port left between {LOWEST} and {HIGHEST}")
 
 
+def adjacent(ports: Iterator[int]) -> int:
+    """Return the first of two ports that follow one another."""
+    first = next(ports)
+    for port in ports:
+        if port == first + 1:
+            return first
+        first = port
+    raise AssertionError("a source of ports ends in an error")
+
+
 def http_ports(count: int, wanted: int | None, default: int, others: Iterator[int]) -> list[int]:
     """Return `count` ports for the endpoints: `wanted` and up (an error if taken), else `default` and up where free, else any.
 

@@ -24,6 +24,8 @@ from deploy.local.found import FoundProcess, left_after, process_on, processes_o
 from wire.launch import Launch
 
 CREATED_TOLERANCE_SECONDS = 0.01
+# Those that a process does not get to hand on.
+_OF_THE_KERNEL = (signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT)
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -111,13 +113,19 @@ class ProcessTable:
         return None if process is None else time.time() - process.create_time()
 
     def send(self, name: str, number: signal.Signals) -> bool:
-        """Send a signal to a process and to all that it is made of; return False if the process is gone."""
+        """Send a signal to a process, and what the kernel carries out to all that it is made of; return False if the process is gone."""
         group = self._group(name)
-        _signal_all(group, number)
+        _signal_all(group if number in _OF_THE_KERNEL else group[:1], number)
         if number is signal.SIGKILL:
             # What the first had just started when it was killed.
             _signal_all(self._group(name), number)
         return bool(group)
+
+    def replace_parts(self, name: str, number: signal.Signals, timeout_seconds: float) -> bool:
+        """Ask a process for new processes in place of those that it is made of; return False if they are not there in time."""
+        before = self._group(name)[1:]
+        self.send(name, number)
+        return not left_after(before, timeout_seconds) and len(self._group(name)) > len(before)
 
     def stop(self, names: Sequence[str], timeout_seconds: float) -> list[str]:
         """Ask all to end, wait, then kill what is left; return the names that had to be killed. Raises LocalClusterError if any stays."""

@@ -95,6 +95,10 @@ class Target(Protocol):
         """Kill a process without a goodbye; return False if it did not run."""
         ...
 
+    def restart_router(self, region: str) -> bool:
+        """Have new processes serve for a region's router; its endpoint stays meanwhile. Return False if it does not run."""
+        ...
+
     def pause(self, name: str) -> bool:
         """Freeze a process; return False if it does not run."""
         ...

@@ -5,6 +5,7 @@ Knows just enough HTTP for a question without a body: one request per connection
 
 import asyncio
 import errno
+import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
@@ -36,7 +37,7 @@ class MetricsServer:
     """Answer at one address until stopped.
 
     `state` tells what /health says: `ready` is healthy, anything else is not. `readings` is called on the event loop, once per scrape; the
-    text is made on a thread, so that requests do not wait for it.
+    text is made on a thread, so that requests do not wait for it. A `listener` that listens already is used as it is.
     """
 
     def __init__(
@@ -46,8 +47,10 @@ class MetricsServer:
         metrics: Sequence[Metric],
         readings: Callable[[], Iterable[Reading]],
         state: Callable[[], str],
+        listener: socket.socket | None = None,
     ) -> None:
         self._address = address
+        self._listener = listener
         self._metrics = metrics
         self._readings = readings
         self._state = state
@@ -57,16 +60,22 @@ class MetricsServer:
 
     async def start(self) -> None:
         """Listen; port 0 takes a free one. Raises MetricsAddressError."""
+        if self._listener is not None:
+            self._server = await asyncio.start_server(self._serve, sock=self._listener, limit=HEAD_BYTES_MAX)
+        else:
+            self._server = await self._bound()
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _bound(self) -> asyncio.Server:
         host, _, port = self._address.rpartition(":")
         # Without a host asyncio would listen everywhere, which has to be said.
         if not host or not port.isdigit():
             raise MetricsAddressError(f"--metrics {self._address}: expected HOST:PORT, as in 127.0.0.1:9100")
         try:
-            self._server = await asyncio.start_server(self._serve, host.strip("[]"), int(port), limit=HEAD_BYTES_MAX)
+            return await asyncio.start_server(self._serve, host.strip("[]"), int(port), limit=HEAD_BYTES_MAX)
         except (OSError, OverflowError) as error:  # a port past 65535 is the latter
             why = "the port is in use" if getattr(error, "errno", None) == errno.EADDRINUSE else str(error)
             raise MetricsAddressError(f"cannot listen on {self._address} for metrics: {why}") from None
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Close, whoever is being answered; twice is once."""

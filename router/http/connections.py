@@ -54,6 +54,13 @@ class Connections:
         self.open.discard(connection)
         self._lost.set()
 
+    async def drain(self, seconds_max: float) -> None:
+        """End each connection with the next answer on it, so that no client finds one closed under a request; return when none is left."""
+        self.is_stopping = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds_max):
+                await self._until_none_open()
+
     async def stop(self, grace_seconds: float) -> None:
         """Let the requests in flight finish for `grace_seconds`, then end every connection."""
         self.is_stopping = True

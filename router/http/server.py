@@ -1,7 +1,7 @@
 """The HTTP server: where it listens, how it starts and stops. Its connections do the rest."""
 
 import asyncio
-import errno
+import socket
 import ssl
 from dataclasses import dataclass
 from typing import Final
@@ -9,24 +9,20 @@ from typing import Final
 from router.http.arrival import ArrivalBounds
 from router.http.connections import Connections
 from router.http.encoding import BODY_BYTES_MAX
+from router.http.listening import BACKLOG_CONNECTIONS, listening
 from router.http.messages import Gate, Handler
 from router.http.strangers import STRANGERS_BYTES_MAX, StrangersBudget
 
-BACKLOG_CONNECTIONS: Final = 1024
 STOP_GRACE_SECONDS: Final = 10.0
-
-
-class ListenError(Exception):
-    """An address cannot be listened on; the message says which and why, in one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSettings:
-    """Where to listen, and within which bounds. Port 0 takes any free port."""
+    """Where to listen, and within which bounds. Port 0 takes any free port; a `listener` that listens already is used as it is."""
 
     host: str = "127.0.0.1"
     port: int = 0
-    reuse_port: bool = False
+    listener: socket.socket | None = None
     tls: ssl.SSLContext | None = None
     body_bytes_max: int = BODY_BYTES_MAX
     strangers_bytes_max: int = STRANGERS_BYTES_MAX  # for all bodies of which it is not known who sent them
@@ -71,21 +67,19 @@ class HttpServer:
         assert self._listener is None, "the server has been started already"
         settings = self._settings
         connections = Connections(self._handler, self._bounds)
-        try:
-            self._listener = await asyncio.get_running_loop().create_server(
-                connections,
-                settings.host,
-                settings.port,
-                reuse_port=settings.reuse_port or None,
-                backlog=BACKLOG_CONNECTIONS,
-                ssl=settings.tls,
-            )
-        except OSError as error:
-            why = "the port is in use" if error.errno == errno.EADDRINUSE else (error.strerror or str(error))
-            raise ListenError(f"cannot listen on {settings.host}:{settings.port}: {why}") from error
+        listener = settings.listener or listening(settings.host, settings.port)
+        self._listener = await asyncio.get_running_loop().create_server(
+            connections, sock=listener, backlog=BACKLOG_CONNECTIONS, ssl=settings.tls
+        )
         connections.start()
         self._connections = connections
         self._port = self._listener.sockets[0].getsockname()[1]
+
+    async def drain(self, seconds_max: float) -> None:
+        """Leave new connections to a successor; return when the last of ours has had an answer that ends it, or after `seconds_max`."""
+        if self._listener is not None and self._connections is not None:
+            self._listener.close()
+            await self._connections.drain(seconds_max)
 
     async def stop(self, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
         """Stop accepting, let the requests in flight finish for `grace_seconds`, close every connection."""

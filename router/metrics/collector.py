@@ -1,4 +1,4 @@
-"""Reads a router's numbers, room by room. Called on the event loop, once per scrape."""
+"""Reads the numbers of a router's processes, room by room. Called on the event loop, once per scrape."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,28 +12,43 @@ from wire.metrics_server import READY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RouterSources:
-    """Where a router's numbers are."""
+class PartSources:
+    """Where the numbers are that every part of a router has."""
 
     region: str
     process: str
     state: Callable[[], str]
     catalog_version: Callable[[], int]
+    nodes: Callable[[], Iterable[NodeClient]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterSources(PartSources):
+    """Where the numbers of a process are that serves HTTP."""
+
     traffic: Traffic
     connections: Callable[[], int]
-    nodes: Callable[[], Iterable[NodeClient]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySources(PartSources):
+    """Where a gateway's numbers are."""
+
     received: ReceiverCounts
 
 
-def router_readings(sources: RouterSources) -> Iterator[Reading]:
+def router_readings(sources: PartSources) -> Iterator[Reading]:
     """Yield every reading there is."""
-    yield Reading(m.INFO, 1, (sources.region, sources.process, "router", ""))
+    role = "gateway" if isinstance(sources, GatewaySources) else "router"
+    yield Reading(m.INFO, 1, (sources.region, sources.process, role, ""))
     yield Reading(m.READY, sources.state() == READY)
     yield Reading(m.CATALOG_VERSION, sources.catalog_version())
-    yield Reading(m.CONNECTIONS, sources.connections())
-    yield from _traffic(sources.traffic)
     yield from _nodes(sources.nodes())
-    yield from _received(sources.region, sources.received)
+    if isinstance(sources, RouterSources):
+        yield Reading(m.CONNECTIONS, sources.connections())
+        yield from _traffic(sources.traffic)
+    if isinstance(sources, GatewaySources):
+        yield from _received(sources.region, sources.received)
 
 
 def _traffic(traffic: Traffic) -> Iterator[Reading]:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from router.http.listening import ListenError, listening
 from router.http.messages import HttpRequest, HttpResponse
-from router.http.server import HttpServer, HttpSettings, ListenError
+from router.http.server import HttpServer, HttpSettings
 from tests.support.http_edge import RawClient, raw_client, running, taken_port
 from tests.support.tls import self_signed
 
@@ -235,11 +236,30 @@ async def test_an_address_that_is_not_ours() -> None:
         await HttpServer(_mirror, HttpSettings(host="203.0.113.1")).start()
 
 
-# Several processes of a router share one port.
-async def test_two_servers_on_one_port() -> None:
-    shared = HttpSettings(reuse_port=True)
-    async with running(_mirror, shared) as first, running(_mirror, replace(shared, port=first.port)) as second:
-        assert second.port == first.port
+# A predecessor and its successor share one socket: who connects in between waits in its queue, whichever of the two it is.
+async def test_two_servers_on_one_socket() -> None:
+    with listening("127.0.0.1", 0) as held:
+        shared = HttpSettings(listener=held.dup())
+        async with running(_mirror, shared) as first, running(_mirror, replace(shared, listener=held.dup())) as second:
+            assert second.port == first.port
+            await first.stop()
+            async with raw_client(second.port) as client:
+                assert await _roundtrip(client, _post(b"second")) == b"second"
+
+
+# A server that is replaced answers on the connections that it has until each has had an answer that ends it.
+async def test_draining() -> None:
+    async with running(_mirror) as server, raw_client(server.port) as client, raw_client(server.port) as idle:
+        assert await _roundtrip(client, _post(b"before")) == b"before"
+        assert await _roundtrip(idle, _post(b"before")) == b"before"
+        draining = asyncio.ensure_future(server.drain(60))
+        await asyncio.sleep(0)
+        await client.send(_post(b"after"))
+        answer = await client.response()
+        assert answer.body == b"after"
+        assert answer.headers["connection"] == "close"
+        assert not draining.done()
+        draining.cancel()
 
 
 # A server can be started again after it was stopped.

@@ -24,7 +24,7 @@ from node.storage.writer import StorageWriter, WriterCounts
 from router.gateway.receiver import ReceiverCounts
 from router.http.traffic import UNKNOWN, Traffic
 from router.metrics import declared as of_routers
-from router.metrics.collector import RouterSources, router_readings
+from router.metrics.collector import GatewaySources, RouterSources, router_readings
 from router.nodes.client import NodeClient
 from router.operations.context import RequestContext
 from tests.support.http_edge import dispatcher, echo, request
@@ -249,12 +249,11 @@ def test_the_rest_of_a_node_is_told() -> None:
     assert read(node_readings(node), of_nodes.STORAGE_WRITABLE) == {(): 35}
 
 
-# What a router tells: requests, nodes, and what other regions sent.
+# What a router tells: requests and nodes.
 async def test_a_router_is_told() -> None:
-    traffic, received = Traffic({"GetItem"}), ReceiverCounts()
+    traffic = Traffic({"GetItem"})
     traffic.note("DynamoDB_20120810.GetItem", "OK", 0.003)
     traffic.note_cause("DynamoDB_20120810.GetItem", ErrorCode.NOT_LEADER)
-    received.changes["eu", "applied"] += 5
     node = NodeClient(NodeId("n1"), "127.0.0.1:1", SystemClock(), random.Random(1))
     waiting = node.send(PartitionId(1), 1, Get(1, ItemKey(b"k"), consistent=True), catalog_version=1, deadline=1e12)
     router = RouterSources(
@@ -265,7 +264,6 @@ async def test_a_router_is_told() -> None:
         traffic=traffic,
         connections=lambda: 3,
         nodes=lambda: [node],
-        received=received,
     )
     assert read(router_readings(router), of_routers.REQUESTS) == {("GetItem", "OK"): 1}
     assert read(router_readings(router), of_routers.CAUSES) == {("GetItem", "NotLeader"): 1}
@@ -275,6 +273,22 @@ async def test_a_router_is_told() -> None:
     assert read(router_readings(router), of_routers.NODE_UP) == {("n1",): False}
     assert read(router_readings(router), of_routers.NODE_IN_FLIGHT) == {("n1",): 1}
     assert read(router_readings(router), of_routers.NODE_QUEUED) == {("n1",): 1}
-    assert read(router_readings(router), of_routers.RECEIVED_CHANGES) == {("eu", "us", "applied"): 5}
     waiting.cancel()
     await asyncio.wait([waiting])
+
+
+# What a region's gateway tells, in a process of its own: what other regions sent, and that it is no router.
+def test_a_gateway_is_told() -> None:
+    received = ReceiverCounts()
+    received.changes["eu", "applied"] += 5
+    gateway = GatewaySources(
+        region="us",
+        process="us-gateway",
+        state=lambda: "ready",
+        catalog_version=lambda: 1,
+        nodes=list,
+        received=received,
+    )
+    assert read(router_readings(gateway), of_routers.RECEIVED_CHANGES) == {("eu", "us", "applied"): 5}
+    assert read(router_readings(gateway), of_routers.INFO) == {("us", "us-gateway", "gateway", ""): 1}
+    assert read(router_readings(gateway), of_routers.REQUESTS) == {}

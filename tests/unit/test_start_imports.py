@@ -65,7 +65,7 @@ def test_dev_imports_nothing_heavy(tmp_path: Path) -> None:
 
 
 # A cluster starts a dozen of these at once. gRPC they cannot do without, but a wrong command line is told without it.
-@pytest.mark.parametrize("module", ["node.main", "router.main"])
+@pytest.mark.parametrize("module", ["node.main", "router.main", "router.start"])
 def test_processes_import_nothing_heavy(module: str, tmp_path: Path) -> None:
     with started(tmp_path / "imports", module, "--help") as process:
         assert process.stdout is not None
