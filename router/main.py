@@ -6,6 +6,7 @@ Each has its own connections to the nodes, so that neither's load holds the othe
 import asyncio
 import os
 import random
+import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +25,8 @@ from router.operations.model import ServiceModel
 from router.operations.regions import NO_OTHER_REGIONS, Regions
 from router.operations.registry import Surroundings, build_operations
 from router.operations.validation import ValidationWording
-from router.parent.child import Lifeline, inherited_http, inherited_metrics
+from router.parent.child import Lifeline, inherited_http, inherited_line, inherited_metrics, tell_failure
+from router.parent.core import CANNOT_START
 from router.placement.store import RegionStore
 from router.settings import Part, RouterSettings, parse_arguments
 from wire.catalog import NodeSpec
@@ -33,7 +35,7 @@ from wire.cluster import ClusterFileError, ClusterSpec, RegionEntry, listen_addr
 from wire.errors import ErrorCode, StoreError
 from wire.garbage import rarely_collected, settled
 from wire.grpc_tuning import tune_grpc
-from wire.metrics_server import READY, MetricsAddressError, MetricsServer
+from wire.metrics_server import READY, MetricsServer
 from wire.telemetry import EventLog, configure_logs
 
 if TYPE_CHECKING:
@@ -153,12 +155,12 @@ def _dispatcher(
     )
 
 
-async def serve(settings: RouterSettings) -> None:
+async def serve(settings: RouterSettings, line: socket.socket) -> None:
     """Serve one part of a router until its parent or a signal ends it. Raises ClusterFileError or ListenError when it cannot start."""
     cluster = load_cluster(settings.cluster)
     _configure_logs(settings, cluster)
     serving = _HttpPart if settings.part is Part.HTTP else _GatewayPart
-    await _until_ended(serving(settings, cluster, Lifeline.inherited()))
+    await _until_ended(serving(settings, cluster, Lifeline(line)))
 
 
 class _PartOfRouter:
@@ -368,21 +370,22 @@ def _configure_logs(settings: RouterSettings, cluster: ClusterSpec) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a process of a router; return its exit status: 2 with one line on standard error when it cannot start."""
+    """Run a process of a router; return its exit status: 2 when it cannot start, and then its parent knows why."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     settings = parse_arguments(arguments)
     if settings.part is None:
         # Started by hand: the parent comes first, without all that this module has imported.
         os.execv(sys.executable, [sys.executable, "-m", "router.start", *arguments])
+    line = inherited_line()
     rarely_collected()
     tune_grpc()
     import uvloop
 
     try:
-        uvloop.run(serve(settings))
-    except (ClusterFileError, ListenError, MetricsAddressError) as error:
-        print(f"router: {error}", file=sys.stderr)
-        return 2
+        uvloop.run(serve(settings, line))
+    except (ClusterFileError, ListenError) as error:
+        tell_failure(line, str(error))
+        return CANNOT_START
     return 0
 
 

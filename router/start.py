@@ -42,7 +42,11 @@ def _run(arguments: Sequence[str]) -> int:
         return 2
     fields = {"router": settings.region, "process": "parent"}
     configure_logs(level=cluster.settings.log_level, as_json=settings.log_json, fields=fields)
-    return ParentProcess(serving).run()
+    parent = ParentProcess(serving)
+    status = parent.run()
+    if status:
+        print(f"router: {parent.reason}", file=sys.stderr)
+    return status
 
 
 def _served(settings: "RouterSettings", region: "RegionEntry", arguments: Sequence[str]) -> "list[Serving]":

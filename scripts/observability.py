@@ -448,7 +448,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel(
             "Clients and nodes connected",
             "short",
-            "Clients' connections to routers, and routers that each node serves.",
+            "Clients' connections to routers, and processes of routers that each node serves.",
             (
                 Query(level("sum", "globetable_http_connections", "region"), "clients of {{region}}"),
                 Query(level("min", "globetable_node_routers", "instance"), "routers of {{instance}}"),

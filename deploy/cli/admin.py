@@ -5,6 +5,7 @@ Every call has a deadline; a process that does not answer is a value, not an err
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from typing import cast
 
 import grpc
@@ -17,7 +18,9 @@ from wire.v1 import admin_pb2, admin_pb2_grpc, gateway_pb2, gateway_pb2_grpc
 
 STATUS_TIMEOUT_SECONDS = 2.0
 CONTROL_TIMEOUT_SECONDS = 10.0
+GATEWAY_SECONDS_MAX = 3.0  # one that was replaced, or crashed, is back sooner
 _OPTIONS = (("grpc.max_receive_message_length", GRPC_MESSAGE_BYTES_MAX), ("grpc.enable_http_proxy", 0))
+_PATIENT = (*_OPTIONS, ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 200))
 
 
 class ControlRefused(Exception):
@@ -40,7 +43,9 @@ async def control(spec: ClusterSpec, source: str, change: bytes) -> None:
     """Hand an encoded change to the catalog of `source`. Raises ControlRefused."""
     region = spec.region(source)
     request = gateway_pb2.ControlRequest(source=source, change=change)
-    async with grpc.aio.insecure_channel(region.gateway, options=_OPTIONS) as channel:
+    async with grpc.aio.insecure_channel(region.gateway, options=_PATIENT) as channel:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(channel.channel_ready(), GATEWAY_SECONDS_MAX)
         stub = cast("gateway_pb2_grpc.GatewayServiceAsyncStub", gateway_pb2_grpc.GatewayServiceStub(channel))
         try:
             answer = await stub.Control(request, timeout=CONTROL_TIMEOUT_SECONDS)

@@ -34,7 +34,10 @@ FORWARDED: Final = counter(
     "Requests that this node has passed on to a leader that their sender cannot reach. More than a few say that two processes of the "
     "region, or the network between them, do not hear each other; `globetable_node_up` of the region's routers tells which.",
 )
-ROUTERS: Final = gauge("globetable_node_routers", "Routers that are connected to this node.")
+ROUTERS: Final = gauge(
+    "globetable_node_routers",
+    "Processes of routers that are connected to this node: of each router its workers, and its gateway.",
+)
 WAITING: Final = gauge(
     "globetable_partition_waiting_requests",
     "Requests that a partition here has taken and not answered: writes before they are committed, strong reads before they are certain. "

@@ -3,9 +3,17 @@
 import asyncio
 import signal
 import socket
-from typing import Self
+from contextlib import suppress
 
-from router.parent.line import DRAIN, HTTP_DESCRIPTOR, LINE_DESCRIPTOR, METRICS_DESCRIPTOR, READY
+from router.parent.line import (
+    CANNOT_START,
+    DRAIN,
+    HTTP_DESCRIPTOR,
+    LINE_DESCRIPTOR,
+    METRICS_DESCRIPTOR,
+    READY,
+    WORDS_BYTES_MAX,
+)
 
 
 class Lifeline:
@@ -21,14 +29,6 @@ class Lifeline:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self.stopping.set)
         loop.add_reader(line, self._heard)
-
-    @classmethod
-    def inherited(cls) -> Self:
-        """Take up the line that the parent has handed down."""
-        # What a terminal sends to all of its processes is for the parent, which tells the others.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        return cls(socket.socket(fileno=LINE_DESCRIPTOR))
 
     def tell_ready(self) -> None:
         """Say that requests are served."""
@@ -58,6 +58,20 @@ class Lifeline:
         if not words:
             asyncio.get_running_loop().remove_reader(self._line)
             self.stopping.set()
+
+
+def inherited_line() -> socket.socket:
+    """Take up the line that the parent has handed down."""
+    # What a terminal sends to all of its processes is for the parent, which tells the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    return socket.socket(fileno=LINE_DESCRIPTOR)
+
+
+def tell_failure(line: socket.socket, reason: str) -> None:
+    """Say why this process cannot start; the parent has the last word when all is ended for it."""
+    with suppress(OSError):
+        line.send(CANNOT_START + reason.encode()[: WORDS_BYTES_MAX - 1])
 
 
 def inherited_http() -> socket.socket:

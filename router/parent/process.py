@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from router.parent.core import Drain, Effect, Exit, Kill, Parent, Place, Say, Spawn, Terminate
-from router.parent.line import DRAIN, HTTP_DESCRIPTOR, LINE_DESCRIPTOR, METRICS_DESCRIPTOR, READY
+from router.parent.line import (
+    CANNOT_START,
+    DRAIN,
+    HTTP_DESCRIPTOR,
+    LINE_DESCRIPTOR,
+    METRICS_DESCRIPTOR,
+    READY,
+    WORDS_BYTES_MAX,
+)
 from wire.launch import LOOK_SECONDS, LaunchWatch, launch_of
 from wire.telemetry import EventLog
 
@@ -49,7 +57,10 @@ class ParentProcess:
         self._selector.register(self._signals, selectors.EVENT_READ)
         launch = launch_of(os.environ)
         self._watch = None if launch is None else LaunchWatch(launch)
+        self._look_at = time.monotonic()
         self._status: int | None = None
+        self.reason = ""
+        """What the last process that could not start has said."""
 
     def run(self) -> int:
         """Start everything and keep it; return the exit status when all has ended."""
@@ -60,20 +71,25 @@ class ParentProcess:
         while self._status is None:
             self._heed(self._selector.select(self._timeout()))
             self._do(self._core.tick(time.monotonic()))
-            if self._watch is not None and self._watch.is_disowned():
-                _log.warning("launch_disowned")
-                self._do(self._core.stop(time.monotonic()))
+            self._look()
         return self._status
 
     def _timeout(self) -> float | None:
-        due = self._core.due()
-        wait_seconds = None if due is None else max(due - time.monotonic(), 0.0)
-        if self._watch is None:
-            return wait_seconds
-        return LOOK_SECONDS if wait_seconds is None else min(wait_seconds, LOOK_SECONDS)
+        due = [at for at in (self._core.due(), self._look_at if self._watch else None) if at is not None]
+        return max(min(due) - time.monotonic(), 0.0) if due else None
+
+    def _look(self) -> None:
+        """End if the cluster that this router was started for knows it no more."""
+        if self._watch is None or time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + LOOK_SECONDS
+        if self._watch.is_disowned():
+            self._watch = None
+            _log.warning("launch_disowned")
+            self._do(self._core.stop(time.monotonic()))
 
     def _heed(self, events: Sequence[tuple[selectors.SelectorKey, int]]) -> None:
-        # Lines first: what a process said before it ended counts.
+        # Lines first, and once more when a process is reaped: what it said before it ended counts.
         for key, _ in events:
             if key.data is not None:
                 self._hear(key.data)
@@ -92,13 +108,16 @@ class ParentProcess:
 
     def _hear(self, pid: int) -> None:
         try:
-            words = self._lines[pid].recv(16)
+            words = self._lines[pid].recv(WORDS_BYTES_MAX)
         except OSError:
             words = b""
-        if READY in words:
+        said, is_failure, reason = words.partition(CANNOT_START)
+        if is_failure:
+            self.reason = reason.decode(errors="replace")
+        if READY in said:
             self._do(self._core.ready(pid, time.monotonic()))
         if not words:
-            self._selector.unregister(self._lines[pid])
+            self._unregister(self._lines[pid])
 
     def _reap(self) -> None:
         """Take note of every process that has ended; as the first process of a container also of those that nobody else waits for."""
@@ -109,15 +128,19 @@ class ParentProcess:
                 return
             if pid == 0:
                 return
-            self._close(pid)
+            if pid in self._lines:
+                self._hear(pid)
+                self._close(pid)
             self._do(self._core.ended(pid, os.waitstatus_to_exitcode(status), time.monotonic()))
 
     def _close(self, pid: int) -> None:
-        line = self._lines.pop(pid, None)
-        if line is not None:
-            if line.fileno() in self._selector.get_map():
-                self._selector.unregister(line)
-            line.close()
+        line = self._lines.pop(pid)
+        self._unregister(line)
+        line.close()
+
+    def _unregister(self, line: socket.socket) -> None:
+        if line in self._selector.get_map():
+            self._selector.unregister(line)
 
     def _do(self, effects: Sequence[Effect]) -> None:
         for effect in effects:

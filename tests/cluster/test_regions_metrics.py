@@ -10,16 +10,18 @@ import pytest
 from botocore.exceptions import ClientError
 
 from deploy.health import main as ask_health
+from deploy.local.topology import router_name
 from node.metrics.declared import METRICS as OF_NODES
 from router.metrics.declared import METRICS as OF_ROUTERS
 from tests.support.cluster import RunningCluster, add_replica, eventually, make_table, running_cluster
-from tests.support.observability import Scraped, mistakes
+from tests.support.observability import GATEWAY_PORT, PORT, Scraped, mistakes
 from wire.catalog import LinkState
 from wire.metrics import MetricKind
 
 TABLE = "airports"
-PROCESSES = 8  # two regions of three nodes and a router
+PROCESSES = 10  # two regions of three nodes, a router that serves HTTP and one that serves the gateway
 NODES = 6
+STREAMS = 2 * NODES  # a router's two processes each have their own to every node
 LEADERS = 6  # of two partitions and the catalog in each
 
 
@@ -106,17 +108,27 @@ def settled(cluster: RunningCluster) -> Scraped | None:
     levels = {
         "globetable_ready": PROCESSES,
         "globetable_partition_leads": LEADERS,
-        "globetable_node_routers": NODES,
-        "globetable_node_up": NODES,
+        "globetable_node_routers": STREAMS,
+        "globetable_node_up": STREAMS,
     }
     return scraped if all(scraped.values[name] == level for name, level in levels.items()) else None
 
 
 def everything(cluster: RunningCluster) -> Scraped:
     scraped = Scraped()
-    for name in cluster.local.names():
-        scraped.scrape(name, cluster.local.processes.metrics(name))
+    for name, port, address in addresses(cluster):
+        scraped.scrape(name, address, port)
     return scraped
+
+
+def addresses(cluster: RunningCluster) -> list[tuple[str, int, str]]:
+    """Return where processes tell of themselves: their container's name and port, and where that is here."""
+    metrics = {name: cluster.local.processes.metrics(name) for name in cluster.local.names()}
+    found = [(name, PORT, address) for name, address in metrics.items()]
+    for region in cluster.regions:
+        host, _, port = metrics[router_name(region.name)].rpartition(":")
+        found.append((router_name(region.name), GATEWAY_PORT, f"{host}:{int(port) + 1}"))
+    return found
 
 
 # A panel that shows nothing looks like all is well: every query of the dashboard and of the alerts finds what it names.
@@ -179,15 +191,15 @@ def test_numbers_move(scraped: Scraped, name: str) -> None:
 def test_levels_add_up(scraped: Scraped) -> None:
     assert scraped.values["globetable_info"] == PROCESSES
     assert len(scraped.exposed["globetable_partition_term"]) == 3 * LEADERS
-    assert scraped.values["globetable_node_routers"] == scraped.values["globetable_node_up"] == NODES
+    assert scraped.values["globetable_node_routers"] == scraped.values["globetable_node_up"] == STREAMS
 
 
 # Health checks of containers ask just this.
 def test_health_says_whether_a_process_serves(cluster: RunningCluster) -> None:
-    addresses = [cluster.local.processes.metrics(name) for name in cluster.local.names()]
-    assert [ask_health([f"http://{address}/health"]) for address in addresses] == [0] * PROCESSES
+    found = [address for _, _, address in addresses(cluster)]
+    assert [ask_health([f"http://{address}/health"]) for address in found] == [0] * PROCESSES
     with pytest.raises(HTTPError) as refused:
-        urlopen(f"http://{addresses[0]}/nothing")
+        urlopen(f"http://{found[0]}/nothing")
     assert refused.value.code == 404
     refused.value.close()
 

@@ -17,6 +17,7 @@ from tests.support.promql import Exposed, QueryError, checked
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy" / "docker" / "observability"
 PORT = 9100
+GATEWAY_PORT = 9101
 SCRAPE_SECONDS = 10
 
 _VARIABLE = re.compile(r"label_values\((\w+), (\w+)\)")
@@ -85,7 +86,7 @@ def target_labels() -> dict[str, dict[str, str]]:
             labels = {"job": job["job_name"], "instance": address, **static["labels"]}
             for rule in job["relabel_configs"]:
                 if match := re.fullmatch(rule["regex"], address):
-                    labels[rule["target_label"]] = match[1]
+                    labels[rule["target_label"]] = rule.get("replacement", "$1").replace("$1", match[1])
             found[address] = labels
     return found
 
@@ -99,11 +100,11 @@ class Scraped:
         """The sum of each name over everything."""
         self._labels = target_labels()
 
-    def scrape(self, process: str, address: str) -> None:
-        """Ask one process, which Prometheus knows by its name."""
+    def scrape(self, process: str, address: str, port: int = PORT) -> None:
+        """Ask one process, which Prometheus knows by its container's name and port."""
         with urlopen(f"http://{address}/metrics", timeout=SCRAPE_SECONDS) as answer:
             text = answer.read().decode()
-        labels = self._labels[f"{process}:{PORT}"]
+        labels = self._labels[f"{process}:{port}"]
         self.exposed["up"].append(labels)
         for family in text_string_to_metric_families(text):
             for sample in family.samples:

@@ -5,7 +5,7 @@ import yaml
 
 from node.metrics.declared import METRICS as OF_NODES
 from router.metrics.declared import METRICS as OF_ROUTERS
-from tests.support.observability import PORT, ROOT, dashboard, mistakes, queries, target_labels
+from tests.support.observability import GATEWAY_PORT, PORT, ROOT, dashboard, mistakes, queries, target_labels
 from tests.support.promql import QueryError, checked
 from wire.conditions import Condition
 from wire.metrics import Metric, MetricKind
@@ -75,11 +75,12 @@ def test_panels_stand_beside_each_other() -> None:
 def test_every_process_of_compose_is_scraped() -> None:
     services = yaml.safe_load((ROOT / "deploy" / "docker" / "compose.yaml").read_text())["services"]
     commands = {name: " ".join(service.get("command") or ()) for name, service in services.items()}
-    processes = {
-        name for name, command in commands.items() if command.startswith(("globetable-node", "globetable-router"))
-    }
-    assert {f"{name}:{PORT}" for name in processes} == set(target_labels())
-    assert {labels["instance"] for labels in target_labels().values()} == processes
+    nodes = {name for name, command in commands.items() if command.startswith("globetable-node")}
+    routers = {name for name, command in commands.items() if command.startswith("globetable-router")}
+    gateways = {name.replace("-router", "-gateway") for name in routers}
+    addresses = {f"{name}:{PORT}" for name in nodes | routers} | {f"{name}:{GATEWAY_PORT}" for name in routers}
+    assert addresses == set(target_labels())
+    assert {labels["instance"] for labels in target_labels().values()} == nodes | routers | gateways
 
 
 # The parser follows labels through what a query does with them.
