@@ -36,7 +36,7 @@ class RouterSettings:
 def parse_arguments(arguments: Sequence[str] | None = None) -> RouterSettings:
     """Read the command line; a mistake in it ends the process with status 2 and says what was expected."""
     parser = argparse.ArgumentParser(
-        prog="python -m router.main",
+        prog="python -m router.start",
         description="Serve the DynamoDB API of one region over HTTP, and take other regions' changes for it.",
         epilog="Addresses, credentials and settings come from the cluster file. The process holds the sockets and keeps those that serve, "
         "HTTP and the gateway apart. SIGTERM stops them all; SIGUSR1 replaces each by a new one, and no connection is refused meanwhile.",

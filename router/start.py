@@ -1,6 +1,6 @@
 """Where a router begins: the parent of the processes that serve, ready to be ended before the first slow import.
 
-Binds every socket that is to outlive them. What they serve is in main.
+Binds every socket that is to outlive them. They begin in serve.
 """
 
 import signal

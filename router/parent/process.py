@@ -178,7 +178,7 @@ class ParentProcess:
         sockets = [(handed, LINE_DESCRIPTOR)]
         sockets += [(serving.http.fileno(), HTTP_DESCRIPTOR)] if serving.http is not None else []
         sockets += [(serving.metrics.fileno(), METRICS_DESCRIPTOR)] if serving.metrics is not None else []
-        words = [sys.executable, "-m", "router.main", *serving.arguments, *(["--succeeds"] if spawn.succeeds else [])]
+        words = [sys.executable, "-m", "router.serve", *serving.arguments, *(["--succeeds"] if spawn.succeeds else [])]
         try:
             pid = os.posix_spawn(
                 sys.executable, words, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, *each) for each in sockets]
