@@ -112,9 +112,7 @@ def our_target(cluster: RunningCluster) -> Target:
     entry = cluster.regions[0]
     processes: dict[str, list[psutil.Process]] = {"router": [], "nodes": []}
     for name in cluster.local.names():
-        process = cluster.local.processes.running(name)
-        if process is not None:
-            processes["router" if name.endswith("-router") else "nodes"].append(process)
+        processes["router" if name.endswith("-router") else "nodes"] += cluster.local.processes.parts(name)
     secret = cluster.spec.credentials[0]
     return Target(
         "globetable", entry.http, entry.name, Credentials(secret.access_key_id, secret.secret_access_key), processes

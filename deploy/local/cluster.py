@@ -199,12 +199,13 @@ class LocalCluster:
     def _metrics_address(self, name: str) -> str:
         """Return where a process tells its metrics: where it did when it last ran if that is free, else at any free port."""
         host, _, port = self.processes.metrics(name).rpartition(":")
-        if port.isdigit() and is_free(int(port), host):
+        # A router's gateway tells its own at the port behind.
+        wanted = range(2 if self._is_router(name) else 1)
+        if port.isdigit() and all(is_free(int(port) + n, host) for n in wanted):
             return f"{host}:{port}"
         if self._free_ports is None:
             # One source for all: ports that were just handed out are free until the process has started.
             self._free_ports = free_ports(random.SystemRandom())
-        # A router's gateway tells its own at the port behind.
         return f"{HOST}:{adjacent(self._free_ports) if self._is_router(name) else next(self._free_ports)}"
 
     def _is_router(self, name: str) -> bool:

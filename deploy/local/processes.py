@@ -24,6 +24,7 @@ from deploy.local.found import FoundProcess, left_after, process_on, processes_o
 from wire.launch import Launch
 
 CREATED_TOLERANCE_SECONDS = 0.01
+ORPHAN_SECONDS_MAX = 2.0
 # Those that a process does not get to hand on.
 _OF_THE_KERNEL = (signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT)
 
@@ -70,6 +71,7 @@ class ProcessTable:
         """
         if not commands and self._whole() is not None:
             return []
+        self._end_orphans(commands)
         running = processes_on(self._folder)
         wanted = {name: command for name, command in commands.items() if name not in running}
         launches = {name: self._launch(name) for name in wanted}
@@ -114,18 +116,18 @@ class ProcessTable:
 
     def send(self, name: str, number: signal.Signals) -> bool:
         """Send a signal to a process, and what the kernel carries out to all that it is made of; return False if the process is gone."""
-        group = self._group(name)
+        group = self.parts(name)
         _signal_all(group if number in _OF_THE_KERNEL else group[:1], number)
         if number is signal.SIGKILL:
             # What the first had just started when it was killed.
-            _signal_all(self._group(name), number)
+            _signal_all(self.parts(name), number)
         return bool(group)
 
     def replace_parts(self, name: str, number: signal.Signals, timeout_seconds: float) -> bool:
         """Ask a process for new processes in place of those that it is made of; return False if they are not there in time."""
-        before = self._group(name)[1:]
+        before = self.parts(name)[1:]
         self.send(name, number)
-        return not left_after(before, timeout_seconds) and len(self._group(name)) > len(before)
+        return not left_after(before, timeout_seconds) and len(self.parts(name)) > len(before)
 
     def stop(self, names: Sequence[str], timeout_seconds: float) -> list[str]:
         """Ask all to end, wait, then kill what is left; return the names that had to be killed. Raises LocalClusterError if any stays."""
@@ -142,7 +144,7 @@ class ProcessTable:
 
     def wait_gone(self, name: str, timeout_seconds: float) -> bool:
         """Wait until the process and all that it is made of have ended; return False if they have not in time."""
-        return not left_after(self._group(name), timeout_seconds)
+        return not left_after(self.parts(name), timeout_seconds)
 
     def log_path(self, name: str) -> Path:
         """Return the path of a process's log."""
@@ -153,6 +155,14 @@ class ProcessTable:
         path = self.log_path(name)
         lines = path.read_bytes()[-4096:].decode(errors="replace").strip().splitlines() if path.exists() else []
         return lines[-1] if lines else ""
+
+    def _end_orphans(self, names: Iterable[str]) -> None:
+        """End what a process has left behind that was killed: it ends by itself, but not before the next one wants its ports."""
+        table, running = self._table(), processes_on(self._folder)
+        orphaned = [name for name in names if name in table and _is_orphaned(table[name], running.get(name, []))]
+        for name in orphaned:
+            _signal_all((each.process for each in running[name]), signal.SIGTERM)
+        self.stop(orphaned, ORPHAN_SECONDS_MAX)
 
     def _launch(self, name: str) -> Launch:
         return Launch(name=name, token=secrets.token_hex(8), table=self._path)
@@ -175,7 +185,8 @@ class ProcessTable:
         child.returncode = 0  # the table finds it again; without this Python warns that a child was forgotten
         return child.pid
 
-    def _group(self, name: str) -> list[psutil.Process]:
+    def parts(self, name: str) -> list[psutil.Process]:
+        """Return a process and all that it is made of, whoever started them."""
         return self._groups([name])[name]
 
     def _groups(self, names: Sequence[str]) -> dict[str, list[psutil.Process]]:
@@ -224,6 +235,11 @@ def _started(pid: int, launch: Started) -> Started:
     except psutil.NoSuchProcess:
         created, booted = 0.0, None
     return msgspec.structs.replace(launch, pid=pid, created=created, booted=booted)
+
+
+def _is_orphaned(started: Started, group: Sequence[FoundProcess]) -> bool:
+    """Whether of a launch only those are left that its process had started."""
+    return bool(group and started.pid and group[0].token == started.token and group[0].process.pid != started.pid)
 
 
 def _live(started: Started) -> psutil.Process | None:
