@@ -19,6 +19,7 @@ from typing import Any, NoReturn, TextIO
 import typer
 
 from deploy.cli import lifecycle, startup
+from deploy.cli.cluster_file import cluster_file
 from deploy.cli.startup import Asked
 from deploy.cli.status import ClusterStatus
 from deploy.local.cluster import LocalCluster
@@ -54,7 +55,22 @@ def delete(folder: Path) -> None:
     lifecycle.down(folder, delete_data=True)
 
 
-VERBS: dict[str, Callable[[Path], None]] = {"up": up, "down": down, "delete": delete}
+def start_node(folder: Path) -> None:
+    StandInCluster.open(folder).start("us-east-1-1")
+
+
+def write_file(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    cluster_file(folder / "cluster.toml", regions="1", nodes=1)
+
+
+VERBS: dict[str, Callable[[Path], None]] = {
+    "up": up,
+    "down": down,
+    "delete": delete,
+    "start node": start_node,
+    "write file": write_file,
+}
 ASKED = Asked(
     regions="1",
     nodes=1,

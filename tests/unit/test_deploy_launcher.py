@@ -175,6 +175,42 @@ def test_two_starts_at_once(folder: Path) -> None:
         assert_mended(folder)
 
 
+# One that starts and one that stops: whoever comes second does all of it, on what the first has left.
+def test_a_start_and_a_stop_at_once(folder: Path) -> None:
+    assert ended("up", folder).status == 0
+    for _ in range(5):
+        with ThreadPoolExecutor(2) as pool:
+            both = list(pool.map(lambda verb: ended(verb, folder), ["up", "down"]))
+        assert [each.status for each in both] == [0, 0], both
+        assert set(processes_on(folder)) in (set(), NAMES)
+    assert_mended(folder)
+
+
+# Two that start the same node: one does, the other finds it started.
+def test_a_node_started_twice_at_once(folder: Path) -> None:
+    assert ended("up", folder).status == 0
+    for _ in range(5):
+        assert StandInCluster.open(folder).kill("us-east-1-1")
+        with ThreadPoolExecutor(3) as pool:
+            both = list(pool.map(lambda _: ended("start node", folder), range(3)))
+        assert {each.status for each in both} == {0}, both
+        assert {name: len(group) for name, group in processes_on(folder).items()} == dict.fromkeys(NAMES, 1)
+
+
+# The file of containers goes the same way: two that write it at once agree on one identity, and one that is killed leaves a whole file.
+def test_the_file_of_containers_has_one_identity(folder: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: ended("write file", folder), range(2)))
+    identity = cluster_id(folder)
+    assert identity is not None
+    assert all(each.status == 0 and identity in each.said for each in both), both
+    for step in range(1, ended("write file", folder).steps + 1):
+        assert ended("write file", folder, "kill", step).status == -signal.SIGKILL
+        assert cluster_id(folder) == identity
+        assert ended("write file", folder, "refuse", step).status in (0, 1)
+        assert cluster_id(folder) == identity
+
+
 # A command that changes a folder keeps others out until it ends, and the lock dies with it.
 def test_the_folder_is_held(folder: Path) -> None:
     home, other = ClusterFolder(folder), ClusterFolder(folder)
