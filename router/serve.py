@@ -40,7 +40,7 @@ async def _serve(settings: RouterSettings, line: socket.socket) -> None:
 
 def _part(settings: RouterSettings, cluster: ClusterSpec, lifeline: Lifeline) -> PartOfRouter:
     if settings.part is Part.GATEWAY:
-        from router.gate import GatewayPart
+        from router.region_gateway import GatewayPart
 
         return GatewayPart(settings, cluster, lifeline)
     from router.main import HttpPart
