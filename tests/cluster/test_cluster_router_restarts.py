@@ -12,7 +12,7 @@ import boto3
 import psutil
 import pytest
 
-from deploy.local.found import processes_on
+from deploy.local.found import left_after, processes_on
 from deploy.local.topology import router_name
 from tests.support.cluster import RunningCluster, eventually, make_table, running_cluster
 from tests.support.restarts import Seen, clients_of
@@ -147,7 +147,9 @@ def test_children_end_with_their_parent(cluster: RunningCluster) -> None:
     assert cluster.local.start(name)
     cluster.wait_ready()
     before = parts(cluster)
+    before["http"].suspend()  # it will not notice
     before["parent"].send_signal(signal.SIGKILL)
+    assert left_after([before["parent"]], 60) == []
     assert cluster.local.start(name)
     cluster.wait_ready()
     assert set(parts(cluster).values()) & set(before.values()) == set()
