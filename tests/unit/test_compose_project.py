@@ -187,3 +187,13 @@ def test_logs_are_followed_over_a_restart(docker: FakeDocker, cluster: ComposeCl
     docker.log(NODE, "2026-01-01T00:00:07Z after the restart", "2026-01-01T00:00:08Z and on")
     assert [line for _, line in islice(followed, 2)] == [b"after the restart", b"and on"]
     followed.close()  # type: ignore[attr-defined]
+
+
+# The router in its container is told to replace its processes. The engine is not: for it that would be a stop, after which a crash is final.
+def test_a_router_is_restarted_inside_its_container(docker: FakeDocker, cluster: ComposeCluster) -> None:
+    assert cluster.restart_router("us-east-1")
+    told = [words for words in docker.asked if words[0] not in ("ps", "inspect", "cp")]
+    assert [words[0] for words in told] == ["exec"]
+    assert "SIGUSR1" in told[0][-1]
+    docker.put("us-east-1-router", "exited")
+    assert not cluster.restart_router("us-east-1")
