@@ -64,7 +64,8 @@ class LaunchWatch:
 
     def _is_named(self) -> bool:
         table = json.loads(self.launch.table.read_bytes())
-        return any(entry.get("token") == self.launch.token for entry in table.values())
+        # By the pid, too: an earlier version, which knows no launches, may have written the table.
+        return any(each.get("token") == self.launch.token or each.get("pid") == os.getpid() for each in table.values())
 
 
 async def wait_disowned(launch: Launch) -> None:

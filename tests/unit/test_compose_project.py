@@ -189,7 +189,7 @@ def test_logs_are_followed_over_a_restart(docker: FakeDocker, cluster: ComposeCl
     followed.close()  # type: ignore[attr-defined]
 
 
-# The router in its container is told to replace its processes. The engine is not: for it that would be a stop, after which a crash is final.
+# The router in its container is told to replace its processes. The engine is not: it would take that for a stop, and leave a crash at that.
 def test_a_router_is_restarted_inside_its_container(docker: FakeDocker, cluster: ComposeCluster) -> None:
     assert cluster.restart_router("us-east-1")
     told = [words for words in docker.asked if words[0] not in ("ps", "inspect", "cp")]
