@@ -73,6 +73,18 @@ async def endpoint_answers(address: str) -> bool:
         return False
 
 
+async def listens(address: str) -> bool:
+    """Whether something takes connections at an address."""
+    host, _, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(STATUS_TIMEOUT_SECONDS):
+            _, writer = await asyncio.open_connection(host, int(port))
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
 async def _first_line(address: str) -> bytes:
     host, _, port = address.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))

@@ -37,12 +37,13 @@ class NodeReport(msgspec.Struct, frozen=True):
 
 
 class RouterReport(msgspec.Struct, frozen=True):
-    """A region's router."""
+    """A region's router: `state` is that of its HTTP endpoint, `gateway` whether other regions reach it; null where that cannot be told."""
 
     name: str
     pid: int | None
     state: ProcessState
     metrics: str = ""
+    gateway: ProcessState | None = None
 
 
 class RegionReport(msgspec.Struct, frozen=True):
@@ -56,8 +57,8 @@ class RegionReport(msgspec.Struct, frozen=True):
 
     @property
     def is_ready(self) -> bool:
-        """Whether the region serves every key."""
-        return not self.leaderless and self.router.state == "ready"
+        """Whether the region serves every key, and other regions as far as can be told."""
+        return not self.leaderless and self.router.state == "ready" and self.router.gateway in ("ready", None)
 
 
 class LinkReport(msgspec.Struct, frozen=True):
@@ -96,10 +97,10 @@ async def gathered_status(cluster: Target) -> ClusterStatus:
     views = cluster.views()
     regions = cluster.spec.regions
     awake = [node for region in regions for node in region.nodes if views[node.id].is_awake]
-    answers, endpoints = await asyncio.gather(statuses(cluster, awake), _answering(cluster, views))
+    answers, answering = await asyncio.gather(statuses(cluster, awake), _answering(cluster, views))
     return ClusterStatus(
         credentials=cluster.spec.credentials[0] if cluster.spec.credentials else Credential("", ""),
-        regions=[_region_report(cluster, region, views, answers, endpoints) for region in regions],
+        regions=[_region_report(cluster, region, views, answers, answering) for region in regions],
         links=_link_reports(cluster.spec, answers),
         data=cluster.place,
     )
@@ -108,16 +109,32 @@ async def gathered_status(cluster: Target) -> ClusterStatus:
 Answers: TypeAlias = "dict[str, admin_pb2.NodeStatus | None]"
 
 
-async def _answering(cluster: Target, views: dict[str, ProcessView]) -> set[str]:
-    from deploy.cli.admin import endpoint_answers
+class _Answering(msgspec.Struct, frozen=True):
+    """The regions whose routers answer: HTTP, and other regions; None where gateways are not reached from here."""
 
-    regions = [region.name for region in cluster.spec.regions if views[router_name(region.name)].is_awake]
-    answers = await asyncio.gather(*(endpoint_answers(cluster.endpoint(region)) for region in regions))
-    return {region for region, is_answering in zip(regions, answers, strict=True) if is_answering}
+    endpoints: set[str]
+    gateways: set[str] | None
+
+
+async def _answering(cluster: Target, views: dict[str, ProcessView]) -> _Answering:
+    from deploy.cli.admin import endpoint_answers, listens
+
+    awake = [region for region in cluster.spec.regions if views[router_name(region.name)].is_awake]
+    gateways = awake if cluster.inside is None else []
+    endpoints, listening = await asyncio.gather(
+        asyncio.gather(*(endpoint_answers(cluster.endpoint(region.name)) for region in awake)),
+        asyncio.gather(*(listens(region.gateway) for region in gateways)),
+    )
+    return _Answering(
+        {region.name for region, is_answering in zip(awake, endpoints, strict=True) if is_answering},
+        None
+        if cluster.inside is not None
+        else {region.name for region, is_heard in zip(gateways, listening, strict=True) if is_heard},
+    )
 
 
 def _region_report(
-    cluster: Target, region: RegionEntry, views: dict[str, ProcessView], answers: Answers, endpoints: set[str]
+    cluster: Target, region: RegionEntry, views: dict[str, ProcessView], answers: Answers, answering: _Answering
 ) -> RegionReport:
     nodes = [_node_report(node, views[node.id], answers.get(node.id)) for node in region.nodes]
     led = {partition for node in nodes for partition in node.leads}
@@ -129,7 +146,13 @@ def _region_report(
         endpoint=f"http://{endpoint}" if endpoint else "",
         nodes=nodes,
         router=RouterReport(
-            name, router.pid, _state(router, "ready" if region.name in endpoints else None), router.metrics
+            name,
+            router.pid,
+            _state(router, "ready" if region.name in answering.endpoints else None),
+            router.metrics,
+            None
+            if answering.gateways is None
+            else _state(router, "ready" if region.name in answering.gateways else None),
         ),
         leaderless=[partition for partition in partitions if partition not in led],
     )

@@ -43,6 +43,8 @@ def _region_table(region: RegionReport) -> Table:
         table.add_column(heading, ratio=1 if heading == "leads partitions" else None)
     router = region.router
     table.add_row(router.name, "", _pid(router.pid), _coloured(router.state), "")
+    if router.gateway not in (router.state, None):
+        table.add_row(Text("  its gateway"), "", "", _coloured(router.gateway), "")
     for node in region.nodes:
         leads = " ".join(str(partition) for partition in node.leads)
         table.add_row(node.id, node.zone, _pid(node.pid), _coloured(node.state), leads)

@@ -106,6 +106,23 @@ def test_the_gateway_crashes_alone(cluster: RunningCluster) -> None:
     eventually(lambda: health(cluster, 1) == "ready", "the gateway serves")
 
 
+# A router whose gateway is gone serves its clients and is deaf to other regions: status says which.
+def test_status_tells_the_gateway_apart(cluster: RunningCluster) -> None:
+    def gone() -> bool:
+        if "gateway" in parts(cluster):
+            parts(cluster)["gateway"].kill()
+        return state(cluster)[1] != "ready"
+
+    eventually(gone, "the gateway is gone")
+    assert state(cluster)[0] == "ready"
+    eventually(lambda: state(cluster) == ("ready", "ready"), "it is back")
+
+
+def state(cluster: RunningCluster) -> tuple[str, str | None]:
+    router = cluster.status().regions[0].router
+    return router.state, router.gateway
+
+
 # Health and metrics stay true of both: each process tells its own, the gateway at the port behind the router's.
 def test_each_part_tells_of_itself(cluster: RunningCluster) -> None:
     eventually(lambda: health(cluster, 0) == health(cluster, 1) == "ready", "both serve")
