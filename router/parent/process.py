@@ -64,7 +64,7 @@ class ParentProcess:
 
     def run(self) -> int:
         """Start everything and keep it; return the exit status when all has ended."""
-        signal.set_wakeup_fd(self._signalled.fileno())
+        signal.set_wakeup_fd(self._signalled.fileno(), warn_on_full_buffer=False)
         for number in (*_STOP_SIGNALS, RESTART_SIGNAL, signal.SIGCHLD):
             signal.signal(number, lambda *_: None)  # what has come is read from the socket
         self._do(self._core.begin())
