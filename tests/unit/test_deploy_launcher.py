@@ -3,12 +3,13 @@
 import json
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from deploy.local.cluster import stop_processes
 from deploy.local.errors import LocalClusterError
 from deploy.local.folder import ClusterFolder
 from deploy.local.found import processes_on
@@ -219,3 +220,19 @@ def test_the_folder_is_held(folder: Path) -> None:
         pass
     with other.changing(seconds_max=0):
         pass
+
+
+# A node that stops before the routers do has requests on their way to it.
+def test_routers_are_stopped_before_nodes(folder: Path) -> None:
+    assert ended("up", folder).status == 0
+    stopped: list[str] = []
+
+    class Watched(ProcessTable):
+        def stop(self, names: Sequence[str], timeout_seconds: float) -> list[str]:
+            killed = super().stop(names, timeout_seconds)
+            stopped.extend(names)
+            assert not set(self.names()) & set(names)
+            return killed
+
+    assert stop_processes(Watched(folder)) == []
+    assert stopped == ["us-east-1-router", "us-east-1-1"]
