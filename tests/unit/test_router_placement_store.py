@@ -178,16 +178,6 @@ async def test_what_was_not_applied_is_sent_again(store: RegionStore, region: Fa
     assert await store.execute_on(P1, WRITE, deadline=FAR) == WRITTEN
 
 
-# A leader with too much to do leads all the same: asking the others only costs them, and finding it again costs everybody.
-async def test_an_overloaded_leader_is_not_turned_away(store: RegionStore, region: FakeRegion) -> None:
-    leader, *others = store.view.placements[P1].nodes()
-    led_by(region, leader, WRITTEN)
-    overloaded = Failed(ErrorCode.OVERLOADED, "not now")
-    region.channels[leader].answer = once(overloaded, WRITTEN)  # type: ignore[assignment]
-    assert await store.execute_on(P1, WRITE, deadline=FAR) == WRITTEN
-    assert [len(region.channels[node].asked) for node in (leader, *others)] == [2, 0, 0]
-
-
 # A write whose fate is unknown may have been applied: sending it again could apply it twice.
 async def test_a_lost_write_is_not_sent_again(store: RegionStore, region: FakeRegion) -> None:
     region.answer_all(lambda partition, command: LOST)
