@@ -40,7 +40,7 @@ from node.storage.errors import StorageError, StorageFailing
 from node.storage.lmdb_engine import DATA_NAME, LmdbEngine, LmdbSpec
 from node.storage.writer import StorageWriter
 from wire.catalog import CATALOG_PARTITION, NodeId
-from wire.clock import Clock, SystemClock
+from wire.clock import Clock, process_clock
 from wire.cluster import ClusterFileError, ClusterSpec, NodeEntry, RegionEntry, Settings, listen_address, load_cluster
 from wire.conditions import Condition
 from wire.garbage import rarely_collected, settled
@@ -50,6 +50,7 @@ from wire.metrics_server import READY, MetricsAddressError, MetricsServer
 from wire.telemetry import EventLog, configure_logs
 
 if TYPE_CHECKING:
+    from node.clocks.exchange import ClockStamp
     from node.metrics.collector import NodeSources
     from node.replication.driver import ReplicationDriver
     from node.rpc.catalog_changes import CatalogProposer
@@ -123,6 +124,7 @@ class StorageNode:
             clock=clock,
             random=randomness,
             on_fatal=on_fatal,
+            has_peers=len(region.nodes) > 1,
             superseded=self.journal.superseded,
             lives=self.disk,
         )
@@ -153,13 +155,13 @@ class StorageNode:
             node=self.driver,
             catalog=self.feed,
             changes=changes,
-            due=ExpiryClock(self._clock.wall_ms, self._region.number, settings.ttl_grace_seconds),
+            due=ExpiryClock(self.driver.clock.wall_ms, self._region.number, settings.ttl_grace_seconds),
             sweep_seconds=settings.ttl_sweep_seconds,
         )
 
     def settle_tables(self, changes: CatalogChanges) -> None:
         """Finish tables that are made, changed or dropped by time, over this way to the region's catalog; before `run`."""
-        self._settler = TableSettler(catalog=self.feed, changes=changes, clock=self._clock)
+        self._settler = TableSettler(catalog=self.feed, changes=changes, clock=self.driver.clock)
 
     def joins(self, others: Region) -> Joiner:
         """Begin to write, and return the way into the region, over this way to its other nodes; before `start`."""
@@ -261,13 +263,13 @@ class NodeProcess:
         assert entry is not None, "the region was found by the node"
         self._entry = entry
         self._listen = listen_address(entry.address, settings.listen)
-        self._clock = SystemClock()
+        self._clock = process_clock(entry.id)
         self._randomness = random.Random()
         self._state = "starting"
         self._waits_for_disk = False
         self._stopping = asyncio.Event()
         self._failure: BaseException | None = None
-        self._peers = PeerConnections(NodeId(entry.id), self._address_of, self._randomness, self._life)
+        self._peers = PeerConnections(NodeId(entry.id), self._address_of, self._randomness, self._life, self._clock_stamp)
         self._metrics_address = settings.metrics
         self._sources: NodeSources | None = None
         self._readiness: Readiness | None = None
@@ -353,7 +355,13 @@ class NodeProcess:
         node.expire_items(proposer)
         node.settle_tables(proposer)
         self._replication = _replication(
-            self._cluster, region, node, proposer, GrpcGateways(region.name, addresses), self._clock, self._randomness
+            self._cluster,
+            region,
+            node,
+            proposer,
+            GrpcGateways(region.name, addresses),
+            node.driver.clock,
+            self._randomness,
         )
         partitions = PartitionClient(nodes, node.feed, self._clock)
         admin = AdminParts(
@@ -502,6 +510,9 @@ class NodeProcess:
         if self._waits_for_disk:
             return EngineUsage(used_bytes=0, map_bytes=0, disk_free_bytes=0)
         return self._node.engine.usage()
+
+    def _clock_stamp(self, node: NodeId) -> "ClockStamp":
+        return self._node.driver.clock_stamp(node)
 
     def _address_of(self, node: NodeId) -> str | None:
         known = self._node.feed.view.nodes.get(node)

@@ -69,6 +69,8 @@ class Surroundings:
     catalog_version: Callable[[], int]
     rounds: Rounds
     pages: PageTurns
+    may_stamp: Callable[[], bool] = lambda: True
+    """Whether the node's clock may be believed now; writes wait for it."""
 
 
 class PartitionCore:
@@ -95,6 +97,7 @@ class PartitionCore:
         self.is_storage_full = False
         self.must_not_lead = False
         self.is_installing = False
+        self._clock_refusal: Failed | None = None
         self._config = config
         self._machine = machine
         self._items = machine if isinstance(machine, ItemMachine) else None
@@ -103,6 +106,7 @@ class PartitionCore:
         self._catalog_version = surroundings.catalog_version
         self._rounds = surroundings.rounds
         self._pages = surroundings.pages
+        self._may_stamp = surroundings.may_stamp
         self._catalog_needed = progress.catalog_version
         self._applied = int(consensus.applied)
         self._commit_seen = int(consensus.commit)
@@ -192,6 +196,8 @@ class PartitionCore:
     def _enqueue(self, waiting: Waiting) -> None:
         if not self._has_room:
             waiting.done(waiting.id, _FULL)
+        elif self._clock_refusal is not None and not isinstance(waiting.command, Cursor):
+            waiting.done(waiting.id, self._clock_refusal)
         elif self.waiting_count >= self._config.waiting_requests_max:
             waiting.done(waiting.id, _OVERLOADED)
         else:
@@ -294,6 +300,12 @@ class PartitionCore:
         if not self._has_room:
             self._writes.refuse(_FULL)
 
+    def refuse_stamping(self, refusal: Failed | None) -> None:
+        """Refuse writes from now on, those that wait for their turn included, because of the node's clock; None = take them."""
+        self._clock_refusal = refusal
+        if refusal is not None:
+            self._writes.refuse(refusal)
+
     def has_work(self) -> bool:
         """Tell whether a turn now would do anything."""
         if self._in_flight is not None:
@@ -310,6 +322,8 @@ class PartitionCore:
         carries.
         """
         if not self._writes or not self._is_ready or self._is_transferring or self.is_storage_full:
+            return False
+        if self._items is not None and self._clock_refusal is None and not self._may_stamp():
             return False
         return self._commit_seen >= self.consensus.last_index and self._rounds.may_join()
 

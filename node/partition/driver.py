@@ -463,6 +463,11 @@ class PartitionDriver:
         self.core.keep_out(bool(self._kept_out))
         self._after()
 
+    def clock_changed(self, refusal: Failed | None) -> None:
+        """Leave leading to others while the node's clock is off, and refuse writes, or take part again."""
+        self.core.refuse_stamping(refusal)
+        self._after()
+
     def reserve_used(self, is_used: bool) -> None:
         """Note that the node's disk is nearly full, or no longer."""
         self._is_reserve_used = is_used

@@ -8,10 +8,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
+from node.clocks.exchange import ClockStamp
+from node.clocks.region import RegionClock
 from node.consensus.config import ConsensusConfig
 from node.consensus.core import ConsensusCore
 from node.consensus.types import Entry, Index, Loss, Message, ReplicaId
 from node.partition.access import OnDone, ReplicaStatus
+from node.partition.clock_watch import ClockWatch
 from node.partition.core import PartitionCore, Surroundings
 from node.partition.counts import ReplicaCounts
 from node.partition.driver import PartitionDriver
@@ -39,7 +42,6 @@ from wire.commands import Failed, NotLeader, Outcome, Request
 from wire.conditions import Condition
 from wire.errors import ErrorCode
 from wire.telemetry import EventLog
-from wire.versions import HybridClock
 
 CATCH_UP_TICKS_MAX = 3
 """Ticks made up for after a stall; the rest is forgotten, or every stall would end in an election."""
@@ -73,7 +75,7 @@ class NodeDriver:
         self.counts = ReplicaCounts()
         self._rounds = Rounds(parts.clock.monotonic, self._wake_later)
         self.pages = PageTurns(parts.clock.monotonic, self._wake_pages, settings.pages)
-        self._hybrid = HybridClock(parts.clock, parts.region_number)
+        self._clock_watch = ClockWatch(parts, settings.max_clock_skew_ms, self._clock_changed)
         self._drivers: dict[PartitionId, PartitionDriver] = {}
         self._losing: set[PartitionId] = set()
         self._is_started = False
@@ -103,6 +105,7 @@ class NodeDriver:
         self._loop = asyncio.get_running_loop()
         self._view = SharedView(self._parts.engine, self._loop)
         self._equipment = self._equipped()
+        self._clock_watch.begin()
         for placement in placements:
             if self._replica_of(placement) is not None:
                 self._open(placement)
@@ -171,6 +174,15 @@ class NodeDriver:
         else:
             driver.deliver(message)
 
+    def clock_heard(self, node: NodeId, stamp: ClockStamp) -> None:
+        """Take what another node's batch says of its clocks."""
+        if not self._is_stopped:
+            self._clock_watch.heard(node, stamp)
+
+    def clock_stamp(self, node: NodeId) -> ClockStamp:
+        """Return what a batch to another node that leaves now says of the clocks here."""
+        return self._clock_watch.stamp_for(node)
+
     async def install_snapshot(self, partition: PartitionId, message: Message, chunks: AsyncIterator[bytes]) -> None:
         """Replace a replica's state by a snapshot's; return when it is durable. Raises SnapshotRefusedError."""
         driver = self._drivers.get(partition)
@@ -224,6 +236,11 @@ class NodeDriver:
         return found
 
     # What the rooms above see.
+
+    @property
+    def clock(self) -> RegionClock:
+        """Return the clock that everything is stamped with here: the region's time as this node tells it."""
+        return self._clock_watch.clock
 
     def replica(self, partition: PartitionId) -> PartitionDriver | None:
         """Return a replica hosted here, or None."""
@@ -295,7 +312,7 @@ class NodeDriver:
             changed=self._tell_changes,
             counts=self.counts,
             monotonic=parts.clock.monotonic,
-            wall_ms=parts.clock.wall_ms,
+            wall_ms=self.clock.wall_ms,
             retention_ms=self._settings.stream_retention_seconds * 1_000,
         )
 
@@ -334,11 +351,10 @@ class NodeDriver:
             machine = self._parts.catalog_machine
             assert machine is not None, "a node with a replica of partition 0 needs the catalog's machine"
             return machine
-        clock = self._parts.clock
         rules = MergeRules(
-            self._hybrid,
+            self._clock_watch.hybrid,
             self._settings.max_clock_skew_ms,
-            clock.wall_ms,
+            self.clock.wall_ms,
             self._parts.region_number,
             self._parts.superseded,
         )
@@ -372,6 +388,7 @@ class NodeDriver:
             catalog_version=(lambda: 0) if is_catalog else (lambda: catalog.view.version),
             rounds=self._rounds,
             pages=self.pages,
+            may_stamp=self._clock_watch.may_stamp,
         )
         with self._parts.engine.snapshot() as view:
             core = PartitionCore(
@@ -489,6 +506,7 @@ class NodeDriver:
         self._ticks_total += 1
         for driver in self._drivers.values():
             driver.tick()
+        self._clock_watch.tick()
         self._check_reserve()
         if self._ticks_total % max(1, round(self._settings.trim_seconds / tick_seconds)) == 0:
             for driver in self._drivers.values():
@@ -503,6 +521,13 @@ class NodeDriver:
             self._is_reserve_used = is_used
             for driver in self._drivers.values():
                 driver.reserve_used(is_used)
+
+    def _clock_changed(self) -> None:
+        """Lead nothing and refuse writes while this node's clock is off, or take part again; writes that waited may go on."""
+        refusal = self._clock_watch.refusal
+        self.keep_out(Condition.CLOCK_REFUSED, refusal is not None)
+        for driver in self._drivers.values():
+            driver.clock_changed(refusal)
 
     # Small things.
 

@@ -48,6 +48,8 @@ class NodeParts:
     random: random.Random
     on_fatal: Callable[[BaseException], None]
     """Called once when the node cannot go on; it must stop the process."""
+    has_peers: bool = False
+    """Whether the region has other nodes, which can be asked what time it is."""
     superseded: Superseded = forget_superseded
     """Told of writes that lost to another region's."""
     lives: Lives = field(default_factory=OneLife)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
+from node.clocks.exchange import ClockStamp
 from node.consensus.types import (
     Entry,
     EntryKind,
@@ -23,6 +24,20 @@ class LogEntryList(Protocol):
     def add(self) -> peer_pb2.LogEntry:
         """Append an empty entry and return it."""
         ...
+
+
+def clock_into(target: peer_pb2.ClockStamp, stamp: ClockStamp) -> None:
+    """Fill an empty stamp in place."""
+    target.wall_ms = stamp.wall_ms
+    target.region_ms = stamp.region_ms
+    target.sent_us = stamp.sent_us
+    target.echo_us = stamp.echo_us
+    target.held_us = stamp.held_us
+
+
+def clock_from(source: peer_pb2.ClockStamp) -> ClockStamp:
+    """Read a stamp."""
+    return ClockStamp(source.wall_ms, source.region_ms, source.sent_us, source.echo_us, source.held_us)
 
 
 def message_into(target: peer_pb2.PeerMessage, partition: int, message: Message) -> None:

@@ -6,11 +6,12 @@ from typing import Any, Final, Protocol
 
 import grpc
 
+from node.clocks.exchange import ClockStamp
 from node.consensus.types import Message
 from node.joining.fence import Fence
 from node.joining.introductions import Answer, Founding, Introduction
 from node.partition.transport import SnapshotRefusedError
-from node.rpc.convert import message_from
+from node.rpc.convert import clock_from, message_from
 from node.rpc.introductions import answer_into, founding_from, introduction_from
 from wire.catalog import NodeId, PartitionId
 from wire.open_streams import OpenStreams
@@ -32,6 +33,10 @@ class MessageTaker(Protocol):
 
     async def install_snapshot(self, partition: PartitionId, message: Message, chunks: AsyncIterator[bytes]) -> None:
         """Replace a replica's state by a snapshot's; return when it is durable. Raises SnapshotRefusedError."""
+        ...
+
+    def clock_heard(self, node: NodeId, stamp: ClockStamp) -> None:
+        """Take what another node's batch says of its clocks."""
         ...
 
 
@@ -71,6 +76,8 @@ class PeerService(peer_pb2_grpc.PeerServiceServicer):
         while (batch := await context.read()) is not grpc.aio.EOF:
             if not fence.admits(NodeId(batch.sender), batch.disk, batch.life):
                 continue
+            if batch.HasField("clock"):
+                self._node.clock_heard(NodeId(batch.sender), clock_from(batch.clock))
             for message in batch.messages:
                 try:
                     deliver(PartitionId(message.partition), message_from(message))

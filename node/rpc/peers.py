@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import grpc
 
+from node.clocks.exchange import ClockStamp
 from node.consensus.types import Message
 from node.partition.transport import SnapshotRefusedError
-from node.rpc.convert import message_into
+from node.rpc.convert import clock_into, message_into
 from node.rpc.options import CHANNEL_OPTIONS
 from wire.catalog import NodeId, PartitionId
 from wire.limits import PEER_QUEUE_MESSAGES_MAX
@@ -32,6 +33,9 @@ RECONNECT_SECONDS_MAX: Final = 0.5
 SNAPSHOT_STALL_SECONDS: Final = 20.0
 SNAPSHOT_INSTALL_SECONDS: Final = 120.0
 
+StampOf = Callable[[NodeId], ClockStamp]
+"""Returns what a batch to a node that leaves now says of the clocks here."""
+
 _log = EventLog(__name__)
 
 
@@ -44,12 +48,14 @@ class PeerConnections:
         address_of: Callable[[NodeId], str | None],
         randomness: random.Random,
         life: Callable[[], tuple[str, int]] = lambda: ("", 0),
+        stamp: StampOf | None = None,
     ) -> None:
         """`life` names the disk and the present life of this node, see node.joining."""
         self._life = life
         self._sender = sender
         self._address_of = address_of
         self._randomness = randomness
+        self._stamp = stamp
         self._connections: dict[NodeId, PeerConnection] = {}
         self._tasks: dict[NodeId, asyncio.Task[None]] = {}
 
@@ -92,7 +98,7 @@ class PeerConnections:
         address = self._address_of(node)
         if address is None:
             return None
-        connection = PeerConnection(self._sender, node, address, self._randomness, self._life)
+        connection = PeerConnection(self._sender, node, address, self._randomness, self._life, self._stamp)
         self._connections[node] = connection
         self._tasks[node] = asyncio.get_running_loop().create_task(connection.run())
         return connection
@@ -108,11 +114,13 @@ class PeerConnection:
         address: str,
         randomness: random.Random,
         life: Callable[[], tuple[str, int]],
+        stamp: StampOf | None = None,
     ) -> None:
         self._life = life
         # The life in which everything was said that is queued.
         self._queued_life = ("", 0)
         self._sender = sender
+        self._stamp = stamp
         self._node = node
         self._randomness = randomness
         self._address = address
@@ -238,6 +246,8 @@ class PeerConnection:
             partition, message = self._pop()
             batch_bytes += _payload_bytes(message)
             message_into(batch.messages.add(), partition, message)
+        if self._stamp is not None:
+            clock_into(batch.clock, self._stamp(self._node))
         return batch
 
     def _pop(self) -> tuple[PartitionId, Message]:

@@ -10,6 +10,8 @@ from typing import NamedTuple, Protocol
 
 COUNTER_BITS = 16
 VERSION_BYTES = 10
+SKEW_MS_MAX = 60_000
+"""How far ahead of its own clock a node believes versions, unless the cluster file says otherwise."""
 
 _TIME_MAX = (1 << 64) - 1
 _REGION_MAX = (1 << 16) - 1
@@ -48,27 +50,43 @@ class WallClock(Protocol):
 class HybridClock:
     """Stamp the writes of one region with versions that only ever grow.
 
-    Invariant: no stamp is at or before an earlier stamp or an observed version, whatever the wall clock does.
+    Invariant: no stamp is at or before `after`, an earlier stamp or an observed version, whatever the wall clock does; only versions more
+    than `skew_ms_max` ahead of the clock stand for themselves. An item that has one (a clock was wrong when it was written) gets still
+    later ones, and drags no other item along.
     """
 
-    def __init__(self, clock: WallClock, region: int) -> None:
+    def __init__(self, clock: WallClock, region: int, *, skew_ms_max: int = SKEW_MS_MAX, last: int = 0) -> None:
         assert 0 <= region <= _REGION_MAX, f"region numbers have 16 bits, found {region}"
         self._clock = clock
         self._region = region
-        self._last = 0
+        self._skew_ms_max = skew_ms_max
+        self._last = last
+
+    @property
+    def last(self) -> int:
+        """Return the last hybrid time that was stamped or observed, as the next one continues from."""
+        return self._last
 
     def stamp(self, after: Version | None = None) -> Version:
         """Return a version later than the wall clock, every earlier stamp and `after`."""
-        latest = max(self._clock.wall_ms() << COUNTER_BITS, self._last)
-        if after is not None and after.time > latest:
-            latest = after.time
-        assert latest < _TIME_MAX, f"hybrid time is used up at {latest}"
-        self._last = latest + 1
-        return Version(self._last, self._region)
+        now = self._clock.wall_ms() << COUNTER_BITS
+        latest = max(now, self._last)
+        if after is None or after.time <= latest:
+            stamped = self._last = latest + 1
+        else:
+            stamped = after.time + 1
+            self._drag(stamped, now)
+        assert stamped < _TIME_MAX, f"hybrid time is used up at {stamped}"
+        return Version(stamped, self._region)
 
     def observe(self, version: Version) -> None:
-        """Make every later stamp later than `version`; ask `skew_ms` first whether to believe it."""
-        self._last = max(self._last, version.time)
+        """Make every later stamp later than `version`, unless that is too far ahead to be believed."""
+        if version.time > self._last:
+            self._drag(version.time, self._clock.wall_ms() << COUNTER_BITS)
+
+    def _drag(self, time: int, now: int) -> None:
+        if (time >> COUNTER_BITS) - (now >> COUNTER_BITS) <= self._skew_ms_max:
+            self._last = time
 
     def skew_ms(self, version: Version) -> int:
         """Return how far `version` is ahead of the wall clock; negative when behind."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from deploy.chaos.client import client
 from deploy.cli.admin import dumped_items, set_link
@@ -16,6 +17,7 @@ from deploy.cli.status import ClusterStatus, gathered_status
 from deploy.local.cluster import LocalCluster
 from deploy.local.topology import REGION_NAMES, Layout
 from wire.catalog import LinkSpec, LinkState
+from wire.clock import SHIFTS
 from wire.cluster import RegionEntry, Settings
 
 READY_TIMEOUT_SECONDS = 60.0
@@ -41,8 +43,9 @@ def eventually(holds: Callable[[], Any], what: str, timeout_seconds: float = REA
 class RunningCluster:
     """A started LocalCluster with what tests ask of it."""
 
-    def __init__(self, local: LocalCluster) -> None:
+    def __init__(self, local: LocalCluster, clocks: Path | None = None) -> None:
         self.local = local
+        self._clocks = clocks
         self.spec = local.spec
 
     @property
@@ -77,6 +80,13 @@ class RunningCluster:
         leader: str = eventually(found, f"leader of partition {partition}")
         return leader
 
+    def set_clock(self, node: str, offset_ms: int) -> None:
+        """Set a node's wall clock wrong by so much from now on, over restarts too; 0 = right again. Needs adjustable clocks."""
+        assert self._clocks is not None, "the cluster was not started with adjustable clocks"
+        written = self._clocks / f".{node}"
+        written.write_text(str(offset_ms))
+        written.rename(self._clocks / node)
+
     def set_link(self, source: int, destination: int, state: LinkState, delay_ms: int = 0) -> None:
         """Break or mend the link from one region to another."""
         names = [region.name for region in self.regions]
@@ -105,23 +115,42 @@ class RunningCluster:
 
 @contextmanager
 def running_cluster(
-    folder: Path, *, regions: int = 1, nodes: int = 3, partitions: int = 6, **settings: Any
+    folder: Path,
+    *,
+    regions: int = 1,
+    nodes: int = 3,
+    partitions: int = 6,
+    adjustable_clocks: bool = False,
+    **settings: Any,
 ) -> Iterator[RunningCluster]:
-    """Start a cluster, wait until it serves, and stop it at the end."""
+    """Start a cluster, wait until it serves, and stop it at the end.
+
+    With `adjustable_clocks` each node's wall clock can be set wrong while it runs: see `RunningCluster.set_clock`.
+    """
     layout = Layout(
         regions=REGION_NAMES[:regions],
         nodes_per_region=nodes,
         settings=msgspec.structs.replace(Settings(), partitions=partitions, **settings),
     )
     local = LocalCluster.create(folder, layout, port=0, generator=random.SystemRandom())
-    cluster = RunningCluster(local)
-    try:
-        local.start_all()
-        cluster.wait_ready()
-        yield cluster
-    finally:
-        for name in local.names():
-            local.kill(name)
+    clocks = _shiftable(folder) if adjustable_clocks else None
+    cluster = RunningCluster(local, clocks)
+    with pytest.MonkeyPatch.context() as environment:
+        if clocks is not None:
+            environment.setenv(SHIFTS, str(clocks))
+        try:
+            local.start_all()
+            cluster.wait_ready()
+            yield cluster
+        finally:
+            for name in local.names():
+                local.kill(name)
+
+
+def _shiftable(folder: Path) -> Path:
+    clocks = folder.parent / f"{folder.name}-clocks"
+    clocks.mkdir(parents=True, exist_ok=True)
+    return clocks
 
 
 def make_table(dynamodb: Any, name: str) -> None:

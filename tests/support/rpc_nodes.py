@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from node.catalog.feed import CatalogFeed
+from node.clocks.exchange import ClockStamp
 from node.consensus.types import Message
 from node.partition.access import OnDone
 from node.partition.transport import SnapshotRefusedError
@@ -12,7 +13,7 @@ from node.rpc.catalog import CatalogService
 from node.rpc.deliveries import PeerService
 from node.rpc.exchange import StorageService
 from node.rpc.server import RpcServer
-from wire.catalog import PartitionId
+from wire.catalog import NodeId, PartitionId
 from wire.commands import Outcome, Request
 from wire.v1 import catalog_pb2_grpc, peer_pb2_grpc, storage_pb2_grpc
 
@@ -27,6 +28,7 @@ class FakeNode:
         self.delivered: list[tuple[int, Message]] = []
         self.installed: list[tuple[int, Message, list[bytes]]] = []
         self.refusal = ""
+        self.clocks: list[tuple[NodeId, ClockStamp]] = []
         self._arrived = asyncio.Event()
 
     async def wait_requests(self, count: int) -> None:
@@ -52,6 +54,9 @@ class FakeNode:
     def deliver(self, partition: PartitionId, message: Message) -> None:
         self.delivered.append((partition, message))
         self._arrived.set()
+
+    def clock_heard(self, node: NodeId, stamp: ClockStamp) -> None:
+        self.clocks.append((node, stamp))
 
     async def install_snapshot(self, partition: PartitionId, message: Message, chunks: AsyncIterator[bytes]) -> None:
         received = [chunk async for chunk in chunks]

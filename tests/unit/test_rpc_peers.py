@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from node.catalog.feed import CatalogFeed
+from node.clocks.exchange import ClockStamp
 from node.consensus.types import (
     Entry,
     EntryKind,
@@ -170,3 +171,18 @@ async def test_a_snapshot_reaches_nobody_else() -> None:
         with pytest.raises(SnapshotRefusedError):
             await peers.send_snapshot(N2, P1, snapshot_message(), chunks(b"rows"))
     assert stranger.installed == []
+
+
+# Nodes learn each other's clocks from what they send anyway: the stamp of a batch arrives with it, and is taken as it leaves.
+async def test_a_batch_brings_the_stamp_of_its_sender() -> None:
+    node = FakeNode()
+    stamp = ClockStamp(1_700_000_000_000, 1_700_000_000_500, 7, 8, 9)
+    async with served(node, CatalogFeed(), name=N2) as server, asyncio.timeout(SECONDS_MAX):
+        address = f"127.0.0.1:{server.port}"
+        peers = PeerConnections(N1, lambda _: address, random.Random(1), stamp=lambda _: stamp)
+        try:
+            peers.send(N2, P1, message(1))
+            await node.wait_delivered(1)
+        finally:
+            await peers.stop()
+    assert node.clocks == [(N1, stamp)]

@@ -1,11 +1,12 @@
 """The clock of this machine, and the one that tests move."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.support.clock import ManualClock
-from wire.clock import Clock, SystemClock
+from wire.clock import SHIFTS, Clock, ShiftedClock, SystemClock, process_clock
 
 
 # The fake and the real clock keep the same promises, so what works with one works with the other.
@@ -30,3 +31,16 @@ def test_wall_time_jumps_alone() -> None:
     clock = ManualClock(monotonic=10.0, wall_ms=5_000)
     clock.jump_wall(-2)
     assert (clock.monotonic(), clock.wall_ms()) == (10.0, 3_000)
+
+
+# Tests set one process's clock wrong while it runs; without being asked to, no process may look for such a file.
+def test_only_a_test_shifts_a_process_clock(tmp_path: Path) -> None:
+    assert type(process_clock("n1", {})) is SystemClock
+    clock = process_clock("n1", {SHIFTS: str(tmp_path)})
+    assert isinstance(clock, ShiftedClock)
+    before = clock.wall_ms()
+    (tmp_path / "n1").write_text("7200000")
+    assert 7_200_000 <= clock.wall_ms() - before < 7_260_000
+    assert abs(clock.wall() * 1_000 - clock.wall_ms()) < 60_000
+    (tmp_path / "n1").write_text("")
+    assert clock.wall_ms() - before < 60_000

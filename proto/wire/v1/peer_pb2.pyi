@@ -234,6 +234,7 @@ class MessageBatch(google.protobuf.message.Message):
     MESSAGES_FIELD_NUMBER: builtins.int
     DISK_FIELD_NUMBER: builtins.int
     LIFE_FIELD_NUMBER: builtins.int
+    CLOCK_FIELD_NUMBER: builtins.int
     sender: builtins.str
     """node id"""
     disk: builtins.str
@@ -241,6 +242,8 @@ class MessageBatch(google.protobuf.message.Message):
     life: builtins.int
     @property
     def messages(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___PeerMessage]: ...
+    @property
+    def clock(self) -> global___ClockStamp: ...
     def __init__(
         self,
         *,
@@ -248,10 +251,45 @@ class MessageBatch(google.protobuf.message.Message):
         messages: collections.abc.Iterable[global___PeerMessage] | None = ...,
         disk: builtins.str = ...,
         life: builtins.int = ...,
+        clock: global___ClockStamp | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["disk", b"disk", "life", b"life", "messages", b"messages", "sender", b"sender"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["clock", b"clock"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["clock", b"clock", "disk", b"disk", "life", b"life", "messages", b"messages", "sender", b"sender"]) -> None: ...
 
 global___MessageBatch = MessageBatch
+
+@typing.final
+class ClockStamp(google.protobuf.message.Message):
+    """The sender's clocks as the batch leaves, and the last stamp that it has from the recipient, so that both learn how far they are apart."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    WALL_MS_FIELD_NUMBER: builtins.int
+    REGION_MS_FIELD_NUMBER: builtins.int
+    SENT_US_FIELD_NUMBER: builtins.int
+    ECHO_US_FIELD_NUMBER: builtins.int
+    HELD_US_FIELD_NUMBER: builtins.int
+    wall_ms: builtins.int
+    region_ms: builtins.int
+    """what it tells as the region's time"""
+    sent_us: builtins.int
+    """its own time, from an origin that only it knows"""
+    echo_us: builtins.int
+    """the recipient's last sent_us; 0 = none"""
+    held_us: builtins.int
+    """for how long it has had that"""
+    def __init__(
+        self,
+        *,
+        wall_ms: builtins.int = ...,
+        region_ms: builtins.int = ...,
+        sent_us: builtins.int = ...,
+        echo_us: builtins.int = ...,
+        held_us: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["echo_us", b"echo_us", "held_us", b"held_us", "region_ms", b"region_ms", "sent_us", b"sent_us", "wall_ms", b"wall_ms"]) -> None: ...
+
+global___ClockStamp = ClockStamp
 
 @typing.final
 class PeerMessage(google.protobuf.message.Message):

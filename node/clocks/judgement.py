@@ -1,0 +1,91 @@
+"""Whether a node may believe its own clock, from the clocks that it has heard.
+
+Pure. The rule: a region's clock is what the majority of the nodes heard from lately say, this one included. A node is off when it
+differs from more than half of them, for certain, by more than `max_clock_skew`. Where it differs from exactly half (one of two), nobody
+can tell who is right, and its own history decides: a clock that goes on as it did is believed, one that has just jumped ahead is not.
+"""
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from node.clocks.peers import PeerClock
+
+TOLD_SLACK_MS: Final = 1_000.0
+"""By how much the time told may be beyond the bound: it was within when it was told, as far as could be known then."""
+
+
+class Standing(StrEnum):
+    """What a node makes of its own clock."""
+
+    RIGHT = "right"
+    UNSETTLED = "unsettled"
+    """It jumped ahead, or the node has just started, and nobody has confirmed it yet."""
+    AHEAD = "ahead"
+    BEHIND = "behind"
+
+    @property
+    def is_off(self) -> bool:
+        """Tell whether the other nodes contradict this clock."""
+        return self in (Standing.AHEAD, Standing.BEHIND)
+
+
+class Judgement(NamedTuple):
+    """A standing, and what it rests on: `against` of `nodes` contradict; `off_ms` is by how much, at least (behind: negative)."""
+
+    standing: Standing
+    against: int = 0
+    nodes: int = 1
+    off_ms: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """Say it for people."""
+        side = "ahead of" if self.standing is Standing.AHEAD else "behind"
+        return f"this node's clock is {abs(self.off_ms) / 1_000:.1f} s {side} {self.against} of {self.nodes} nodes"
+
+
+class OwnClock(NamedTuple):
+    """This node's clock as offsets: its wall clock, the time it tells, and how far the one has just jumped ahead of the other."""
+
+    wall: float
+    told: float
+    jumped_ms: float
+
+
+def judged(own: OwnClock, others: Sequence[PeerClock], skew_ms: float, wall_skew_ms: float) -> Judgement:
+    """Judge this node's clock by all that were heard from lately, at least one.
+
+    The wall clock may be off by `wall_skew_ms`: the bound itself, or less while it has to show that it is right again.
+    """
+    nodes = len(others) + 1
+    ahead = [off for each in others if (off := _ahead_ms(own, each, skew_ms, wall_skew_ms)) > 0]
+    behind = [off for each in others if (off := each.lower - own.wall) > wall_skew_ms]
+    if 2 * len(ahead) > nodes or (2 * len(ahead) == nodes and own.jumped_ms > skew_ms):
+        return Judgement(Standing.AHEAD, len(ahead), nodes, min(ahead))
+    if 2 * len(behind) > nodes:
+        return Judgement(Standing.BEHIND, len(behind), nodes, -min(behind))
+    return Judgement(Standing.RIGHT, 0, nodes)
+
+
+def _ahead_ms(own: OwnClock, other: PeerClock, skew_ms: float, wall_skew_ms: float) -> float:
+    """Return by how much this clock is ahead of another, for certain; 0 when that is within bounds."""
+    # What another tells as the region's time counts as well as its wall clock: after all wall clocks of a region have gone back, the
+    # first one that is set right again is not ahead of anybody.
+    reference = other.upper + other.told_ahead_ms
+    wall, told = own.wall - reference, own.told - reference
+    return max(wall, told) if wall > wall_skew_ms or told > skew_ms + TOLD_SLACK_MS else 0.0
+
+
+def limit(others: Sequence[PeerClock], skew_ms: float) -> float:
+    """Return the offset beyond which this node's wall clock would be ahead of a majority; infinity when it can not be."""
+    references = sorted(each.upper + each.told_ahead_ms for each in others)
+    needed = (len(others) + 1) // 2
+    return references[needed] + skew_ms if needed < len(references) else math.inf
+
+
+def agreed(told: float, others: Sequence[PeerClock]) -> float:
+    """Return the latest offset that more than half of the nodes, this one included, are known to have reached."""
+    reached = sorted((told, *(each.lower + each.told_ahead_ms for each in others)), reverse=True)
+    return reached[len(reached) // 2]

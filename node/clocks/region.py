@@ -1,0 +1,191 @@
+"""The region's clock as one node tells it: what everything that is stored, or compared between nodes, is stamped with.
+
+Pure but for the clock it is handed. It never goes back, restarts included: what it tells stays below a mark that is durable, and it
+begins at that mark again. It follows the wall clock while that may be believed (`judgement`). Where the wall clock says less than what
+was told already, it goes on from there by monotonic time, a little slower, so that the two meet again. It never follows a jump ahead of
+more than `max_clock_skew` before other nodes have confirmed it; what it has gained by one and the wall clock takes back, it gives back at
+half speed.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from node.clocks.judgement import Judgement, OwnClock, Standing, agreed, judged, limit
+from node.clocks.peers import PeerClocks, Reading
+from wire.catalog import NodeId
+from wire.clock import Clock
+
+BELIEVED_AFTER_MS: Final = 10_000.0
+"""A jump ahead that nobody confirms or contradicts is believed after this: in a region of one node, or while no other can be heard."""
+MARK_AHEAD_MS: Final = 5_000
+"""How far ahead of the time told the durable mark is written, and so how far ahead a node may begin after a restart, at worst."""
+MARK_SLACK_MS: Final = 1_000.0
+"""How far the time told may stay behind the clock, because the mark is not durable yet, before stamping has to wait for it."""
+PACE: Final = 1 / 64
+"""How much slower than time this clock runs while the wall clock is behind it."""
+GIVING_BACK_PACE: Final = 1 / 2
+CALM: Final = 0.5
+"""A clock that was off is right again when it is off by less than this share of the bound: no flapping at its edge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is durable of a node's clock: no time above `told_ms` was ever told; `borrowed_ms` was gained by jumps; `last` stamped."""
+
+    told_ms: int = 0
+    borrowed_ms: int = 0
+    last: int = 0
+
+
+class RegionClock:
+    """Satisfy `wire.clock.Clock` with the region's time. `has_peers`: other nodes can be asked about it."""
+
+    def __init__(self, clock: Clock, skew_ms: int, *, has_peers: bool, mark: Mark | None = None) -> None:
+        self.peers = PeerClocks()
+        self.judgement = Judgement(Standing.UNSETTLED)
+        self._clock = clock
+        self._skew_ms = float(skew_ms)
+        self._has_peers = has_peers
+        self._is_first = True
+        self._monotonic_ms = clock.monotonic() * 1_000
+        self._wall_offset = clock.wall_ms() - self._monotonic_ms
+        self._now_ms = 0.0
+        self._mark_ms = math.inf
+        self._borrowed_ms = 0.0
+        self._doubted_ms: float | None = None
+        self._limit = math.inf
+        if mark is not None:
+            self._now_ms, self._mark_ms, self._borrowed_ms = float(mark.told_ms), mark.told_ms, mark.borrowed_ms
+        self.judge()
+
+    # Telling time.
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back; only differences mean something."""
+        return self._clock.monotonic()
+
+    def wall_ms(self) -> int:
+        """Return the region's time in milliseconds since 1970; never less than before."""
+        self._go_on()
+        return int(min(self._now_ms, self._mark_ms))
+
+    def wall(self) -> float:
+        """Return the region's time in seconds since 1970; never less than before."""
+        return self.wall_ms() / 1_000
+
+    def machine_ms(self) -> int:
+        """Return what this machine's wall clock says."""
+        return self._clock.wall_ms()
+
+    # May it stamp?
+
+    @property
+    def standing(self) -> Standing:
+        """Return what this node makes of its own clock."""
+        return self.judgement.standing
+
+    @property
+    def may_begin(self) -> bool:
+        """Tell whether the time may be told as soon as a mark allows it."""
+        return self.standing is not Standing.UNSETTLED or not self._is_first
+
+    @property
+    def may_stamp(self) -> bool:
+        """Tell whether versions may be stamped now; if not it is known soon, unless the clock is off."""
+        return self.standing is Standing.RIGHT and self._now_ms - self._mark_ms < MARK_SLACK_MS
+
+    @property
+    def offset_seconds(self) -> float:
+        """Return how far this machine's wall clock is ahead of the region's time; negative when behind."""
+        return (self._monotonic_ms + self._wall_offset - self._now_ms) / 1_000
+
+    def heard(self, node: NodeId, reading: Reading) -> None:
+        """Take a reading of another node's clocks."""
+        self.peers.heard(node, reading)
+        self.judge()
+
+    def judge(self) -> None:
+        """Judge the wall clock anew. Call it every tick; between two of them a jump is noticed when the time is told."""
+        self._go_on()
+        others = self.peers.lately(self._monotonic_ms)
+        self._limit = limit(others, self._skew_ms)
+        lead_ms = self._monotonic_ms + self._wall_offset - self._now_ms
+        if others:
+            self._doubted_ms = None
+            own = OwnClock(self._wall_offset, self._now_ms - self._monotonic_ms, lead_ms)
+            self.judgement = judged(own, others, self._skew_ms, self._wall_skew_ms())
+            self._catch_up(agreed(self._now_ms - self._monotonic_ms, others) + self._monotonic_ms)
+        elif not (self.standing.is_off and lead_ms > self._skew_ms):
+            # Who was contradicted does not become right by hearing nobody any more.
+            self.judgement = Judgement(self._alone(lead_ms))
+        self._go_on()
+        self._is_first = self._is_first and self.standing is not Standing.RIGHT
+
+    def _wall_skew_ms(self) -> float:
+        return self._skew_ms * CALM if self.standing.is_off else self._skew_ms
+
+    def _alone(self, lead_ms: float) -> Standing:
+        """Return what to make of the clock while nobody else is heard."""
+        is_doubtful = self._has_peers if self._is_first else lead_ms > self._skew_ms
+        if not is_doubtful:
+            self._doubted_ms = None
+            return Standing.RIGHT
+        if self._doubted_ms is None:
+            self._doubted_ms = self._monotonic_ms
+        is_over = self._monotonic_ms - self._doubted_ms >= BELIEVED_AFTER_MS
+        return Standing.RIGHT if is_over else Standing.UNSETTLED
+
+    # Going on.
+
+    def _go_on(self) -> None:
+        """Bring the time forward to now."""
+        monotonic_ms = self._clock.monotonic() * 1_000
+        passed_ms = max(0.0, monotonic_ms - self._monotonic_ms)
+        self._monotonic_ms = monotonic_ms
+        wall_offset = self._clock.wall_ms() - monotonic_ms
+        lead_ms = monotonic_ms + wall_offset - self._now_ms - passed_ms
+        if min(wall_offset - self._wall_offset, lead_ms) > self._skew_ms:
+            self._jumped()
+        elif wall_offset > self._limit and self.standing is Standing.RIGHT:
+            self.judgement = Judgement(Standing.UNSETTLED)  # the next one will say it: ahead of a majority
+        self._wall_offset = wall_offset
+        if lead_ms <= 0:
+            self._now_ms += passed_ms - self._given_back(passed_ms, -lead_ms)
+        elif self.standing is Standing.RIGHT:
+            self._catch_up(monotonic_ms + wall_offset)
+        else:
+            self._now_ms += passed_ms
+
+    def _jumped(self) -> None:
+        """Doubt a wall clock that went further than monotonic time; what others' clocks said may be as old as that jump is long."""
+        self.peers.forget()
+        self._limit = math.inf
+        if not self.standing.is_off:
+            self.judgement = Judgement(Standing.UNSETTLED)
+        self._doubted_ms = self._monotonic_ms
+
+    def _given_back(self, passed_ms: float, behind_ms: float) -> float:
+        pace = GIVING_BACK_PACE if self._borrowed_ms > 0 else PACE
+        given_ms = min(behind_ms, passed_ms * pace)
+        self._borrowed_ms = max(0.0, self._borrowed_ms - given_ms)
+        return given_ms
+
+    def _catch_up(self, time_ms: float) -> None:
+        gained_ms = time_ms - self._now_ms
+        if gained_ms > self._skew_ms and not self._is_first:
+            self._borrowed_ms += gained_ms
+        self._now_ms = max(self._now_ms, time_ms)
+
+    # The mark.
+
+    def wanted_mark(self, last: int) -> Mark | None:
+        """Return the mark to make durable now, if it is time for one; `last` is the last hybrid time stamped."""
+        if self._mark_ms - self._now_ms >= MARK_AHEAD_MS / 2:
+            return None
+        return Mark(int(self._now_ms) + MARK_AHEAD_MS, int(self._borrowed_ms), last)
+
+    def marked(self, mark: Mark) -> None:
+        """Note that a mark is durable."""
+        if self._mark_ms != math.inf:
+            self._mark_ms = max(self._mark_ms, mark.told_ms)
