@@ -96,6 +96,10 @@ class ReplicaAccess(Protocol):
         """Return the applied value of a replicated cursor, or None."""
         ...
 
+    def cursors_under(self, prefix: str) -> Mapping[str, bytes]:
+        """Return the applied values of all replicated cursors whose names begin so."""
+        ...
+
     async def propose_cursor(self, name: str, value: bytes) -> bool:
         """Set a replicated cursor (empty value = remove it); True once that is committed, False when it may be lost."""
         ...

@@ -5,7 +5,7 @@ decide anything about data; it owns no task, the node's driver does.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from node.consensus.types import NO_REPLICA, Entry, Index, Message, MessageKind, ReplicaId, Role
 from node.partition.access import ReplicaStatus, StoredItem
@@ -23,7 +23,7 @@ from node.partition.log_trim import LogTrim
 from node.partition.lost_logs import recovered_to
 from node.partition.machine import StateMachine
 from node.partition.records import find_stored, scan_stored
-from node.partition.rows import read_cursor, read_progress
+from node.partition.rows import read_cursor, read_cursors, read_progress
 from node.partition.snapshot_source import send_snapshot
 from node.partition.status import status_of
 from node.partition.transport import SnapshotRefusedError
@@ -126,6 +126,10 @@ class PartitionDriver:
     def cursor(self, name: str) -> bytes | None:
         """Return the applied value of a cursor, or None."""
         return read_cursor(self._equipment.view.open(), self.partition, name)
+
+    def cursors_under(self, prefix: str) -> Mapping[str, bytes]:
+        """Return the applied values of all cursors whose names begin so. Raises StorageError."""
+        return read_cursors(self._equipment.view.open(), self.partition, prefix)
 
     async def propose_cursor(self, name: str, value: bytes) -> bool:
         """Set a replicated cursor; True once that is committed."""

@@ -10,12 +10,11 @@ from typing import Final
 from node.partition.effects import combined_effect, expiry_effect
 from node.partition.expiry import Expire, ExpiryClock, IndexExpiries, active_time_to_live, encode_rows, expiry_of
 from node.partition.item_collections import Collection
-from node.partition.writes import Decision, decide_removal
+from node.partition.writes import Decision, Stamping, decide_removal
 from node.storage.records import Record
 from wire.commands import Written
 from wire.keys import ItemKey
 from wire.tables import TableSpec
-from wire.versions import HybridClock
 
 _DONE: Final = Written(b"", 0, 0)
 
@@ -24,7 +23,7 @@ def decide_expire(  # what, on which state, when
     command: Expire,
     table: TableSpec,
     stored: Record | None,
-    clock: HybridClock,
+    stamping: Stamping,
     due: ExpiryClock,
     collection: Collection,
 ) -> Decision:
@@ -38,7 +37,7 @@ def decide_expire(  # what, on which state, when
         return Decision(_DONE, expiry_effect(table.number, gone))
     if not due.is_due(table, command.expiry):
         return Decision(_DONE)
-    return decide_removal(table, command.key, stored, clock, collection)
+    return decide_removal(table, command.key, stored, stamping, collection)
 
 
 def decide_indexing(command: IndexExpiries, table: TableSpec, find: Callable[[ItemKey], Record | None]) -> bytes:

@@ -6,6 +6,7 @@ decided (`writes`, `merges`).
 
 from collections.abc import Callable, Mapping, Sequence
 
+from node.partition.creation_times import CreationTimes
 from node.partition.effects import apply_effect
 from node.partition.ended_streams import EndedStreams
 from node.partition.expiry import Expire, ExpiryClock, IndexExpiries
@@ -19,7 +20,7 @@ from node.partition.page_turns import PageTurnsSpec
 from node.partition.reads import PageReader, got
 from node.partition.rows import read_progress, read_sizes
 from node.partition.sizes import SizeChanges
-from node.partition.writes import Decision, decide_write, removed_or_kept
+from node.partition.writes import Decision, Stamping, decide_write, removed_or_kept
 from node.storage.engine import Transaction, View
 from node.storage.errors import DamagedRecord, StorageError
 from node.storage.items import find
@@ -126,6 +127,7 @@ class ItemMachine:
         self._collections.discard(index)
         self._fed.discard(index)
         self._ended.discard()
+        self._times.discard()
 
     def restored(self, view: View) -> None:
         """Begin from applied state, with nothing pending."""
@@ -136,6 +138,7 @@ class ItemMachine:
         self._collections = ItemCollections(self._collection_bytes_max)
         self._fed = FedPositions(self._partition)
         self._ended = EndedStreams()
+        self._times = CreationTimes(self._partition)
 
     def committed(self, table: int, key: ItemKey, view: View, commit: int) -> Record | None:
         """Return an item's newest state by an entry up to `commit`, a tombstone included. Raises StorageError."""
@@ -215,7 +218,7 @@ class ItemMachine:
             counted_at, collection = self._collections.newest(view, table.number, key.partition)
             rests_on = max(rests_on, counted_at)
         try:
-            decision = self._decide(command, table, stored, collection)
+            decision = self._decide(command, table, stored, collection, self._stamping(table, view))
         except StoreError as error:
             return Evaluation(b"", Failed(error.code, error.message), rests_on)
         if decision.record is not None:
@@ -224,12 +227,22 @@ class ItemMachine:
                 self._collections.add(table.number, key.partition, index, decision.collection_size)
         return Evaluation(decision.effect, decision.outcome, rests_on)
 
-    def _decide(
-        self, command: Write | Expire, table: TableSpec, stored: Record | None, collection: Collection
+    def _decide(  # what, on which state, when
+        self,
+        command: Write | Expire,
+        table: TableSpec,
+        stored: Record | None,
+        collection: Collection,
+        stamping: Stamping,
     ) -> Decision:
         if isinstance(command, Expire):
-            return decide_expire(command, table, stored, self._rules.clock, self._expiry_clock, collection)
-        return decide_write(command, table, stored, self._rules.clock, collection)
+            return decide_expire(command, table, stored, stamping, self._expiry_clock, collection)
+        return decide_write(command, table, stored, stamping, collection)
+
+    def _stamping(self, table: TableSpec, view: View) -> Stamping:
+        now_ms = self._rules.now_ms()
+        time_ms = self._times.next(table.number, now_ms, view) if table.records_changes else now_ms
+        return Stamping(self._rules.clock, time_ms)
 
     def _evaluate_indexing(self, command: IndexExpiries, table: TableSpec, view: View) -> Evaluation:
         state = _MergeState(table, self._overlay, self._collections, view)
@@ -238,7 +251,7 @@ class ItemMachine:
 
     def _evaluate_merge(self, command: Merge, table: TableSpec, view: View, index: int) -> Evaluation:
         state = _MergeState(table, self._overlay, self._collections, view)
-        effect, outcome = decide_merge(command, table, state, self._rules)
+        effect, outcome = decide_merge(command, table, state, self._rules, self._stamping(table, view).time_ms)
         for key, record in state.records.items():
             self._remember(table, key, record, index)
         for partition, size in state.collections.items():

@@ -9,14 +9,17 @@ from typing import NamedTuple, Protocol
 from node.items.merging import wins
 from node.partition.effects import combined_effect, plain_effect
 from node.partition.index_effects import with_indexes
-from node.partition.writes import effect_of, version_of
+from node.partition.writes import effect_of, removal_of_nothing, version_of
 from node.storage.records import Record, encode_record
 from node.streams.records import ChangeFlag
-from wire.commands import Change, Failed, Merge, Merged, Outcome
+from wire.commands import Ahead, Change, Failed, HeldChange, Merge, Merged, Outcome
 from wire.errors import ErrorCode
 from wire.keys import ItemKey
 from wire.tables import TableSpec
 from wire.versions import HybridClock, Version
+
+FOLLOWS_MS_MAX = 1_000
+"""Writes of an item whose version is far ahead get versions just above it."""
 
 Superseded = Callable[[int, ItemKey, Version, Version], None]
 """Told of a write that lost: table, key, the winning version, the losing one."""
@@ -56,38 +59,92 @@ class MergeRules(NamedTuple):
     superseded: Superseded = forget_superseded
 
 
-def decide_merge(command: Merge, table: TableSpec, state: Merging, rules: MergeRules) -> tuple[bytes, Outcome]:
-    """Decide a batch in order.
+def decide_merge(  # what, on which state, when
+    command: Merge, table: TableSpec, state: Merging, rules: MergeRules, time_ms: int
+) -> tuple[bytes, Outcome]:
+    """Decide a batch in order; change records are made at `time_ms`.
 
-    A region that is no member any more is refused. A version too far ahead of this node's clock holds the whole batch
-    back: believing it would drag every later version of this region along.
+    A region that is no member any more is refused. A version too far ahead of this node's clock holds back its own change only.
     """
     if command.forgets:
         return _decide_forgetting(command, table, state, rules)
     if table.replica(command.source) is None:
         # The gateway asks this too, but its view may be older than the leader's.
         return b"", _stranger(command.source)
-    ahead_ms = max((rules.clock.skew_ms(change.version) for change in command.changes), default=0)
-    if ahead_ms > rules.max_clock_skew_ms:
-        text = f"held back: clock of region {command.source} is {ahead_ms} ms ahead"
-        return b"", Failed(ErrorCode.NOT_READY, text)
-    effects: list[bytes] = []
-    superseded = 0
-    time_ms = rules.now_ms()
+    merge = _MergeOfChanges(command, table, state, rules, time_ms)
     for change in command.changes:
-        rules.clock.observe(change.version)
-        stored = state.find(change.key)
-        if wins(change.version, version_of(stored)):
-            if stored is not None and stored.version.region == rules.region:
-                rules.superseded(table.number, change.key, change.version, stored.version)
-            record = Record(change.key, change.version, change.size, change.tombstone, change.body)
-            effect = effect_of(table, stored, record, _encoded(change), time_ms, ChangeFlag.REPLICATED)
-            effects.append(_with_indexes(table, stored, record, effect, state) if table.indexes else effect)
-            state.remember(change.key, record)
-        elif stored is not None and stored.version != change.version:
-            superseded += 1
-            rules.superseded(table.number, change.key, stored.version, change.version)
-    return combined_effect(effects) if effects else b"", Merged(len(effects), superseded)
+        merge.take(change)
+    outcome = Merged(len(merge.effects), merge.superseded, tuple(merge.held))
+    return combined_effect(merge.effects) if merge.effects else b"", outcome
+
+
+class _MergeOfChanges:
+    """What a batch has come to so far."""
+
+    def __init__(  # what, on which state, when
+        self, command: Merge, table: TableSpec, state: Merging, rules: MergeRules, time_ms: int
+    ) -> None:
+        self.effects: list[bytes] = []
+        self.held: list[HeldChange] = []
+        self.superseded = 0
+        self._ahead = command.ahead
+        self._table = table
+        self._state = state
+        self._rules = rules
+        self._time_ms = time_ms
+
+    def take(self, change: Change) -> None:
+        stored = self._state.find(change.key)
+        self._rules.clock.observe(change.version)
+        if not wins(change.version, version_of(stored)):
+            if stored is not None and stored.version != change.version:
+                self.superseded += 1
+                self._rules.superseded(self._table.number, change.key, stored.version, change.version)
+        elif self._ahead is Ahead.ACCEPT or (ahead_ms := self._too_far_ahead_ms(change, stored)) <= 0:
+            self._apply(change, stored)
+        elif self._ahead is Ahead.OVERRULE:
+            self._overrule(change, stored)
+        else:
+            wait_ms = ahead_ms - self._rules.max_clock_skew_ms
+            self.held.append(HeldChange(change.key, change.version, ahead_ms, wait_ms))
+
+    def _too_far_ahead_ms(self, change: Change, stored: Record | None) -> int:
+        """Return how far a change is ahead, or 0 if that is no reason to hold it back.
+
+        What follows a version that is stored here already is as believable as that one: an item that was let in goes on like any other.
+        """
+        bound = self._rules.max_clock_skew_ms
+        ahead_ms = self._rules.clock.skew_ms(change.version)
+        follows = stored is not None and change.version.wall_ms - stored.version.wall_ms <= FOLLOWS_MS_MAX
+        return 0 if ahead_ms <= bound or follows else ahead_ms
+
+    def _apply(self, change: Change, stored: Record | None) -> None:
+        rules = self._rules
+        if stored is not None and stored.version.region == rules.region:
+            rules.superseded(self._table.number, change.key, change.version, stored.version)
+        record = Record(change.key, change.version, change.size, change.tombstone, change.body)
+        effect = effect_of(self._table, stored, record, _encoded(change), self._time_ms, ChangeFlag.REPLICATED)
+        self._add(stored, record, effect)
+
+    def _overrule(self, change: Change, stored: Record | None) -> None:
+        """Keep the item as it is here, or that there is none, with a version of our own that wins over the change everywhere."""
+        version = Version(change.version.time + 1, self._rules.region)
+        if stored is None or stored.tombstone:
+            record = Record(change.key, version, 0, True, b"")
+            encoded = encode_record(record.key, version, 0, b"", tombstone=True)
+            effect = removal_of_nothing(self._table, encoded, self._time_ms)
+        else:
+            record = stored._replace(version=version)
+            encoded = encode_record(record.key, version, record.size, record.body)
+            effect = effect_of(self._table, stored, record, encoded, self._time_ms, ChangeFlag.NONE)
+        self.superseded += 1
+        self._rules.superseded(self._table.number, change.key, version, change.version)
+        self._add(stored, record, effect)
+
+    def _add(self, stored: Record | None, record: Record, effect: bytes) -> None:
+        table = self._table
+        self.effects.append(_with_indexes(table, stored, record, effect, self._state) if table.indexes else effect)
+        self._state.remember(record.key, record)
 
 
 def _with_indexes(  # the item before and after, and what its own change comes to

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from node.storage.engine import Space, Transaction, View
 from node.storage.errors import DamagedRecord
-from node.storage.layout import fed_name, sizes_name, state_key
+from node.storage.layout import fed_name, sizes_name, state_key, state_name_of, successor
 from node.storage.log import APPLIED
 from node.storage.sealed import sealed, unsealed
 
@@ -40,6 +40,14 @@ def write_progress(transaction: Transaction, partition: int, progress: Progress)
 def read_cursor(view: View, partition: int, name: str) -> bytes | None:
     """Return a cursor's value, or None. Raises DamagedRecord."""
     return _read(view, partition, f"cursor/{name}")
+
+
+def read_cursors(view: View, partition: int, prefix: str) -> dict[str, bytes]:
+    """Return all cursors whose names begin so. Raises DamagedRecord."""
+    lower = state_key(partition, f"cursor/{prefix}")
+    names = [state_name_of(key).removeprefix("cursor/") for key, _ in view.scan(Space.STATE, lower, successor(lower))]
+    found = ((name, read_cursor(view, partition, name)) for name in names)
+    return {name: value for name, value in found if value is not None}
 
 
 def write_cursor(transaction: Transaction, partition: int, name: str, value: bytes) -> None:

@@ -31,6 +31,13 @@ _COLLECTION_TOO_LARGE = "Collection size exceeded."
 _TOO_LARGE = "Item size to update has exceeded the maximum allowed size"
 
 
+class Stamping(NamedTuple):
+    """What a change is stamped with: a version of this clock, and the time at which its record is made."""
+
+    clock: HybridClock
+    time_ms: int
+
+
 class Decision(NamedTuple):
     """What a write comes to. Without an effect nothing changes; else `record` is the item's state afterwards.
 
@@ -52,7 +59,7 @@ class _Result(NamedTuple):
 
 
 def decide_write(  # what, on which state, when
-    command: Write, table: TableSpec, stored: Record | None, clock: HybridClock, collection: Collection = NOT_COUNTED
+    command: Write, table: TableSpec, stored: Record | None, stamping: Stamping, collection: Collection = NOT_COUNTED
 ) -> Decision:
     """Decide a write against the newest state of its item and of its item collection.
 
@@ -67,21 +74,21 @@ def decide_write(  # what, on which state, when
         return Decision(_condition_failed(command, live))
     if command.kind == WriteKind.PUT:
         attributes = live.body if live is not None and command.returned == Returned.ALL_OLD else b""
-        return _put(command, table, stored, _Result(command.body, command.size, attributes), clock, collection)
+        return _put(command, table, stored, _Result(command.body, command.size, attributes), stamping, collection)
     if command.kind == WriteKind.DELETE:
-        return _delete(command, table, stored, clock, collection)
+        return _delete(command, table, stored, stamping, collection)
     result = _updated(command, table, live, old, values)
     if not result.body:
         return _unchanged(Written(result.attributes, 0, 0), collection)
-    return _put(command, table, stored, result, clock, collection)
+    return _put(command, table, stored, result, stamping, collection)
 
 
 def decide_removal(  # what, on which state, when
-    table: TableSpec, key: ItemKey, stored: Record | None, clock: HybridClock, collection: Collection
+    table: TableSpec, key: ItemKey, stored: Record | None, stamping: Stamping, collection: Collection
 ) -> Decision:
     """Decide the deletion of an item that has expired."""
     command = Write(WriteKind.DELETE, table.number, key)
-    return _delete(command, table, stored, clock, collection, ChangeFlag.EXPIRED)
+    return _delete(command, table, stored, stamping, collection, ChangeFlag.EXPIRED)
 
 
 def removed_or_kept(table: TableSpec, record: Record) -> Record | None:
@@ -100,6 +107,14 @@ def effect_of(  # the item before and after, and why
     if table.time_to_live is not None and (rows := row_changes(table, after.key, before, after)):
         return combined_effect((effect, expiry_effect(table.number, rows)))
     return effect
+
+
+def removal_of_nothing(table: TableSpec, encoded: bytes, time_ms: int) -> bytes:
+    """Return the effect of a tombstone where there is no item, with a record: other regions have to know its version."""
+    kind, flags = ChangeKind.REMOVE, ChangeFlag.UNCHANGED
+    return logged_effect(
+        table.number, encode_change(table.change_generation, time_ms, kind, flags, b"", encoded), removes=False
+    )
 
 
 def _effect_on_item(  # the item before and after, and why
@@ -133,7 +148,7 @@ def _put(  # what, on which state, when
     table: TableSpec,
     stored: Record | None,
     result: _Result,
-    clock: HybridClock,
+    stamping: Stamping,
     collection: Collection,
 ) -> Decision:
     live = None if stored is None or stored.tombstone else stored
@@ -142,10 +157,10 @@ def _put(  # what, on which state, when
     if live is not None and not table.replicas and _is_same_item(live, result):
         # As in DynamoDB this is no change. With replicas it still is the later write, and must win over earlier ones elsewhere.
         return _unchanged(outcome, collection)
-    version = clock.stamp(None if stored is None else stored.version)
+    version = stamping.clock.stamp(None if stored is None else stored.version)
     record = Record(command.key, version, result.size, False, result.body)
     encoded = encode_record(command.key, version, result.size, result.body)
-    effect = effect_of(table, stored, record, encoded, version.wall_ms, ChangeFlag.NONE)
+    effect = effect_of(table, stored, record, encoded, stamping.time_ms, ChangeFlag.NONE)
     if not table.indexes:
         return Decision(outcome, effect, record)
     return _indexed(table, stored, record, effect, outcome, collection)
@@ -187,17 +202,17 @@ def _delete(  # what, on which state, when, why
     command: Write,
     table: TableSpec,
     stored: Record | None,
-    clock: HybridClock,
+    stamping: Stamping,
     collection: Collection,
     flags: ChangeFlag = ChangeFlag.NONE,
 ) -> Decision:
     if stored is None or stored.tombstone:
         return _unchanged(Written(b"", 0, 0), collection)
-    version = clock.stamp(stored.version)
+    version = stamping.clock.stamp(stored.version)
     outcome = Written(stored.body if command.returned == Returned.ALL_OLD else b"", stored.size, 0)
     tombstone = Record(command.key, version, 0, True, b"")
     encoded = encode_record(command.key, version, 0, b"", tombstone=True)
-    effect = effect_of(table, stored, tombstone, encoded, version.wall_ms, flags)
+    effect = effect_of(table, stored, tombstone, encoded, stamping.time_ms, flags)
     if not table.indexes:
         return Decision(outcome, effect, tombstone)
     return _indexed(table, stored, tombstone, effect, outcome, collection)

@@ -123,8 +123,21 @@ class Change(NamedTuple):
     body: bytes
 
 
+class Ahead(IntEnum):
+    """What to do with a change whose version is too far ahead of the clock here. The numbers travel: only add."""
+
+    HOLD = 0
+    """Leave it out, and say so."""
+    ACCEPT = 1
+    """Apply it like any other: an operator has decided that it counts."""
+    OVERRULE = 2
+    """Let the item here win over it, with a version just above: an operator has decided that it does not count."""
+
+
 class Merge(NamedTuple):
     """Apply another region's changes to a table, each iff its version is above the stored one.
+
+    Changes that are too far `ahead` are held back, and no others, unless an operator has decided otherwise.
 
     One that `forgets` removes the tombstones it names instead, each iff it is still stored at exactly that version; then the source
     may be empty: this region itself.
@@ -134,6 +147,7 @@ class Merge(NamedTuple):
     source: str
     changes: tuple[Change, ...]
     forgets: bool = False
+    ahead: Ahead = Ahead.HOLD
 
 
 class IndexRow(NamedTuple):
@@ -253,11 +267,21 @@ class Changes(NamedTuple):
     is_closed: bool = False
 
 
+class HeldChange(NamedTuple):
+    """A change that was not applied: its version is `ahead_ms` ahead of the clock there, and will be believed in `wait_ms`."""
+
+    key: ItemKey
+    version: Version
+    ahead_ms: int
+    wait_ms: int
+
+
 class Merged(NamedTuple):
-    """How many changes were applied, and how many had already lost to a newer local version."""
+    """How many changes were applied, how many had already lost to a newer local version, and which were held back."""
 
     applied: int
     superseded: int
+    held: tuple[HeldChange, ...] = ()
 
 
 class Measured(NamedTuple):

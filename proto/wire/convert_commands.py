@@ -127,12 +127,15 @@ def _write_merge(message: storage_pb2.Request, command: c.Merge) -> None:
     merge.source = command.source
     if command.forgets:
         merge.forgets = True
+    if command.ahead:
+        merge.ahead = command.ahead
     for change in command.changes:
         change_to_proto(merge.changes, change)
 
 
 def _read_merge(message: item_pb2.Merge) -> c.Merge:
-    return c.Merge(message.table, message.source, tuple(map(change_from_proto, message.changes)), message.forgets)
+    changes = tuple(map(change_from_proto, message.changes))
+    return c.Merge(message.table, message.source, changes, message.forgets, c.Ahead(message.ahead))
 
 
 def _write_feed_index(message: storage_pb2.Request, command: c.FeedIndex) -> None:

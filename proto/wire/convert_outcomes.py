@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from wire import commands as c
-from wire.convert_pieces import fill_position, position_from_proto
+from wire.convert_pieces import fill_position, held_from_proto, held_to_proto, position_from_proto
 from wire.errors import ErrorCode
 from wire.keys import ItemKey
 from wire.v1 import item_pb2, storage_pb2
@@ -111,10 +111,12 @@ def _write_merged(message: storage_pb2.Response, outcome: c.Merged) -> None:
     message.merged.SetInParent()
     message.merged.applied = outcome.applied
     message.merged.superseded = outcome.superseded
+    for held in outcome.held:
+        held_to_proto(message.merged.held, held)
 
 
 def _read_merged(message: item_pb2.Merged) -> c.Merged:
-    return c.Merged(message.applied, message.superseded)
+    return c.Merged(message.applied, message.superseded, tuple(map(held_from_proto, message.held)))
 
 
 def _write_measured(message: storage_pb2.Response, outcome: c.Measured) -> None:

@@ -40,6 +40,31 @@ def change_from_proto(message: item_pb2.Change) -> c.Change:
     )
 
 
+class HeldList(Protocol):
+    """A repeated field of `item_pb2.HeldChange`."""
+
+    def add(self) -> item_pb2.HeldChange:
+        """Append an empty one and return it."""
+        ...
+
+
+def held_to_proto(helds: HeldList, held: c.HeldChange) -> None:
+    """Append a change that was held back to a repeated field."""
+    message = helds.add()
+    message.partition_key = held.key.partition
+    message.sort_key = held.key.sort
+    message.time = held.version.time
+    message.region = held.version.region
+    message.ahead_ms = held.ahead_ms
+    message.wait_ms = held.wait_ms
+
+
+def held_from_proto(message: item_pb2.HeldChange) -> c.HeldChange:
+    """Read a change that was held back."""
+    key, version = ItemKey(message.partition_key, message.sort_key), Version(message.time, message.region)
+    return c.HeldChange(key, version, message.ahead_ms, message.wait_ms)
+
+
 def fill_position(message: item_pb2.Position, position: c.Position) -> None:
     """Fill in a position."""
     message.hash = position.hash

@@ -10,6 +10,7 @@ from node.storage.records import encode_record
 from node.streams.pages import read_page
 from node.streams.records import ChangeFlag, ChangeKind, decode_row, encode_change, encode_row, time_ms_of
 from node.streams.retention import tables_with_changes, trim_step, trimmed_up_to
+from node.streams.search import TIME_DISORDER_MS_MAX
 from wire.commands import Changes
 from wire.keys import ItemKey
 from wire.versions import Version
@@ -99,3 +100,14 @@ def test_a_step_of_trimming_is_bounded_by_bytes() -> None:
             assert trim_step(transaction, 1, 500, 9, bytes_max) == (rows, rows * size, True)
     with engine.transaction() as transaction:
         assert trim_step(transaction, 1, 500) == (2, 2 * size, False)
+
+
+# Rows of earlier releases may be out of order by as much as clocks were allowed to differ: whoever looks for a time must not miss one.
+@pytest.mark.parametrize("behind_ms", [0, 1, TIME_DISORDER_MS_MAX])
+def test_times_in_disorder_up_to_the_margin_hide_nothing(behind_ms: int) -> None:
+    since_ms = 1_000_000
+    times = {1: since_ms - 500_000, 2: since_ms, 3: since_ms - behind_ms, 4: since_ms + 1}
+    engine = engine_with({(4, sequence): row(sequence, time_ms=time_ms) for sequence, time_ms in times.items()})
+    with engine.snapshot() as view:
+        found = read_page(view, 1, 4, 7, 0, 10, 1 << 20, since_ms, False, 4)
+    assert [record.sequence for record in found.records if record.sequence != 3] == [2, 4]

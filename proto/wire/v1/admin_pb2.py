@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13wire/v1/admin.proto\x12\x07wire.v1\"\x0f\n\rStatusRequest\"\x85\x02\n\nNodeStatus\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x0c\n\x04zone\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x17\n\x0f\x63\x61talog_version\x18\x05 \x01(\x04\x12,\n\npartitions\x18\x06 \x03(\x0b\x32\x18.wire.v1.PartitionStatus\x12\"\n\x05links\x18\x07 \x03(\x0b\x32\x13.wire.v1.LinkStatus\x12\x15\n\rstorage_bytes\x18\x08 \x01(\x04\x12\x19\n\x11storage_map_bytes\x18\t \x01(\x04\x12\x0b\n\x03pid\x18\n \x01(\r\x12\x12\n\nconditions\x18\x0b \x03(\t\"\xbd\x01\n\x0fPartitionStatus\x12\x11\n\tpartition\x18\x01 \x01(\r\x12\x0c\n\x04term\x18\x02 \x01(\x04\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x0e\n\x06leader\x18\x04 \x01(\t\x12\x0e\n\x06\x63ommit\x18\x05 \x01(\x04\x12\x0f\n\x07\x61pplied\x18\x06 \x01(\x04\x12\x13\n\x0b\x66irst_index\x18\x07 \x01(\x04\x12\x12\n\nlast_index\x18\x08 \x01(\x04\x12\r\n\x05ready\x18\t \x01(\x08\x12\x12\n\nconditions\x18\n \x03(\t\"\xd6\x01\n\nLinkStatus\x12\x13\n\x0b\x64\x65stination\x18\x01 \x01(\t\x12\x11\n\tpartition\x18\x02 \x01(\r\x12\r\n\x05state\x18\x03 \x01(\t\x12\x13\n\x0blag_seconds\x18\x04 \x01(\x01\x12\x17\n\x0fpending_records\x18\x05 \x01(\x04\x12\x0f\n\x07shipped\x18\x06 \x01(\x04\x12\x12\n\nsuperseded\x18\x07 \x01(\x04\x12\x0e\n\x06\x65rrors\x18\x08 \x01(\x04\x12\x12\n\nlast_error\x18\t \x01(\t\x12\x1a\n\x12\x62\x61\x63kfilling_tables\x18\n \x01(\r\"%\n\x0fHandOverRequest\x12\x12\n\ntimeout_ms\x18\x01 \x01(\r\"#\n\x0eHandOverAnswer\x12\x11\n\tremaining\x18\x01 \x01(\r\"7\n\x0b\x44umpRequest\x12\x12\n\ntable_name\x18\x01 \x01(\t\x12\x14\n\x0cleaders_only\x18\x02 \x01(\x08\"/\n\tDumpChunk\x12\"\n\x05items\x18\x01 \x03(\x0b\x32\x13.wire.v1.DumpedItem\"\x87\x01\n\nDumpedItem\x12\x11\n\tpartition\x18\x01 \x01(\r\x12\x15\n\rpartition_key\x18\x02 \x01(\x0c\x12\x10\n\x08sort_key\x18\x03 \x01(\x0c\x12\x0c\n\x04time\x18\x04 \x01(\x06\x12\x0e\n\x06region\x18\x05 \x01(\r\x12\x11\n\ttombstone\x18\x06 \x01(\x08\x12\x0c\n\x04\x62ody\x18\x07 \x01(\x0c\"O\n\x11\x41waitIndexRequest\x12\x12\n\ntable_name\x18\x01 \x01(\t\x12\x12\n\nindex_name\x18\x02 \x01(\t\x12\x12\n\ntimeout_ms\x18\x03 \x01(\r\"7\n\x10\x41waitIndexAnswer\x12\x12\n\npartitions\x18\x01 \x03(\r\x12\x0f\n\x07\x66\x61ilure\x18\x02 \x01(\t2\xfd\x01\n\x0c\x41\x64minService\x12\x35\n\x06Status\x12\x16.wire.v1.StatusRequest\x1a\x13.wire.v1.NodeStatus\x12=\n\x08HandOver\x12\x18.wire.v1.HandOverRequest\x1a\x17.wire.v1.HandOverAnswer\x12\x32\n\x04\x44ump\x12\x14.wire.v1.DumpRequest\x1a\x12.wire.v1.DumpChunk0\x01\x12\x43\n\nAwaitIndex\x12\x1a.wire.v1.AwaitIndexRequest\x1a\x19.wire.v1.AwaitIndexAnswerb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13wire/v1/admin.proto\x12\x07wire.v1\"\x0f\n\rStatusRequest\"\x85\x02\n\nNodeStatus\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x0c\n\x04zone\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x17\n\x0f\x63\x61talog_version\x18\x05 \x01(\x04\x12,\n\npartitions\x18\x06 \x03(\x0b\x32\x18.wire.v1.PartitionStatus\x12\"\n\x05links\x18\x07 \x03(\x0b\x32\x13.wire.v1.LinkStatus\x12\x15\n\rstorage_bytes\x18\x08 \x01(\x04\x12\x19\n\x11storage_map_bytes\x18\t \x01(\x04\x12\x0b\n\x03pid\x18\n \x01(\r\x12\x12\n\nconditions\x18\x0b \x03(\t\"\xbd\x01\n\x0fPartitionStatus\x12\x11\n\tpartition\x18\x01 \x01(\r\x12\x0c\n\x04term\x18\x02 \x01(\x04\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x0e\n\x06leader\x18\x04 \x01(\t\x12\x0e\n\x06\x63ommit\x18\x05 \x01(\x04\x12\x0f\n\x07\x61pplied\x18\x06 \x01(\x04\x12\x13\n\x0b\x66irst_index\x18\x07 \x01(\x04\x12\x12\n\nlast_index\x18\x08 \x01(\x04\x12\r\n\x05ready\x18\t \x01(\x08\x12\x12\n\nconditions\x18\n \x03(\t\"\xec\x01\n\nLinkStatus\x12\x13\n\x0b\x64\x65stination\x18\x01 \x01(\t\x12\x11\n\tpartition\x18\x02 \x01(\r\x12\r\n\x05state\x18\x03 \x01(\t\x12\x13\n\x0blag_seconds\x18\x04 \x01(\x01\x12\x17\n\x0fpending_records\x18\x05 \x01(\x04\x12\x0f\n\x07shipped\x18\x06 \x01(\x04\x12\x12\n\nsuperseded\x18\x07 \x01(\x04\x12\x0e\n\x06\x65rrors\x18\x08 \x01(\x04\x12\x12\n\nlast_error\x18\t \x01(\t\x12\x1a\n\x12\x62\x61\x63kfilling_tables\x18\n \x01(\r\x12\x14\n\x0cheld_changes\x18\x1e \x01(\x04\"%\n\x0fHandOverRequest\x12\x12\n\ntimeout_ms\x18\x01 \x01(\r\"#\n\x0eHandOverAnswer\x12\x11\n\tremaining\x18\x01 \x01(\r\"7\n\x0b\x44umpRequest\x12\x12\n\ntable_name\x18\x01 \x01(\t\x12\x14\n\x0cleaders_only\x18\x02 \x01(\x08\"/\n\tDumpChunk\x12\"\n\x05items\x18\x01 \x03(\x0b\x32\x13.wire.v1.DumpedItem\"\x87\x01\n\nDumpedItem\x12\x11\n\tpartition\x18\x01 \x01(\r\x12\x15\n\rpartition_key\x18\x02 \x01(\x0c\x12\x10\n\x08sort_key\x18\x03 \x01(\x0c\x12\x0c\n\x04time\x18\x04 \x01(\x06\x12\x0e\n\x06region\x18\x05 \x01(\r\x12\x11\n\ttombstone\x18\x06 \x01(\x08\x12\x0c\n\x04\x62ody\x18\x07 \x01(\x0c\"O\n\x11\x41waitIndexRequest\x12\x12\n\ntable_name\x18\x01 \x01(\t\x12\x12\n\nindex_name\x18\x02 \x01(\t\x12\x12\n\ntimeout_ms\x18\x03 \x01(\r\"7\n\x10\x41waitIndexAnswer\x12\x12\n\npartitions\x18\x01 \x03(\r\x12\x0f\n\x07\x66\x61ilure\x18\x02 \x01(\t\"5\n\x0fListHeldRequest\x12\x13\n\x0b\x64\x65stination\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\r\"A\n\x0eListHeldAnswer\x12 \n\x05items\x18\x01 \x03(\x0b\x32\x11.wire.v1.HeldItem\x12\r\n\x05total\x18\x02 \x01(\x04\"\xa1\x01\n\x08HeldItem\x12\x13\n\x0b\x64\x65stination\x18\x01 \x01(\t\x12\x11\n\tpartition\x18\x02 \x01(\r\x12\x12\n\ntable_name\x18\x03 \x01(\t\x12\x0b\n\x03key\x18\x04 \x01(\t\x12\x0c\n\x04time\x18\x05 \x01(\x06\x12\x0e\n\x06region\x18\x06 \x01(\r\x12\x15\n\rahead_seconds\x18\x07 \x01(\x01\x12\x17\n\x0fwaiting_seconds\x18\x08 \x01(\x01\"8\n\x12ReleaseHeldRequest\x12\x13\n\x0b\x64\x65stination\x18\x01 \x01(\t\x12\r\n\x05\x61head\x18\x02 \x01(\r\"%\n\x11ReleaseHeldAnswer\x12\x10\n\x08released\x18\x01 \x01(\x04\x32\x84\x03\n\x0c\x41\x64minService\x12\x35\n\x06Status\x12\x16.wire.v1.StatusRequest\x1a\x13.wire.v1.NodeStatus\x12=\n\x08HandOver\x12\x18.wire.v1.HandOverRequest\x1a\x17.wire.v1.HandOverAnswer\x12\x32\n\x04\x44ump\x12\x14.wire.v1.DumpRequest\x1a\x12.wire.v1.DumpChunk0\x01\x12\x43\n\nAwaitIndex\x12\x1a.wire.v1.AwaitIndexRequest\x1a\x19.wire.v1.AwaitIndexAnswer\x12=\n\x08ListHeld\x12\x18.wire.v1.ListHeldRequest\x1a\x17.wire.v1.ListHeldAnswer\x12\x46\n\x0bReleaseHeld\x12\x1b.wire.v1.ReleaseHeldRequest\x1a\x1a.wire.v1.ReleaseHeldAnswerb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,21 +38,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PARTITIONSTATUS']._serialized_start=314
   _globals['_PARTITIONSTATUS']._serialized_end=503
   _globals['_LINKSTATUS']._serialized_start=506
-  _globals['_LINKSTATUS']._serialized_end=720
-  _globals['_HANDOVERREQUEST']._serialized_start=722
-  _globals['_HANDOVERREQUEST']._serialized_end=759
-  _globals['_HANDOVERANSWER']._serialized_start=761
-  _globals['_HANDOVERANSWER']._serialized_end=796
-  _globals['_DUMPREQUEST']._serialized_start=798
-  _globals['_DUMPREQUEST']._serialized_end=853
-  _globals['_DUMPCHUNK']._serialized_start=855
-  _globals['_DUMPCHUNK']._serialized_end=902
-  _globals['_DUMPEDITEM']._serialized_start=905
-  _globals['_DUMPEDITEM']._serialized_end=1040
-  _globals['_AWAITINDEXREQUEST']._serialized_start=1042
-  _globals['_AWAITINDEXREQUEST']._serialized_end=1121
-  _globals['_AWAITINDEXANSWER']._serialized_start=1123
-  _globals['_AWAITINDEXANSWER']._serialized_end=1178
-  _globals['_ADMINSERVICE']._serialized_start=1181
-  _globals['_ADMINSERVICE']._serialized_end=1434
+  _globals['_LINKSTATUS']._serialized_end=742
+  _globals['_HANDOVERREQUEST']._serialized_start=744
+  _globals['_HANDOVERREQUEST']._serialized_end=781
+  _globals['_HANDOVERANSWER']._serialized_start=783
+  _globals['_HANDOVERANSWER']._serialized_end=818
+  _globals['_DUMPREQUEST']._serialized_start=820
+  _globals['_DUMPREQUEST']._serialized_end=875
+  _globals['_DUMPCHUNK']._serialized_start=877
+  _globals['_DUMPCHUNK']._serialized_end=924
+  _globals['_DUMPEDITEM']._serialized_start=927
+  _globals['_DUMPEDITEM']._serialized_end=1062
+  _globals['_AWAITINDEXREQUEST']._serialized_start=1064
+  _globals['_AWAITINDEXREQUEST']._serialized_end=1143
+  _globals['_AWAITINDEXANSWER']._serialized_start=1145
+  _globals['_AWAITINDEXANSWER']._serialized_end=1200
+  _globals['_LISTHELDREQUEST']._serialized_start=1202
+  _globals['_LISTHELDREQUEST']._serialized_end=1255
+  _globals['_LISTHELDANSWER']._serialized_start=1257
+  _globals['_LISTHELDANSWER']._serialized_end=1322
+  _globals['_HELDITEM']._serialized_start=1325
+  _globals['_HELDITEM']._serialized_end=1486
+  _globals['_RELEASEHELDREQUEST']._serialized_start=1488
+  _globals['_RELEASEHELDREQUEST']._serialized_end=1544
+  _globals['_RELEASEHELDANSWER']._serialized_start=1546
+  _globals['_RELEASEHELDANSWER']._serialized_end=1583
+  _globals['_ADMINSERVICE']._serialized_start=1586
+  _globals['_ADMINSERVICE']._serialized_end=1974
 # @@protoc_insertion_point(module_scope)

@@ -137,6 +137,7 @@ class LinkStatus(google.protobuf.message.Message):
     ERRORS_FIELD_NUMBER: builtins.int
     LAST_ERROR_FIELD_NUMBER: builtins.int
     BACKFILLING_TABLES_FIELD_NUMBER: builtins.int
+    HELD_CHANGES_FIELD_NUMBER: builtins.int
     destination: builtins.str
     partition: builtins.int
     state: builtins.str
@@ -148,6 +149,8 @@ class LinkStatus(google.protobuf.message.Message):
     errors: builtins.int
     last_error: builtins.str
     backfilling_tables: builtins.int
+    held_changes: builtins.int
+    """by the destination, because their versions are too far ahead of its clock; among the pending"""
     def __init__(
         self,
         *,
@@ -161,8 +164,9 @@ class LinkStatus(google.protobuf.message.Message):
         errors: builtins.int = ...,
         last_error: builtins.str = ...,
         backfilling_tables: builtins.int = ...,
+        held_changes: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["backfilling_tables", b"backfilling_tables", "destination", b"destination", "errors", b"errors", "lag_seconds", b"lag_seconds", "last_error", b"last_error", "partition", b"partition", "pending_records", b"pending_records", "shipped", b"shipped", "state", b"state", "superseded", b"superseded"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["backfilling_tables", b"backfilling_tables", "destination", b"destination", "errors", b"errors", "held_changes", b"held_changes", "lag_seconds", b"lag_seconds", "last_error", b"last_error", "partition", b"partition", "pending_records", b"pending_records", "shipped", b"shipped", "state", b"state", "superseded", b"superseded"]) -> None: ...
 
 global___LinkStatus = LinkStatus
 
@@ -305,3 +309,116 @@ class AwaitIndexAnswer(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["failure", b"failure", "partitions", b"partitions"]) -> None: ...
 
 global___AwaitIndexAnswer = AwaitIndexAnswer
+
+@typing.final
+class ListHeldRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DESTINATION_FIELD_NUMBER: builtins.int
+    LIMIT_FIELD_NUMBER: builtins.int
+    destination: builtins.str
+    """empty = all"""
+    limit: builtins.int
+    def __init__(
+        self,
+        *,
+        destination: builtins.str = ...,
+        limit: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["destination", b"destination", "limit", b"limit"]) -> None: ...
+
+global___ListHeldRequest = ListHeldRequest
+
+@typing.final
+class ListHeldAnswer(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: builtins.int
+    TOTAL_FIELD_NUMBER: builtins.int
+    total: builtins.int
+    @property
+    def items(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___HeldItem]:
+        """those that have waited longest"""
+
+    def __init__(
+        self,
+        *,
+        items: collections.abc.Iterable[global___HeldItem] | None = ...,
+        total: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["items", b"items", "total", b"total"]) -> None: ...
+
+global___ListHeldAnswer = ListHeldAnswer
+
+@typing.final
+class HeldItem(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DESTINATION_FIELD_NUMBER: builtins.int
+    PARTITION_FIELD_NUMBER: builtins.int
+    TABLE_NAME_FIELD_NUMBER: builtins.int
+    KEY_FIELD_NUMBER: builtins.int
+    TIME_FIELD_NUMBER: builtins.int
+    REGION_FIELD_NUMBER: builtins.int
+    AHEAD_SECONDS_FIELD_NUMBER: builtins.int
+    WAITING_SECONDS_FIELD_NUMBER: builtins.int
+    destination: builtins.str
+    partition: builtins.int
+    table_name: builtins.str
+    key: builtins.str
+    """as DynamoDB JSON"""
+    time: builtins.int
+    region: builtins.int
+    ahead_seconds: builtins.float
+    """of the clock there, when it was held back last"""
+    waiting_seconds: builtins.float
+    def __init__(
+        self,
+        *,
+        destination: builtins.str = ...,
+        partition: builtins.int = ...,
+        table_name: builtins.str = ...,
+        key: builtins.str = ...,
+        time: builtins.int = ...,
+        region: builtins.int = ...,
+        ahead_seconds: builtins.float = ...,
+        waiting_seconds: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["ahead_seconds", b"ahead_seconds", "destination", b"destination", "key", b"key", "partition", b"partition", "region", b"region", "table_name", b"table_name", "time", b"time", "waiting_seconds", b"waiting_seconds"]) -> None: ...
+
+global___HeldItem = HeldItem
+
+@typing.final
+class ReleaseHeldRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DESTINATION_FIELD_NUMBER: builtins.int
+    AHEAD_FIELD_NUMBER: builtins.int
+    destination: builtins.str
+    """empty = all"""
+    ahead: builtins.int
+    """wire.commands.Ahead"""
+    def __init__(
+        self,
+        *,
+        destination: builtins.str = ...,
+        ahead: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["ahead", b"ahead", "destination", b"destination"]) -> None: ...
+
+global___ReleaseHeldRequest = ReleaseHeldRequest
+
+@typing.final
+class ReleaseHeldAnswer(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RELEASED_FIELD_NUMBER: builtins.int
+    released: builtins.int
+    def __init__(
+        self,
+        *,
+        released: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["released", b"released"]) -> None: ...
+
+global___ReleaseHeldAnswer = ReleaseHeldAnswer

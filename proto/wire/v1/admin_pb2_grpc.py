@@ -55,6 +55,16 @@ class AdminServiceStub(object):
                 request_serializer=wire_dot_v1_dot_admin__pb2.AwaitIndexRequest.SerializeToString,
                 response_deserializer=wire_dot_v1_dot_admin__pb2.AwaitIndexAnswer.FromString,
                 _registered_method=True)
+        self.ListHeld = channel.unary_unary(
+                '/wire.v1.AdminService/ListHeld',
+                request_serializer=wire_dot_v1_dot_admin__pb2.ListHeldRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_admin__pb2.ListHeldAnswer.FromString,
+                _registered_method=True)
+        self.ReleaseHeld = channel.unary_unary(
+                '/wire.v1.AdminService/ReleaseHeld',
+                request_serializer=wire_dot_v1_dot_admin__pb2.ReleaseHeldRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_admin__pb2.ReleaseHeldAnswer.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer(object):
@@ -88,6 +98,20 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListHeld(self, request, context):
+        """The changes of partitions led here that other regions hold back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseHeld(self, request, context):
+        """Decide what becomes of them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -110,6 +134,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.AwaitIndex,
                     request_deserializer=wire_dot_v1_dot_admin__pb2.AwaitIndexRequest.FromString,
                     response_serializer=wire_dot_v1_dot_admin__pb2.AwaitIndexAnswer.SerializeToString,
+            ),
+            'ListHeld': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHeld,
+                    request_deserializer=wire_dot_v1_dot_admin__pb2.ListHeldRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_admin__pb2.ListHeldAnswer.SerializeToString,
+            ),
+            'ReleaseHeld': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseHeld,
+                    request_deserializer=wire_dot_v1_dot_admin__pb2.ReleaseHeldRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_admin__pb2.ReleaseHeldAnswer.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -221,6 +255,60 @@ class AdminService(object):
             '/wire.v1.AdminService/AwaitIndex',
             wire_dot_v1_dot_admin__pb2.AwaitIndexRequest.SerializeToString,
             wire_dot_v1_dot_admin__pb2.AwaitIndexAnswer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHeld(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.AdminService/ListHeld',
+            wire_dot_v1_dot_admin__pb2.ListHeldRequest.SerializeToString,
+            wire_dot_v1_dot_admin__pb2.ListHeldAnswer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseHeld(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.AdminService/ReleaseHeld',
+            wire_dot_v1_dot_admin__pb2.ReleaseHeldRequest.SerializeToString,
+            wire_dot_v1_dot_admin__pb2.ReleaseHeldAnswer.FromString,
             options,
             channel_credentials,
             insecure,

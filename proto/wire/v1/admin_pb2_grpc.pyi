@@ -44,6 +44,18 @@ class AdminServiceStub:
     ]
     """Wait until every partition led here has brought a global index all that it had applied when it was asked."""
 
+    ListHeld: grpc.UnaryUnaryMultiCallable[
+        wire.v1.admin_pb2.ListHeldRequest,
+        wire.v1.admin_pb2.ListHeldAnswer,
+    ]
+    """The changes of partitions led here that other regions hold back."""
+
+    ReleaseHeld: grpc.UnaryUnaryMultiCallable[
+        wire.v1.admin_pb2.ReleaseHeldRequest,
+        wire.v1.admin_pb2.ReleaseHeldAnswer,
+    ]
+    """Decide what becomes of them."""
+
 class AdminServiceAsyncStub:
     """For operators and their tools: what is going on in a node."""
 
@@ -69,6 +81,18 @@ class AdminServiceAsyncStub:
         wire.v1.admin_pb2.AwaitIndexAnswer,
     ]
     """Wait until every partition led here has brought a global index all that it had applied when it was asked."""
+
+    ListHeld: grpc.aio.UnaryUnaryMultiCallable[
+        wire.v1.admin_pb2.ListHeldRequest,
+        wire.v1.admin_pb2.ListHeldAnswer,
+    ]
+    """The changes of partitions led here that other regions hold back."""
+
+    ReleaseHeld: grpc.aio.UnaryUnaryMultiCallable[
+        wire.v1.admin_pb2.ReleaseHeldRequest,
+        wire.v1.admin_pb2.ReleaseHeldAnswer,
+    ]
+    """Decide what becomes of them."""
 
 class AdminServiceServicer(metaclass=abc.ABCMeta):
     """For operators and their tools: what is going on in a node."""
@@ -103,5 +127,21 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[wire.v1.admin_pb2.AwaitIndexAnswer, collections.abc.Awaitable[wire.v1.admin_pb2.AwaitIndexAnswer]]:
         """Wait until every partition led here has brought a global index all that it had applied when it was asked."""
+
+    @abc.abstractmethod
+    def ListHeld(
+        self,
+        request: wire.v1.admin_pb2.ListHeldRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[wire.v1.admin_pb2.ListHeldAnswer, collections.abc.Awaitable[wire.v1.admin_pb2.ListHeldAnswer]]:
+        """The changes of partitions led here that other regions hold back."""
+
+    @abc.abstractmethod
+    def ReleaseHeld(
+        self,
+        request: wire.v1.admin_pb2.ReleaseHeldRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[wire.v1.admin_pb2.ReleaseHeldAnswer, collections.abc.Awaitable[wire.v1.admin_pb2.ReleaseHeldAnswer]]:
+        """Decide what becomes of them."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from wire.v1 import item_pb2 as wire_dot_v1_dot_item__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15wire/v1/gateway.proto\x12\x07wire.v1\x1a\x12wire/v1/item.proto\"\xaf\x01\n\x0b\x43hangeBatch\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x11\n\tpartition\x18\x03 \x01(\r\x12\x12\n\ntable_name\x18\x04 \x01(\t\x12\x17\n\x0fglobal_table_id\x18\x05 \x01(\t\x12 \n\x07\x63hanges\x18\x06 \x03(\x0b\x32\x0f.wire.v1.Change\x12\x0f\n\x07\x66orgets\x18\x07 \x01(\x08\x12\x11\n\tjoined_ms\x18- \x01(\x04\"U\n\x03\x41\x63k\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0f\n\x07\x61pplied\x18\x02 \x01(\r\x12\x12\n\nsuperseded\x18\x03 \x01(\r\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\"0\n\x0e\x43ontrolRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06\x63hange\x18\x02 \x01(\x0c\"?\n\rControlAnswer\x12\x0f\n\x07\x64\x65\x63ided\x18\x01 \x01(\x0c\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t2\x81\x01\n\x0eGatewayService\x12\x33\n\tReplicate\x12\x14.wire.v1.ChangeBatch\x1a\x0c.wire.v1.Ack(\x01\x30\x01\x12:\n\x07\x43ontrol\x12\x17.wire.v1.ControlRequest\x1a\x16.wire.v1.ControlAnswerb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15wire/v1/gateway.proto\x12\x07wire.v1\x1a\x12wire/v1/item.proto\"\xd6\x01\n\x0b\x43hangeBatch\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x11\n\tpartition\x18\x03 \x01(\r\x12\x12\n\ntable_name\x18\x04 \x01(\t\x12\x17\n\x0fglobal_table_id\x18\x05 \x01(\t\x12 \n\x07\x63hanges\x18\x06 \x03(\x0b\x32\x0f.wire.v1.Change\x12\x0f\n\x07\x66orgets\x18\x07 \x01(\x08\x12\x11\n\tjoined_ms\x18- \x01(\x04\x12\x16\n\x0eremembers_held\x18\x1e \x01(\x08\x12\r\n\x05\x61head\x18\x1f \x01(\r\"x\n\x03\x41\x63k\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0f\n\x07\x61pplied\x18\x02 \x01(\r\x12\x12\n\nsuperseded\x18\x03 \x01(\r\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12!\n\x04held\x18\x1e \x03(\x0b\x32\x13.wire.v1.HeldChange\"0\n\x0e\x43ontrolRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06\x63hange\x18\x02 \x01(\x0c\"?\n\rControlAnswer\x12\x0f\n\x07\x64\x65\x63ided\x18\x01 \x01(\x0c\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t2\x81\x01\n\x0eGatewayService\x12\x33\n\tReplicate\x12\x14.wire.v1.ChangeBatch\x1a\x0c.wire.v1.Ack(\x01\x30\x01\x12:\n\x07\x43ontrol\x12\x17.wire.v1.ControlRequest\x1a\x16.wire.v1.ControlAnswerb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,13 +33,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wire.v1.gateway_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CHANGEBATCH']._serialized_start=55
-  _globals['_CHANGEBATCH']._serialized_end=230
-  _globals['_ACK']._serialized_start=232
-  _globals['_ACK']._serialized_end=317
-  _globals['_CONTROLREQUEST']._serialized_start=319
-  _globals['_CONTROLREQUEST']._serialized_end=367
-  _globals['_CONTROLANSWER']._serialized_start=369
-  _globals['_CONTROLANSWER']._serialized_end=432
-  _globals['_GATEWAYSERVICE']._serialized_start=435
-  _globals['_GATEWAYSERVICE']._serialized_end=564
+  _globals['_CHANGEBATCH']._serialized_end=269
+  _globals['_ACK']._serialized_start=271
+  _globals['_ACK']._serialized_end=391
+  _globals['_CONTROLREQUEST']._serialized_start=393
+  _globals['_CONTROLREQUEST']._serialized_end=441
+  _globals['_CONTROLANSWER']._serialized_start=443
+  _globals['_CONTROLANSWER']._serialized_end=506
+  _globals['_GATEWAYSERVICE']._serialized_start=509
+  _globals['_GATEWAYSERVICE']._serialized_end=638
 # @@protoc_insertion_point(module_scope)

@@ -25,6 +25,8 @@ class ChangeBatch(google.protobuf.message.Message):
     CHANGES_FIELD_NUMBER: builtins.int
     FORGETS_FIELD_NUMBER: builtins.int
     JOINED_MS_FIELD_NUMBER: builtins.int
+    REMEMBERS_HELD_FIELD_NUMBER: builtins.int
+    AHEAD_FIELD_NUMBER: builtins.int
     id: builtins.int
     source: builtins.str
     """region"""
@@ -36,6 +38,10 @@ class ChangeBatch(google.protobuf.message.Message):
     """as in Merge; whoever does not know it finds nothing new in the batch"""
     joined_ms: builtins.int
     """since when the source is a member, wire.members; 0 = from before memberships were kept"""
+    remembers_held: builtins.bool
+    """the sender takes note of changes that are held back; else the batch is refused for them"""
+    ahead: builtins.int
+    """as in Merge"""
     @property
     def changes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[wire.v1.item_pb2.Change]: ...
     def __init__(
@@ -49,8 +55,10 @@ class ChangeBatch(google.protobuf.message.Message):
         changes: collections.abc.Iterable[wire.v1.item_pb2.Change] | None = ...,
         forgets: builtins.bool = ...,
         joined_ms: builtins.int = ...,
+        remembers_held: builtins.bool = ...,
+        ahead: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["changes", b"changes", "forgets", b"forgets", "global_table_id", b"global_table_id", "id", b"id", "joined_ms", b"joined_ms", "partition", b"partition", "source", b"source", "table_name", b"table_name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["ahead", b"ahead", "changes", b"changes", "forgets", b"forgets", "global_table_id", b"global_table_id", "id", b"id", "joined_ms", b"joined_ms", "partition", b"partition", "remembers_held", b"remembers_held", "source", b"source", "table_name", b"table_name"]) -> None: ...
 
 global___ChangeBatch = ChangeBatch
 
@@ -63,12 +71,17 @@ class Ack(google.protobuf.message.Message):
     SUPERSEDED_FIELD_NUMBER: builtins.int
     CODE_FIELD_NUMBER: builtins.int
     MESSAGE_FIELD_NUMBER: builtins.int
+    HELD_FIELD_NUMBER: builtins.int
     id: builtins.int
     applied: builtins.int
     superseded: builtins.int
     code: builtins.str
     """empty = committed by a quorum there; else wire.errors.ErrorCode"""
     message: builtins.str
+    @property
+    def held(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[wire.v1.item_pb2.HeldChange]:
+        """of a batch that is committed but for these"""
+
     def __init__(
         self,
         *,
@@ -77,8 +90,9 @@ class Ack(google.protobuf.message.Message):
         superseded: builtins.int = ...,
         code: builtins.str = ...,
         message: builtins.str = ...,
+        held: collections.abc.Iterable[wire.v1.item_pb2.HeldChange] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["applied", b"applied", "code", b"code", "id", b"id", "message", b"message", "superseded", b"superseded"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["applied", b"applied", "code", b"code", "held", b"held", "id", b"id", "message", b"message", "superseded", b"superseded"]) -> None: ...
 
 global___Ack = Ack
 

@@ -295,10 +295,13 @@ class Merge(google.protobuf.message.Message):
     SOURCE_FIELD_NUMBER: builtins.int
     CHANGES_FIELD_NUMBER: builtins.int
     FORGETS_FIELD_NUMBER: builtins.int
+    AHEAD_FIELD_NUMBER: builtins.int
     table: builtins.int
     source: builtins.str
     forgets: builtins.bool
     """remove each named tombstone, if it is still stored at exactly that version"""
+    ahead: builtins.int
+    """wire.commands.Ahead"""
     @property
     def changes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Change]: ...
     def __init__(
@@ -308,10 +311,41 @@ class Merge(google.protobuf.message.Message):
         source: builtins.str = ...,
         changes: collections.abc.Iterable[global___Change] | None = ...,
         forgets: builtins.bool = ...,
+        ahead: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["changes", b"changes", "forgets", b"forgets", "source", b"source", "table", b"table"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["ahead", b"ahead", "changes", b"changes", "forgets", b"forgets", "source", b"source", "table", b"table"]) -> None: ...
 
 global___Merge = Merge
+
+@typing.final
+class HeldChange(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARTITION_KEY_FIELD_NUMBER: builtins.int
+    SORT_KEY_FIELD_NUMBER: builtins.int
+    TIME_FIELD_NUMBER: builtins.int
+    REGION_FIELD_NUMBER: builtins.int
+    AHEAD_MS_FIELD_NUMBER: builtins.int
+    WAIT_MS_FIELD_NUMBER: builtins.int
+    partition_key: builtins.bytes
+    sort_key: builtins.bytes
+    time: builtins.int
+    region: builtins.int
+    ahead_ms: builtins.int
+    wait_ms: builtins.int
+    def __init__(
+        self,
+        *,
+        partition_key: builtins.bytes = ...,
+        sort_key: builtins.bytes = ...,
+        time: builtins.int = ...,
+        region: builtins.int = ...,
+        ahead_ms: builtins.int = ...,
+        wait_ms: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["ahead_ms", b"ahead_ms", "partition_key", b"partition_key", "region", b"region", "sort_key", b"sort_key", "time", b"time", "wait_ms", b"wait_ms"]) -> None: ...
+
+global___HeldChange = HeldChange
 
 @typing.final
 class IndexRow(google.protobuf.message.Message):
@@ -612,15 +646,19 @@ class Merged(google.protobuf.message.Message):
 
     APPLIED_FIELD_NUMBER: builtins.int
     SUPERSEDED_FIELD_NUMBER: builtins.int
+    HELD_FIELD_NUMBER: builtins.int
     applied: builtins.int
     superseded: builtins.int
+    @property
+    def held(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___HeldChange]: ...
     def __init__(
         self,
         *,
         applied: builtins.int = ...,
         superseded: builtins.int = ...,
+        held: collections.abc.Iterable[global___HeldChange] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["applied", b"applied", "superseded", b"superseded"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["applied", b"applied", "held", b"held", "superseded", b"superseded"]) -> None: ...
 
 global___Merged = Merged
 
