@@ -374,6 +374,8 @@ class NodeProcess:
             links=lambda: link_statuses(self._replication.status()),
             state=lambda: self._state,
             wait_fed=node.feed_indexes(partitions, proposer).wait_fed,
+            held=self._replication.held,
+            release=self._replication.release,
         )
         server = RpcServer(self._listen, self._entry.id)
         forwarder = Forwarder(node.driver, nodes.carry)

@@ -10,16 +10,20 @@ What it keeps to:
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final, TypeVar, assert_never
 
 from node.replication import events as e
 from node.replication.cursors import BatchId
+from node.replication.held import FULL, HELD_MAX, HeldItem
 from node.replication.lanes import Flight, Lane
+from node.replication.progress import ProgressKeeping
 from node.replication.reports import ShipperReport
-from node.replication.schedule import Alarm, Schedule
+from node.replication.schedule import Alarm
 from node.replication.shipping import TableShipping
 from node.replication.tally import Tally
 from node.replication.window import Kind, Sent, Window, Work
+from wire.commands import Ahead
 from wire.limits import SHIPMENT_CHANGES_MAX
 
 SCAN_BATCHES_MAX: Final = 2  # of a table's scan in flight, so that a copy never crowds out the stream
@@ -27,7 +31,6 @@ CURSOR_SECONDS: Final = 0.2  # a moving cursor is stored this often
 IDLE_CURSOR_SECONDS: Final = 60.0  # one that only moved past what need not be sent
 REFRESH_SECONDS: Final = 600.0  # idle tables move their cursors this often, ahead of retention
 ACKNOWLEDGED_WITHIN_SECONDS: Final = 20.0  # else the connection is given up
-AGAIN_SECONDS: Final = 1.0  # until a cursor or a report that may be lost is tried again
 
 Place = TypeVar("Place")
 
@@ -49,27 +52,30 @@ class ShipperCore:
         self._is_reading = False
         self._link = e.LinkChanged(is_connected=False)
         self._latest = 0
-        self._cursors_due = Schedule()
-        self._reports_due = Schedule()
         self._refresh_due = 0.0
         self._alarm = Alarm()
         self._tally = Tally()
         self._effects: list[e.Effect] = []
+        self._progress = ProgressKeeping(self._tables, self._effects)
 
     def step(self, event: e.Event, now: float) -> list[e.Effect]:
         """Take one event; return what to do, in order."""
         self._refresh_due = self._refresh_due or now + REFRESH_SECONDS
         self._handle(event, now)
-        self._store_cursors(now)
-        self._report_backfills(now)
+        self._progress.tell(now)
         self._read_next(now)
         self._ask_to_wake(now)
-        effects, self._effects = self._effects, []
+        effects = self._effects.copy()
+        self._effects.clear()
         return effects
 
-    def report(self, wall_ms: int) -> ShipperReport:
+    def report(self, now: float) -> ShipperReport:
         """Return what happened so far and what is outstanding."""
-        return self._tally.report(self._tables.values(), self._latest, wall_ms)
+        return self._tally.report(self._tables.values(), self._latest, now)
+
+    def held(self) -> Iterator[tuple[int, HeldItem]]:
+        """Yield every change that is held back over there, with its table."""
+        return ((number, item) for number, shipping in self._tables.items() for item in shipping.held)
 
     def is_settled(self, table: int, through: int | None = None) -> bool:
         """Tell whether everything of a table that was ever noted is acknowledged and no scan is under way.
@@ -99,14 +105,20 @@ class ShipperCore:
                 self._take_changes(event, now)
             case e.ItemsRead():
                 self._take_items(event, now)
+            case e.HeldRead():
+                self._take_held(event, now)
+            case e.HeldStored():
+                self._settle_but_held(event, now)
+            case e.Released():
+                self._release(event, now)
             case e.Acknowledged():
                 self._settle(event, now)
             case e.Refused():
                 self._back_off(event, now)
             case e.CursorStored():
-                self._note_stored(event, now)
+                self._progress.note_stored(event, now)
             case e.BackfillRecorded():
-                self._note_recorded(event, now)
+                self._progress.note_recorded(event, now)
             case e.Ticked():
                 self._tick(now)
             case _:
@@ -134,16 +146,16 @@ class ShipperCore:
         if shipping.has_orphans():
             self._await_barrier(shipping)
         elif shipping.stored is not None and shipping.stored.members != membership.members:
-            self._cursor_moved(shipping, now + CURSOR_SECONDS)
-        self._want_report(shipping, now)
+            self._progress.cursor_moved(shipping, now + CURSOR_SECONDS)
+        self._progress.want_report(shipping, now)
 
     def _remove_table(self, number: int, shipping: TableShipping) -> None:
         self._window.remove(*shipping.reset())
         for kind in Kind:
             self._work.pop(Work(number, kind), None)
-        self._cursors_due.drop(number)
-        self._reports_due.drop(number)
+        self._progress.drop(number)
         del self._tables[number]
+        self._drop_held(number, shipping.held.clear())
         if shipping.stored is not None or shipping.is_storing:
             self._effects.append(e.StoreCursor(table=number, cursor=None))
 
@@ -154,20 +166,23 @@ class ShipperCore:
         if shipping is None or shipping.is_running:
             return
         membership, cursor = shipping.membership, event.cursor
+        shipping.held.add(event.held, now)
         if (
             cursor is None
             or cursor.generation != membership.generation
             or membership.generation > self._catalog_version
         ):
+            self._drop_held(event.table, shipping.held.clear())  # the scan finds them
             self._await_barrier(shipping)
             return
         shipping.resume(cursor)
         self._work[Work(event.table, Kind.STREAM)] = None
+        self._work[Work(event.table, Kind.HELD)] = None
         if shipping.has_orphans():
             self._await_barrier(shipping)
         if shipping.scan is not None:
             self._work[Work(event.table, Kind.SCAN)] = None
-        self._want_report(shipping, now)
+        self._progress.want_report(shipping, now)
 
     def _begin(self, event: e.BarrierPassed, now: float) -> None:
         shipping = self._tables.get(event.table)
@@ -180,8 +195,9 @@ class ShipperCore:
             return
         shipping.begin(event.latest)
         self._work[Work(event.table, Kind.STREAM)] = None
+        self._work[Work(event.table, Kind.HELD)] = None
         self._work[Work(event.table, Kind.SCAN)] = None
-        self._cursor_moved(shipping, now)
+        self._progress.cursor_moved(shipping, now)
 
     def _await_barrier(self, shipping: TableShipping) -> None:
         """Before a scan: what was evaluated under the rows before this change has to be there to be found."""
@@ -193,7 +209,7 @@ class ShipperCore:
     def _rescan(self, shipping: TableShipping, now: float) -> None:
         self._window.remove(*shipping.restart_scan())
         self._work[Work(shipping.membership.table, Kind.SCAN)] = None
-        self._cursor_moved(shipping, now)
+        self._progress.cursor_moved(shipping, now)
 
     # The link
 
@@ -232,6 +248,8 @@ class ShipperCore:
         shipping = self._tables[work.table]
         if work.kind is Kind.STREAM:
             self._effects.append(e.ReadRecords(table=work.table, after=shipping.stream.read))
+        elif work.kind is Kind.HELD:
+            self._effects.append(e.ReadHeld(table=work.table, items=shipping.held.due(now)))
         elif shipping.scan is not None:
             membership = shipping.membership
             self._effects.append(
@@ -252,6 +270,9 @@ class ShipperCore:
             return work.kind is Kind.STREAM and not shipping.stream.is_behind
         if self._window.is_full:
             return False
+        if work.kind is Kind.HELD:
+            due = shipping.held.next_due()
+            return due is not None and due <= now
         if work.kind is Kind.SCAN:
             return shipping.scan is not None and len(shipping.scan.flights) < SCAN_BATCHES_MAX
         return self._is_worth_sending(shipping.stream, now)
@@ -274,18 +295,20 @@ class ShipperCore:
         if event.oldest > event.after + 1:
             self._rescan(shipping, now)  # records that were never read are gone: what they spoke of goes by scan
         shipment, stream = event.shipment, shipping.stream
+        since = now - max(0, event.read_ms - shipment.oldest_ms) / 1000
         if shipment.changes and not self._is_open:
-            stream.oldest_ms = max(1, shipment.oldest_ms)  # 0 would say that nothing waits
+            stream.since = since
             return
         if not event.has_more:
             self._work.pop(Work(event.table, Kind.STREAM), None)
         if shipment.changes:
-            stream.launch(self._send(Work(event.table, Kind.STREAM), shipment, event.through, now))
+            flight = self._send(Work(event.table, Kind.STREAM), shipment, event.through, now)
+            stream.launch(replace(flight, since=since))
         elif event.through > stream.read:
             stream.skip(event.through)
-            self._cursor_moved(shipping, now + IDLE_CURSOR_SECONDS)
+            self._progress.cursor_moved(shipping, now + IDLE_CURSOR_SECONDS)
         else:
-            stream.oldest_ms = 0
+            stream.since = None
 
     def _take_items(self, event: e.ItemsRead, now: float) -> None:
         self._is_reading = False
@@ -307,83 +330,93 @@ class ShipperCore:
     # Sending and what comes of it
 
     def _send(self, work: Work, shipment: e.Shipment, through: Place, now: float) -> Flight[Place]:
+        return Flight(batch=self._sent(work, shipment, now), through=through)
+
+    def _sent(self, work: Work, shipment: e.Shipment, now: float, ahead: Ahead = Ahead.HOLD) -> BatchId:
         batch = BatchId(next(self._batch_ids))
         due = now + self._link.delay_ms / 1000
         sent = Sent(work, len(shipment.changes), shipment.bytes, due + ACKNOWLEDGED_WITHIN_SECONDS)
         self._window.add(batch, sent, now)
         membership = self._tables[work.table].membership
-        self._effects.append(e.Send(batch=batch, membership=membership, changes=shipment.changes, due=due))
-        return Flight(batch=batch, through=through, oldest_ms=shipment.oldest_ms)
+        self._effects.append(e.Send(batch=batch, membership=membership, changes=shipment.changes, due=due, ahead=ahead))
+        return batch
 
     def _settle(self, event: e.Acknowledged, now: float) -> None:
         sent = self._window.get(event.batch)
         if sent is None:
             return  # of a batch that was given up: what it carried is sent again, and loses against itself
         self._window.remove(event.batch)
-        self._tally.acknowledged(sent.changes, event.superseded)
+        self._tally.acknowledged(sent.changes - len(event.held), event.superseded)
         shipping = self._tables[sent.work.table]
         shipping.backoff.succeeded()
-        shipping.settle(event.batch)
-        self._cursor_moved(shipping, now + CURSOR_SECONDS)
+        if sent.work.kind is Kind.HELD:
+            self._drop_held(sent.work.table, shipping.held.settle(event.held, now))
+        elif event.held:
+            self._remember_held(event, sent.work.table, now)
+        else:
+            self._settled(shipping, event.batch, now)
+
+    def _settled(self, shipping: TableShipping, batch: BatchId, now: float) -> None:
+        shipping.settle(batch)
+        self._progress.cursor_moved(shipping, now + CURSOR_SECONDS)
         self._scan_moved(shipping, now)
+
+    # What is held back over there
+
+    def _remember_held(self, event: e.Acknowledged, table: int, now: float) -> None:
+        """Have changes remembered before the cursor passes them; when there are too many, let it wait here."""
+        shipping = self._tables[table]
+        if sum(len(each.held) for each in self._tables.values()) + len(event.held) > HELD_MAX:
+            self._again_later(shipping, FULL, now)
+            return
+        since = shipping.stream.since_of(event.batch)
+        items = tuple(HeldItem.of(each, now if since is None else since, now) for each in event.held)
+        self._effects.append(e.StoreHeld(table=table, batch=event.batch, items=items))
+
+    def _settle_but_held(self, event: e.HeldStored, now: float) -> None:
+        shipping = self._tables.get(event.table)
+        if shipping is None:
+            self._drop_held(event.table, event.items)
+        elif event.is_stored:
+            self._drop_held(event.table, shipping.held.add(event.items, now))
+            self._settled(shipping, event.batch, now)
+        else:
+            self._return_to_cursor(shipping)
+
+    def _take_held(self, event: e.HeldRead, now: float) -> None:
+        self._is_reading = False
+        shipping = self._tables.get(event.table)
+        if shipping is None:
+            return
+        self._drop_held(event.table, shipping.held.drop(event.gone))
+        changes = event.shipment.changes
+        if changes and self._is_open and shipping.held.flight is None:
+            batch = self._sent(Work(event.table, Kind.HELD), event.shipment, now, event.ahead)
+            shipping.held.launch(batch, changes, now)
+
+    def _release(self, event: e.Released, now: float) -> None:
+        for shipping in self._tables.values():
+            shipping.held.release(event.ahead, now)
+
+    def _drop_held(self, table: int, items: tuple[HeldItem, ...]) -> None:
+        if items:
+            self._effects.append(e.DropHeld(table=table, items=items))
 
     def _back_off(self, event: e.Refused, now: float) -> None:
         sent = self._window.get(event.batch)
         if sent is None:
             return
-        self._tally.failed(event.reason)
-        shipping = self._tables[sent.work.table]
+        self._again_later(self._tables[sent.work.table], event.reason, now)
+
+    def _again_later(self, shipping: TableShipping, reason: str, now: float) -> None:
+        self._tally.failed(reason)
         self._return_to_cursor(shipping)
         shipping.blocked_until = now + shipping.backoff.failed()
 
-    # Cursors and reports
-
     def _scan_moved(self, shipping: TableShipping, now: float) -> None:
         if shipping.finish_scan():
-            self._cursor_moved(shipping, now + CURSOR_SECONDS)
-            self._want_report(shipping, now)
-
-    def _cursor_moved(self, shipping: TableShipping, due: float) -> None:
-        self._cursors_due.hasten(shipping.membership.table, due)
-
-    def _store_cursors(self, now: float) -> None:
-        for number in self._cursors_due.take(now, self._is_storing):
-            shipping = self._tables[number]
-            cursor = shipping.cursor()
-            if cursor != shipping.stored:
-                shipping.is_storing = True
-                self._effects.append(e.StoreCursor(table=number, cursor=cursor))
-
-    def _is_storing(self, number: int) -> bool:
-        return self._tables[number].is_storing
-
-    def _note_stored(self, event: e.CursorStored, now: float) -> None:
-        shipping = self._tables.get(event.table)
-        if shipping is None or shipping.membership.generation != event.cursor.generation:
-            return
-        shipping.is_storing = False
-        if event.is_stored:
-            shipping.stored = event.cursor
-        else:
-            self._cursor_moved(shipping, now + AGAIN_SECONDS)
-
-    def _want_report(self, shipping: TableShipping, now: float) -> None:
-        if shipping.membership.awaits_backfill and shipping.scan is None and not shipping.is_reporting:
-            self._reports_due.begin(shipping.membership.table, now)
-
-    def _report_backfills(self, now: float) -> None:
-        for number in self._reports_due.take(now):
-            shipping = self._tables[number]
-            shipping.is_reporting = True
-            self._effects.append(e.ReportBackfill(membership=shipping.membership))
-
-    def _note_recorded(self, event: e.BackfillRecorded, now: float) -> None:
-        shipping = self._tables.get(event.table)
-        if shipping is None or shipping.membership.generation != event.generation or event.is_recorded:
-            return
-        shipping.is_reporting = False
-        if shipping.membership.awaits_backfill:
-            self._reports_due.set(event.table, now + AGAIN_SECONDS)
+            self._progress.cursor_moved(shipping, now + CURSOR_SECONDS)
+            self._progress.want_report(shipping, now)
 
     # Time
 
@@ -407,9 +440,10 @@ class ShipperCore:
 
     def _times_ahead(self, now: float) -> Iterator[float]:
         yield self._refresh_due
-        yield from self._cursors_due.times(self._is_storing)
-        yield from self._reports_due.times()
+        yield from self._progress.times()
         blocked = (self._tables[work.table].blocked_until for work in self._work)
         yield from (until for until in blocked if until > now)
+        held = (shipping.held.next_due() for shipping in self._tables.values())
+        yield from (due for due in held if due is not None and due > now)
         lingering = self._window.lingers_until(now) if self._work else None
         yield from (time for time in (self._window.deadline, lingering) if time is not None)

@@ -11,13 +11,14 @@ from node.partition.access import CatalogSource
 from node.replication.gateways import Gateways
 from node.replication.link import LinkCounts
 from node.replication.membership import MembershipDriver
-from node.replication.reports import LinkReport
+from node.replication.reports import HeldReport, LinkReport
 from node.replication.shipper import CatalogChanges
 from node.replication.shippers import ShippersDriver
 from node.replication.sweeper import Node, TombstoneSweeper
 from wire.catalog import PartitionId
 from wire.clock import Clock
 from wire.cluster import ClusterSpec
+from wire.commands import Ahead
 
 
 class ReplicationDriver:
@@ -100,6 +101,14 @@ class ReplicationDriver:
     def status(self) -> Sequence[LinkReport]:
         """Return a row for every partition led here and region it ships to."""
         return self._shippers.status()
+
+    def held(self, destination: str = "") -> Sequence[HeldReport]:
+        """Return the changes of partitions led here that a region, or any, holds back, those that have waited longest first."""
+        return self._shippers.held(destination)
+
+    def release(self, ahead: Ahead, destination: str = "") -> int:
+        """Have an operator's decision carried out on them; return how many changes that are."""
+        return self._shippers.release(ahead, destination)
 
     def link_counts(self) -> Mapping[str, LinkCounts]:
         """Return what passed to each region since the node started, by its name."""

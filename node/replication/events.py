@@ -6,7 +6,8 @@ Knows shapes only. Times are seconds on the monotonic clock unless the name says
 from dataclasses import dataclass, field
 
 from node.replication.cursors import BatchId, Cursor
-from wire.commands import Change, Position
+from node.replication.held import HeldItem
+from wire.commands import Ahead, Change, HeldChange, Position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +49,11 @@ class TablesChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CursorLoaded:
-    """The replicated cursor of a table is this; None: there is none."""
+    """The replicated cursor of a table is this; None: there is none. `held` are the changes remembered as held back."""
 
     table: int
     cursor: Cursor | None
+    held: tuple[HeldItem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,10 @@ class ChangesApplied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangesRead:
-    """Own records in (after, through] come to this shipment; `has_more`: there were records, so there may be more after them."""
+    """Own records in (after, through] come to this shipment; `has_more`: there were records, so there may be more after them.
+
+    `read_ms` is the region's time at which they were read, against which the times in records are ages.
+    """
 
     table: int
     shipment: Shipment
@@ -91,6 +96,7 @@ class ChangesRead:
     oldest: int
     latest: int
     has_more: bool
+    read_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +113,39 @@ class ItemsRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
-    """A batch is committed over there."""
+    """A batch is committed over there, but for the changes that are `held` back."""
 
     batch: BatchId
     applied: int
     superseded: int
+    held: tuple[HeldChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldStored:
+    """The changes of a batch that are held back are remembered in replicated state, or may not be."""
+
+    table: int
+    batch: BatchId
+    items: tuple[HeldItem, ...]
+    is_stored: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRead:
+    """Changes that are held back come to this shipment now; what is no longer at its version is `gone`."""
+
+    table: int
+    shipment: Shipment
+    gone: tuple[HeldItem, ...]
+    ahead: Ahead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """An operator has decided what becomes of the changes that are held back now."""
+
+    ahead: Ahead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +187,9 @@ Event = (
     | ChangesApplied
     | ChangesRead
     | ItemsRead
+    | HeldRead
+    | HeldStored
+    | Released
     | Acknowledged
     | Refused
     | CursorStored
@@ -207,6 +244,32 @@ class Send:
     membership: Membership
     changes: tuple[Change, ...]
     due: float
+    ahead: Ahead = Ahead.HOLD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreHeld:
+    """Have the changes of a batch that are held back remembered, and answer with HeldStored."""
+
+    table: int
+    batch: BatchId
+    items: tuple[HeldItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropHeld:
+    """Have changes remembered no more. It needs no answer: who finds them later sends them again, which does no harm."""
+
+    table: int
+    items: tuple[HeldItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadHeld:
+    """Read items whose changes are held back and answer with HeldRead."""
+
+    table: int
+    items: tuple[HeldItem, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,4 +301,17 @@ class WakeAt:
     time: float
 
 
-Effect = LoadCursor | AwaitBarrier | ReadRecords | ReadItems | Send | StoreCursor | ReportBackfill | ResetLink | WakeAt
+Effect = (
+    LoadCursor
+    | AwaitBarrier
+    | ReadRecords
+    | ReadItems
+    | ReadHeld
+    | Send
+    | StoreCursor
+    | StoreHeld
+    | DropHeld
+    | ReportBackfill
+    | ResetLink
+    | WakeAt
+)

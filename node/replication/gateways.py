@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from node.replication.cursors import BatchId
 from wire.catalog_changes import CatalogChange, Decided
-from wire.commands import Change
+from wire.commands import Ahead, Change, HeldChange
 
 
 class LinkBrokenError(Exception):
@@ -20,7 +20,7 @@ class OutgoingBatch(NamedTuple):
     """Changes of one table from one partition. `id` is unique per connection.
 
     One that `forgets` names tombstones that may go, each at exactly its version. `joined_ms` says which membership of the sending region
-    this comes from.
+    this comes from, `ahead` what to do with changes whose versions are too far ahead of the clock there.
     """
 
     id: BatchId
@@ -30,16 +30,18 @@ class OutgoingBatch(NamedTuple):
     changes: tuple[Change, ...]
     forgets: bool = False
     joined_ms: int = 0
+    ahead: Ahead = Ahead.HOLD
 
 
 class BatchAnswer(NamedTuple):
-    """What became of a batch. An empty `code`: committed there by a quorum of every partition concerned."""
+    """What became of a batch. An empty `code`: committed there by a quorum of every partition concerned, but for what is `held` back."""
 
     id: BatchId
     applied: int
     superseded: int
     code: str
     message: str
+    held: tuple[HeldChange, ...] = ()
 
 
 class GatewayConnection(Protocol):

@@ -15,11 +15,14 @@ Place = TypeVar("Place")
 
 @dataclass(slots=True, kw_only=True)
 class Flight(Generic[Place]):
-    """A read on its way: everything up to `through` is acknowledged once this and all flights before it are."""
+    """A read on its way: everything up to `through` is acknowledged once this and all flights before it are.
+
+    `since`: when the oldest change in it was written, on the monotonic clock; None = it has none.
+    """
 
     batch: BatchId
     through: Place
-    oldest_ms: int = 0
+    since: float | None = None
     is_acknowledged: bool = False
 
 
@@ -33,20 +36,21 @@ class Lane(Generic[Place]):
         self.acknowledged = start
         self.read = start
         self.flights: deque[Flight[Place]] = deque()
-        self.oldest_ms = (
-            0  # when the oldest known change behind `acknowledged` that is not in flight was written; 0 = none
-        )
+        self.since: float | None = None
+        """When the oldest known change behind `acknowledged` that is not in flight was written; None = there is none."""
 
     @property
     def is_behind(self) -> bool:
         """Whether something is known to be unacknowledged."""
-        return bool(self.flights) or self.oldest_ms > 0
+        return bool(self.flights) or self.since is not None
 
-    def behind_since_ms(self) -> int:
-        """Return the wall time of the oldest change known to be unacknowledged; 0 = none."""
-        if not self.flights:
-            return self.oldest_ms
-        return next((flight.oldest_ms for flight in self.flights if flight.oldest_ms), self.oldest_ms)
+    def behind_since(self) -> float | None:
+        """Return when the oldest change known to be unacknowledged was written; None = none."""
+        return next((flight.since for flight in self.flights if flight.since is not None), self.since)
+
+    def since_of(self, batch: BatchId) -> float | None:
+        """Return when the oldest change in a batch under way was written; None when that is not known."""
+        return next((flight.since for flight in self.flights if flight.batch == batch), None)
 
     def skip(self, through: Place) -> None:
         """Note that a read found nothing to send up to `through`."""
@@ -56,7 +60,7 @@ class Lane(Generic[Place]):
         """Note that a read was sent, or needs no sending."""
         self.flights.append(flight)
         self.read = flight.through
-        self.oldest_ms = 0
+        self.since = None
         self._advance()
 
     def settle(self, batch: BatchId) -> None:
@@ -68,7 +72,7 @@ class Lane(Generic[Place]):
 
     def reset(self) -> tuple[BatchId, ...]:
         """Forget what is under way, so that it is read again; return the batches that no longer count."""
-        self.oldest_ms = self.behind_since_ms()
+        self.since = self.behind_since()
         batches = tuple(flight.batch for flight in self.flights)
         self.flights.clear()
         self.read = self.acknowledged

@@ -120,6 +120,7 @@ class Link:
             membership.global_table_id,
             effect.changes,
             joined_ms=membership.joined_ms,
+            ahead=effect.ahead,
         )
         delay = effect.due - self._clock.monotonic()
         if delay > 0:
@@ -185,7 +186,9 @@ class Link:
         else:
             self.counts.applied += answer.applied
             self.counts.superseded += answer.superseded
-            owner.step(e.Acknowledged(batch=answer.id, applied=answer.applied, superseded=answer.superseded))
+            owner.step(
+                e.Acknowledged(batch=answer.id, applied=answer.applied, superseded=answer.superseded, held=answer.held)
+            )
 
     def _queue(self, batch: OutgoingBatch) -> None:
         if batch.id in self._owners:  # else the link was broken, or its shipper left, while the batch waited

@@ -13,6 +13,7 @@ from node.partition.access import StoredItem
 from node.replication.events import Shipment
 from wire.commands import Change, ChangeRecord
 from wire.keys import ItemKey
+from wire.limits import SHIPMENT_BYTES_MAX
 
 Find = Callable[[ItemKey], StoredItem | None]
 
@@ -43,6 +44,18 @@ def items_to_ship(items: Iterable[StoredItem], region: int, everything: bool, me
         item for item in items if everything or item.version.region == region or item.version.region not in members
     ]
     return Shipment(changes=tuple(map(_change, chosen)), bytes=sum(len(item.body) for item in chosen))
+
+
+def present_to_ship(items: Iterable[StoredItem]) -> Shipment:
+    """Return stored items as a shipment, as many as one should have."""
+    changes: list[Change] = []
+    size = 0
+    for item in items:
+        if changes and size + len(item.body) > SHIPMENT_BYTES_MAX:
+            break
+        changes.append(_change(item))
+        size += len(item.body)
+    return Shipment(changes=tuple(changes), bytes=size)
 
 
 def _change(stored: StoredItem) -> Change:

@@ -4,21 +4,24 @@ Knows one partition led here and one destination. Refuses to know when to do wha
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
+
+import msgspec
 
 from node.partition.access import StoredItem
 from node.replication import events as e
 from node.replication.core import ShipperCore
 from node.replication.cursors import Cursor, cursor_name
+from node.replication.held import HeldRow, held_name, held_names
 from node.replication.link import Link
-from node.replication.reports import ShipperReport
-from node.replication.selection import changes_to_ship, items_to_ship
+from node.replication.reports import HeldReport, ShipperReport
+from node.replication.selection import changes_to_ship, items_to_ship, present_to_ship
 from node.replication.timer import Timer
 from wire.catalog import PartitionId
 from wire.catalog_changes import CatalogChange, Decided, RecordBackfill
 from wire.clock import Clock
-from wire.commands import Changes, Position, ReadChanges
+from wire.commands import Ahead, Changes, Position, ReadChanges
 from wire.errors import StoreError
 from wire.keys import ItemKey
 from wire.limits import SHIPMENT_BYTES_MAX, SHIPMENT_CHANGES_MAX
@@ -54,6 +57,10 @@ class Replica(Protocol):
 
     def cursor(self, name: str) -> bytes | None:
         """Return the applied value of a replicated cursor, or None."""
+        ...
+
+    def cursors_under(self, prefix: str) -> Mapping[str, bytes]:
+        """Return the applied values of all replicated cursors whose names begin so."""
         ...
 
     async def propose_cursor(self, name: str, value: bytes) -> bool:
@@ -109,7 +116,29 @@ class Shipper:
 
     def report(self) -> ShipperReport:
         """Return what happened and what is outstanding."""
-        return self._core.report(self._clock.wall_ms())
+        return self._core.report(self._clock.monotonic())
+
+    def held(self) -> Sequence[HeldReport]:
+        """Return the changes that are held back over there."""
+        now = self._clock.monotonic()
+        return [
+            HeldReport(
+                destination=self.destination,
+                partition=self._replica.partition,
+                table=table,
+                key=item.key,
+                version=item.version,
+                ahead_seconds=item.ahead_ms / 1000,
+                waiting_seconds=max(0.0, now - item.since),
+            )
+            for table, item in self._core.held()
+        ]
+
+    def release(self, ahead: Ahead) -> int:
+        """Have an operator's decision carried out on all that is held back now; return how many changes that are."""
+        held = sum(1 for _ in self._core.held())
+        self.step(e.Released(ahead=ahead))
+        return held
 
     def is_settled(self, table: int, through: int | None = None) -> bool:
         """Tell whether everything applied of a table, up to a sequence number if one is given, is acknowledged over there."""
@@ -139,6 +168,12 @@ class Shipper:
                 self._read_records(effect)
             case e.ReadItems():
                 self._read_items(effect)
+            case e.ReadHeld():
+                self._read_held(effect)
+            case e.StoreHeld():
+                tasks.create_task(self._store_held(effect))
+            case e.DropHeld():
+                tasks.create_task(self._drop_held(effect))
             case e.AwaitBarrier():
                 tasks.create_task(self._await_barrier(effect))
             case e.StoreCursor():
@@ -150,7 +185,10 @@ class Shipper:
 
     def _load_cursor(self, table: int) -> None:
         stored = self._replica.cursor(cursor_name(self.destination, table))
-        self.step(e.CursorLoaded(table=table, cursor=Cursor.decode(stored) if stored else None))
+        now, now_ms = self._clock.monotonic(), self._clock.wall_ms()
+        rows = self._replica.cursors_under(held_names(self.destination, table)).values()
+        held = tuple(msgspec.msgpack.decode(row, type=HeldRow).item(now, now_ms) for row in rows)
+        self.step(e.CursorLoaded(table=table, cursor=Cursor.decode(stored) if stored else None, held=held))
 
     def _read_records(self, effect: e.ReadRecords) -> None:
         page = self._changes(effect.table, effect.after, SHIPMENT_CHANGES_MAX)
@@ -164,6 +202,7 @@ class Shipper:
                 oldest=page.oldest,
                 latest=page.latest,
                 has_more=page.next_after < page.latest,
+                read_ms=self._clock.wall_ms(),
             )
         )
 
@@ -181,6 +220,13 @@ class Shipper:
             )
         )
 
+    def _read_held(self, effect: e.ReadHeld) -> None:
+        found = [(item, self._replica.find_record(effect.table, item.key)) for item in effect.items]
+        present = [stored for item, stored in found if stored is not None and stored.version == item.version]
+        gone = tuple(item for item, stored in found if stored is None or stored.version != item.version)
+        ahead = effect.items[0].ahead if effect.items else Ahead.HOLD
+        self.step(e.HeldRead(table=effect.table, shipment=present_to_ship(present), gone=gone, ahead=ahead))
+
     def _changes(self, table: int, after: int, limit: int) -> Changes:
         return self._replica.read_changes(ReadChanges(table, 0, after, limit, SHIPMENT_BYTES_MAX))
 
@@ -194,6 +240,19 @@ class Shipper:
         is_stored = await self._replica.propose_cursor(cursor_name(self.destination, effect.table), value)
         if effect.cursor is not None:
             self.step(e.CursorStored(table=effect.table, cursor=effect.cursor, is_stored=is_stored))
+
+    async def _store_held(self, effect: e.StoreHeld) -> None:
+        now, now_ms = self._clock.monotonic(), self._clock.wall_ms()
+        rows = [
+            (held_name(self.destination, effect.table, item), msgspec.msgpack.encode(HeldRow.of(item, now, now_ms)))
+            for item in effect.items
+        ]
+        are_stored = await asyncio.gather(*(self._replica.propose_cursor(name, row) for name, row in rows))
+        self.step(e.HeldStored(table=effect.table, batch=effect.batch, items=effect.items, is_stored=all(are_stored)))
+
+    async def _drop_held(self, effect: e.DropHeld) -> None:
+        names = [held_name(self.destination, effect.table, item) for item in effect.items]
+        await asyncio.gather(*(self._replica.propose_cursor(name, b"") for name in names))
 
     async def _report_backfill(self, membership: e.Membership) -> None:
         change = RecordBackfill(

@@ -14,10 +14,11 @@ from node.replication.core import ShipperCore
 from node.replication.gateways import Gateways
 from node.replication.link import Link, LinkCounts
 from node.replication.memberships import destinations, memberships_of
-from node.replication.reports import LinkReport
+from node.replication.reports import HeldReport, LinkReport
 from node.replication.shipper import CatalogChanges, Shipper
 from wire.catalog import CATALOG_PARTITION, PartitionId
 from wire.clock import Clock
+from wire.commands import Ahead
 from wire.telemetry import EventLog
 
 RESTART_SECONDS: Final = 1.0
@@ -116,6 +117,20 @@ class ShippersDriver:
             )
             for (partition, destination), shipper in sorted(self._shippers.items())
         )
+
+    def held(self, destination: str = "") -> list[HeldReport]:
+        """Return the changes that a region, or any, holds back, those that have waited longest first."""
+        found = [report for shipper in self._to(destination) for report in shipper.held()]
+        return sorted(found, key=lambda report: -report.waiting_seconds)
+
+    def release(self, ahead: Ahead, destination: str = "") -> int:
+        """Have an operator's decision carried out on all that a region, or any, holds back now; return how many changes that are."""
+        released = sum(shipper.release(ahead) for shipper in self._to(destination))
+        _log.warning("held_changes_released", destination=destination or "all", decision=ahead.name, changes=released)
+        return released
+
+    def _to(self, destination: str) -> list[Shipper]:
+        return [each for (_, name), each in self._shippers.items() if destination in ("", name)]
 
     def link_counts(self) -> Mapping[str, LinkCounts]:
         """Return what passed to each region, by its name."""

@@ -6,6 +6,7 @@ Knows how far each has come. Refuses to know windows, links and other tables.
 from node.replication.backoff import Backoff
 from node.replication.cursors import BatchId, Cursor
 from node.replication.events import Membership
+from node.replication.held import HeldChanges
 from node.replication.lanes import Lane
 from node.replication.places import place_of
 from wire.commands import Position
@@ -25,6 +26,7 @@ class TableShipping:
         self.stream: Lane[int] = Lane(0)
         self.scan: Lane[Position | None] | None = None
         self.scan_is_read = False
+        self.held = HeldChanges()
         self.stored: Cursor | None = None
         self.is_storing = False
         self.is_reporting = False
@@ -75,7 +77,7 @@ class TableShipping:
 
     def reset(self) -> tuple[BatchId, ...]:
         """Forget everything under way; return its batches."""
-        dropped = self.stream.reset()
+        dropped = self.stream.reset() + self.held.reset()
         if self.scan is not None:
             dropped += self.scan.reset()
             self.scan_is_read = False

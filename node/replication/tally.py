@@ -26,16 +26,19 @@ class Tally:
         self._errors += 1
         self._last_error = reason
 
-    def report(self, tables: Collection[TableShipping], latest: int, wall_ms: int) -> ShipperReport:
+    def report(self, tables: Collection[TableShipping], latest: int, now: float) -> ShipperReport:
         """Return the totals and what is outstanding; `latest` is the partition's last sequence number."""
         behind = [table.stream for table in tables if table.stream.is_behind]
-        since_ms = min((lane.behind_since_ms() or wall_ms for lane in behind), default=wall_ms)
+        waiting = [*(lane.behind_since() for lane in behind), *(table.held.since for table in tables)]
+        since = min((each for each in waiting if each is not None), default=now)
+        held = sum(len(table.held) for table in tables)
         return ShipperReport(
-            lag_seconds=max(0, wall_ms - since_ms) / 1000,
-            pending_records=max((latest - lane.acknowledged for lane in behind), default=0),
+            lag_seconds=max(0.0, now - since),
+            pending_records=max((latest - lane.acknowledged for lane in behind), default=0) + held,
             shipped=self._shipped,
             superseded=self._superseded,
             errors=self._errors,
             last_error=self._last_error,
             backfilling_tables=sum(table.scan is not None or not table.is_running for table in tables),
+            held=held,
         )

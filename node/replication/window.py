@@ -15,10 +15,11 @@ LINGER_SECONDS: Final = 0.02  # at most so long
 
 
 class Kind(IntEnum):
-    """Tell a table's two lanes apart."""
+    """Tell a table's two lanes, and what is held back over there, apart."""
 
     STREAM = 0
     SCAN = 1
+    HELD = 2
 
 
 class Work(NamedTuple):

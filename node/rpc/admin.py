@@ -10,12 +10,16 @@ import grpc
 
 from node.catalog.feed import CatalogFeed
 from node.partition.access import NodeAccess, ReplicaAccess, ReplicaStatus, StoredItem
+from node.replication.reports import HeldReport
+from node.rpc.held import held_answer
 from node.storage.engine import EngineUsage
 from wire.catalog import CATALOG_PARTITION, LinkState
+from wire.commands import Ahead
 from wire.errors import StoreError
 from wire.v1 import admin_pb2, admin_pb2_grpc
 
 DUMP_ITEMS_MAX: Final = 256
+HELD_ITEMS_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,10 @@ class AdminParts:
     state: Callable[[], str]
     wait_fed: Callable[[str, str], Awaitable[Iterable[int]]]
     """Wait until a table's global index is fed from every partition led here; raises StoreError."""
+    held: Callable[[str], Sequence[HeldReport]] = lambda _: ()
+    """Tell which changes a region (empty = any) holds back."""
+    release: Callable[[Ahead, str], int] = lambda *_: 0
+    """Decide about them."""
 
 
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
@@ -72,6 +80,14 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         except StoreError as error:
             return admin_pb2.AwaitIndexAnswer(failure=error.message)
         return admin_pb2.AwaitIndexAnswer(partitions=fed)
+
+    async def ListHeld(self, request: admin_pb2.ListHeldRequest, context: Any) -> admin_pb2.ListHeldAnswer:
+        """Tell which changes other regions hold back."""
+        return held_answer(self._parts.held(request.destination), min(request.limit, HELD_ITEMS_MAX), self._parts.feed)
+
+    async def ReleaseHeld(self, request: admin_pb2.ReleaseHeldRequest, context: Any) -> admin_pb2.ReleaseHeldAnswer:
+        """Decide what becomes of them."""
+        return admin_pb2.ReleaseHeldAnswer(released=self._parts.release(Ahead(request.ahead), request.destination))
 
     # The stubs know generators only; grpc.aio also takes a coroutine that writes.
     async def Dump(self, request: admin_pb2.DumpRequest, context: Any) -> None:  # type: ignore[override]

@@ -15,7 +15,7 @@ from node.replication.cursors import BatchId
 from node.replication.gateways import BatchAnswer, GatewayConnection, LinkBrokenError, OutgoingBatch
 from node.replication.reports import LinkReport
 from wire.catalog_changes import CatalogChange, Decided, encode_change
-from wire.convert_pieces import change_to_proto
+from wire.convert_pieces import change_to_proto, held_from_proto
 from wire.errors import ErrorCode, StoreError
 from wire.limits import GRPC_MESSAGE_BYTES_MAX
 from wire.recipients import meant_for
@@ -61,6 +61,8 @@ class GrpcConnection:
             global_table_id=batch.global_table_id,
             forgets=batch.forgets,
             joined_ms=batch.joined_ms,
+            remembers_held=True,
+            ahead=batch.ahead,
         )
         for change in batch.changes:
             change_to_proto(message.changes, change)
@@ -73,7 +75,8 @@ class GrpcConnection:
         """Yield answers until the stream ends. Raises LinkBrokenError."""
         try:
             async for ack in self._call:
-                yield BatchAnswer(BatchId(ack.id), ack.applied, ack.superseded, ack.code, ack.message)
+                held = tuple(map(held_from_proto, ack.held))
+                yield BatchAnswer(BatchId(ack.id), ack.applied, ack.superseded, ack.code, ack.message, held)
         except grpc.aio.AioRpcError as error:
             raise LinkBrokenError(_text(error)) from error
 
@@ -155,4 +158,5 @@ def _link_status(report: LinkReport) -> admin_pb2.LinkStatus:
         errors=shipper.errors,
         last_error=shipper.last_error,
         backfilling_tables=shipper.backfilling_tables,
+        held_changes=shipper.held,
     )

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from wire.catalog import CatalogView, PartitionId, Placement
-from wire.commands import Change, Merge
+from wire.commands import Ahead, Change, Merge
 from wire.errors import ErrorCode, StoreError
 from wire.keys import key_hash, token_of
 from wire.limits import MERGE_CHANGES_MAX, SHIPMENT_BYTES_MAX
@@ -35,8 +35,13 @@ def member_table(view: CatalogView, name: str, global_table_id: str, source: str
     return table
 
 
-def merges(
-    changes: Sequence[Change], table: int, source: str, placements: Sequence[Placement], *, forgets: bool = False
+def merges(  # what, of whom, where to, and how
+    changes: Sequence[Change],
+    table: int,
+    source: str,
+    placements: Sequence[Placement],
+    forgets: bool = False,
+    ahead: Ahead = Ahead.HOLD,
 ) -> Iterator[tuple[PartitionId, Merge]]:
     """Yield the merges that bring all changes to their partitions, each within the bounds of one effect.
 
@@ -50,7 +55,7 @@ def merges(
         pieces.setdefault(placement.partition, []).append(change)
     for partition, piece in pieces.items():
         for part in _bounded(piece):
-            yield partition, Merge(table, source, tuple(part), forgets)
+            yield partition, Merge(table, source, tuple(part), forgets, ahead)
 
 
 def _bounded(changes: list[Change]) -> Iterator[list[Change]]:

@@ -12,7 +12,7 @@ from router.gateway.fanout import member_table, merges
 from router.operations.store import Store
 from wire.catalog_changes import CatalogChange, Decided, SetLink
 from wire.clock import Clock
-from wire.commands import Change, Merged
+from wire.commands import Ahead, Change, HeldChange, Merged
 from wire.errors import ErrorCode, StoreError
 from wire.keys import RING_TOKENS
 from wire.telemetry import EventLog
@@ -26,7 +26,10 @@ _log = EventLog(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Changes of one table from one partition of another region, a member since `joined_ms`; with `forgets`, tombstones that may go."""
+    """Changes of one table from one partition of another region, a member since `joined_ms`; with `forgets`, tombstones that may go.
+
+    A sender that does not remember what is held back has the whole batch refused instead.
+    """
 
     source: str
     partition: int
@@ -35,6 +38,8 @@ class Batch:
     changes: Sequence[Change]
     forgets: bool = False
     joined_ms: int = 0
+    remembers_held: bool = False
+    ahead: Ahead = Ahead.HOLD
 
 
 class ReceiverCounts:
@@ -44,7 +49,7 @@ class ReceiverCounts:
 
     def __init__(self) -> None:
         self.changes: defaultdict[tuple[str, str], int] = defaultdict(int)
-        """By source and outcome: applied, superseded or forgotten."""
+        """By source and outcome: applied, superseded, held or forgotten."""
         self.refused = 0
 
 
@@ -58,15 +63,14 @@ class Receiver:
         self.counts = ReceiverCounts()
 
     async def merge(self, batch: Batch) -> Merged:
-        """Bring a batch to the local leaders; return when a quorum of each has all of it.
+        """Bring a batch to the local leaders; return when a quorum of each has all of it but what is held back.
 
-        Raises StoreError when any part may be missing, perhaps because its versions are too far ahead of the clocks here. Merging is
-        idempotent, so the sender just sends the batch again.
+        Raises StoreError when any other part may be missing. Merging is idempotent, so the sender just sends the batch again.
         """
         table = member_table(self._store.view, batch.table_name, batch.global_table_id, batch.source, batch.joined_ms)
         placements = self._store.partitions(0, RING_TOKENS)
         deadline = self._clock.monotonic() + self._timeout_seconds
-        commands = merges(batch.changes, table.number, batch.source, placements, forgets=batch.forgets)
+        commands = merges(batch.changes, table.number, batch.source, placements, batch.forgets, batch.ahead)
         outcomes = await asyncio.gather(
             *(self._store.execute_on(partition, merge, deadline=deadline) for partition, merge in commands),
             return_exceptions=True,
@@ -74,6 +78,9 @@ class Receiver:
         merged = _summed(outcomes)
         self.counts.changes[batch.source, "forgotten" if batch.forgets else "applied"] += merged.applied
         self.counts.changes[batch.source, "superseded"] += merged.superseded
+        self.counts.changes[batch.source, "held"] += len(merged.held)
+        if merged.held and not batch.remembers_held:
+            raise StoreError(ErrorCode.NOT_READY, f"{len(merged.held)} versions are too far ahead of the clock here")
         return merged
 
     async def change(self, source: str, change: CatalogChange) -> Decided:
@@ -92,10 +99,12 @@ class Receiver:
 
 def _summed(outcomes: Sequence[object]) -> Merged:
     applied = superseded = 0
+    held: tuple[HeldChange, ...] = ()
     for outcome in outcomes:
         if isinstance(outcome, BaseException):
             raise outcome
         assert isinstance(outcome, Merged), f"a merge comes to Merged, found {outcome!r}"
         applied += outcome.applied
         superseded += outcome.superseded
-    return Merged(applied, superseded)
+        held += outcome.held
+    return Merged(applied, superseded, held)

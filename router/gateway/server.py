@@ -13,7 +13,8 @@ from msgspec import MsgspecError
 
 from router.gateway.receiver import Batch, Receiver
 from wire.catalog_changes import decode_change
-from wire.convert_pieces import change_from_proto
+from wire.commands import Ahead
+from wire.convert_pieces import change_from_proto, held_to_proto
 from wire.errors import ErrorCode, StoreError
 from wire.limits import GRPC_MESSAGE_BYTES_MAX
 from wire.open_streams import OpenStreams
@@ -82,7 +83,10 @@ class GatewayService(gateway_pb2_grpc.GatewayServiceServicer):
         except StoreError as error:
             self._receiver.note_refused(batch, error)
             return gateway_pb2.Ack(id=message.id, code=error.code.value, message=error.message)
-        return gateway_pb2.Ack(id=message.id, applied=merged.applied, superseded=merged.superseded)
+        ack = gateway_pb2.Ack(id=message.id, applied=merged.applied, superseded=merged.superseded)
+        for held in merged.held:
+            held_to_proto(ack.held, held)
+        return ack
 
 
 class GatewayServer:
@@ -140,4 +144,6 @@ def _batch(message: gateway_pb2.ChangeBatch) -> Batch:
         changes=tuple(map(change_from_proto, message.changes)),
         forgets=message.forgets,
         joined_ms=message.joined_ms,
+        remembers_held=message.remembers_held,
+        ahead=Ahead(message.ahead),
     )

@@ -55,6 +55,9 @@ class FakeReplica:
     def cursor(self, name: str) -> bytes | None:
         return self.cursors.get(name)
 
+    def cursors_under(self, prefix: str) -> Mapping[str, bytes]:
+        return {name: value for name, value in self.cursors.items() if name.startswith(prefix) and value}
+
     async def propose_cursor(self, name: str, value: bytes) -> bool:
         self.cursors[name] = value
         return True
@@ -136,12 +139,14 @@ class MemoryConnection:
             changes=batch.changes,
             forgets=batch.forgets,
             joined_ms=batch.joined_ms,
+            remembers_held=True,
+            ahead=batch.ahead,
         )
         try:
             merged = await self._receiver.merge(received)
         except StoreError as error:
             return BatchAnswer(batch.id, 0, 0, error.code.value, error.message)
-        return BatchAnswer(batch.id, merged.applied, merged.superseded, "", "")
+        return BatchAnswer(batch.id, merged.applied, merged.superseded, "", "", merged.held)
 
 
 class MemoryGateways:

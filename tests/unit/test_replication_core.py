@@ -1,137 +1,19 @@
 """The shipper core as transcripts: events in, effects out."""
 
-from itertools import count
 from typing import TypeVar
 
 from node.replication import events as e
 from node.replication.core import (
     ACKNOWLEDGED_WITHIN_SECONDS,
-    AGAIN_SECONDS,
     CURSOR_SECONDS,
     SCAN_BATCHES_MAX,
-    ShipperCore,
 )
-from node.replication.cursors import BatchId, Cursor
+from node.replication.progress import AGAIN_SECONDS
 from node.replication.window import LINGER_SECONDS, SMALL_BATCHES_MAX, WINDOW_BATCHES_MAX, WINDOW_BYTES_MAX
-from tests.support.replication_store import change_of
-from wire.commands import Position
-from wire.keys import ItemKey, key_hash
+from tests.support.replication_transcript import DOWN, PAUSED, UP, Transcript, cursor, member, position
 from wire.limits import SHIPMENT_CHANGES_MAX
 
 Effect = TypeVar("Effect")
-
-UP = e.LinkChanged(is_connected=True)
-DOWN = e.LinkChanged(is_connected=False)
-PAUSED = e.LinkChanged(is_connected=True, is_paused=True)
-
-
-def member(
-    table: int = 1, generation: int = 5, *, source: bool = False, members: tuple[int, ...] = (1, 2, 3)
-) -> e.Membership:
-    return e.Membership(
-        table=table,
-        name=f"table{table}",
-        global_table_id="global",
-        generation=generation,
-        members=members,
-        sends_everything=source,
-        awaits_backfill=source,
-    )
-
-
-def cursor(
-    sequence: int = 10, generation: int = 5, *, scanning: bool = False, members: tuple[int, ...] = (1, 2, 3)
-) -> Cursor:
-    return Cursor(generation=generation, sequence=sequence, is_scanning=scanning, members=members)
-
-
-def position(name: str) -> Position:
-    key = ItemKey(name.encode())
-    return Position(key_hash(key.partition), key)
-
-
-class Transcript:
-    """Feed a core and keep what it asked for last."""
-
-    def __init__(self, *, catalog_version: int = 9) -> None:
-        self.core = ShipperCore(catalog_version=catalog_version, backoff_seconds_max=2.0, batch_ids=count(1))
-        self.now = 1000.0
-        self.effects: list[e.Effect] = []
-
-    def step(self, event: e.Event) -> list[e.Effect]:
-        self.effects = [each for each in self.core.step(event, self.now) if not isinstance(each, e.WakeAt)]
-        return self.effects
-
-    def wait(self, seconds: float) -> list[e.Effect]:
-        self.now += seconds
-        return self.step(e.Ticked())
-
-    def one(self, kind: type[Effect]) -> Effect:
-        found = [effect for effect in self.effects if isinstance(effect, kind)]
-        assert len(found) == 1, f"expected one {kind.__name__}, found {self.effects}"
-        return found[0]
-
-    def started(self, *, at: int = 10, link: e.LinkChanged = UP, table: int = 1) -> "Transcript":
-        """Load a table whose cursor stands at a sequence number, and read to the end of its records."""
-        self.step(e.TablesChanged(memberships=(member(table),)))
-        self.step(e.CursorLoaded(table=table, cursor=cursor(at)))
-        self.read(after=at, through=at, latest=at, changes=0, table=table)
-        self.step(link)
-        return self
-
-    def read(
-        self, after: int, through: int, latest: int, changes: int = 1, table: int = 1, oldest: int = 1, size: int = 10
-    ) -> list[e.Effect]:
-        shipment = e.Shipment(
-            changes=tuple(change_of(f"key{number}") for number in range(changes)),
-            bytes=size if changes else 0,
-            oldest_ms=5_000 if changes else 0,
-        )
-        return self.step(
-            e.ChangesRead(
-                table=table,
-                shipment=shipment,
-                after=after,
-                through=through,
-                oldest=oldest,
-                latest=latest,
-                has_more=through < latest,
-            )
-        )
-
-    def scanned(
-        self,
-        after: Position | None,
-        through: Position | None,
-        *,
-        last: bool = False,
-        members: tuple[int, ...] = (1, 2, 3),
-    ) -> list[e.Effect]:
-        shipment = e.Shipment() if last else e.Shipment(changes=(change_of("item"),), bytes=10)
-        return self.step(
-            e.ItemsRead(table=1, shipment=shipment, after=after, through=through, members=members, is_last=last)
-        )
-
-    def applied(self, latest: int, table: int = 1) -> list[e.Effect]:
-        return self.step(e.ChangesApplied(tables=(table,), latest=latest))
-
-    def acknowledged(self, batch: int, superseded: int = 0) -> list[e.Effect]:
-        return self.step(e.Acknowledged(batch=BatchId(batch), applied=1, superseded=superseded))
-
-    def refused(self, batch: int) -> list[e.Effect]:
-        return self.step(e.Refused(batch=BatchId(batch), reason="NotReady: later"))
-
-    def ships(self, after: int, through: int) -> BatchId:
-        """Apply, read and send one batch; return its id."""
-        self.applied(through)
-        self.read(after, through, through)
-        return self.one(e.Send).batch
-
-    def cursor_after(self, seconds: float = CURSOR_SECONDS) -> int:
-        self.wait(seconds)
-        stored = self.one(e.StoreCursor).cursor
-        assert stored is not None
-        return stored.sequence
 
 
 # The plain way: a record is applied, read, sent, acknowledged, and then, not at once, the cursor is stored.
@@ -255,7 +137,7 @@ def test_core_waits_behind_a_cut_link() -> None:
     assert transcript.applied(11) == [e.ReadRecords(table=1, after=10)]
     assert transcript.read(10, 11, 11) == []
     assert transcript.applied(12) == []
-    report = transcript.core.report(wall_ms=7_500)
+    report = transcript.core.report(transcript.now + 0.5)
     assert (report.lag_seconds, report.pending_records) == (2.5, 2)
     assert transcript.step(UP) == [e.ReadRecords(table=1, after=10)]
 
@@ -265,7 +147,7 @@ def test_core_reads_again_what_a_broken_link_swallowed() -> None:
     transcript = Transcript().started()
     batch = transcript.ships(10, 11)
     assert transcript.step(DOWN) == []
-    assert transcript.core.report(wall_ms=6_000).lag_seconds == 1.0
+    assert transcript.core.report(transcript.now - 1.0).lag_seconds == 1.0
     assert transcript.acknowledged(batch) == []
     assert transcript.step(UP) == [e.ReadRecords(table=1, after=10)]
 
@@ -284,7 +166,7 @@ def test_core_passes_over_what_need_not_go() -> None:
     transcript = Transcript().started()
     transcript.applied(11)
     assert transcript.read(10, 11, 11, changes=0) == []
-    report = transcript.core.report(wall_ms=9_000)
+    report = transcript.core.report(transcript.now)
     assert (report.lag_seconds, report.pending_records) == (0, 0)
     assert transcript.cursor_after(60) == 11
 
@@ -377,7 +259,7 @@ def test_core_does_not_end_a_scan_early_after_a_broken_link() -> None:
     transcript.step(UP)
     transcript.scanned(None, position("a"))
     assert transcript.acknowledged(transcript.one(e.Send).batch) == []
-    assert transcript.core.report(wall_ms=0).backfilling_tables == 1
+    assert transcript.core.report(transcript.now).backfilling_tables == 1
 
 
 # A leader that did not know of a membership may have let writes through without records, whatever the cursor says.
@@ -441,7 +323,7 @@ def test_core_counts_what_happens() -> None:
     transcript = Transcript().started()
     transcript.acknowledged(transcript.ships(10, 11), superseded=1)
     transcript.refused(transcript.ships(11, 12))
-    report = transcript.core.report(wall_ms=6_000)
+    report = transcript.core.report(transcript.now)
     assert (report.shipped, report.superseded, report.errors, report.last_error) == (1, 1, 1, "NotReady: later")
 
 
