@@ -64,6 +64,28 @@ async def dumped_items(node: NodeEntry, table: str, *, leaders_only: bool) -> As
                 yield item
 
 
+async def list_held(node: NodeEntry, destination: str, limit: int) -> admin_pb2.ListHeldAnswer | None:
+    """Ask a node for the changes that a region, or any, holds back; None when it does not answer in time."""
+    request = admin_pb2.ListHeldRequest(destination=destination, limit=limit)
+    async with grpc.aio.insecure_channel(node.address, options=_OPTIONS) as channel:
+        stub = cast("admin_pb2_grpc.AdminServiceAsyncStub", admin_pb2_grpc.AdminServiceStub(channel))
+        try:
+            return await stub.ListHeld(request, timeout=STATUS_TIMEOUT_SECONDS)
+        except grpc.aio.AioRpcError:
+            return None
+
+
+async def release_held(node: NodeEntry, destination: str, ahead: int) -> int | None:
+    """Have a node carry a decision out on them; return how many, or None when it does not answer in time."""
+    request = admin_pb2.ReleaseHeldRequest(destination=destination, ahead=ahead)
+    async with grpc.aio.insecure_channel(node.address, options=_OPTIONS) as channel:
+        stub = cast("admin_pb2_grpc.AdminServiceAsyncStub", admin_pb2_grpc.AdminServiceStub(channel))
+        try:
+            return (await stub.ReleaseHeld(request, timeout=STATUS_TIMEOUT_SECONDS)).released
+        except grpc.aio.AioRpcError:
+            return None
+
+
 async def endpoint_answers(address: str) -> bool:
     """Whether a router's HTTP endpoint says that it is healthy."""
     try:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli import cluster_file, faults, indexes, lifecycle
+from deploy.cli import cluster_file, faults, held, indexes, lifecycle
 from deploy.cli.console import fail, output, print_json
 from deploy.cli.options import JsonOption, on_cluster
 from deploy.targets.target import Target
@@ -25,6 +25,7 @@ app.command()(lifecycle.dev)
 app.command()(cluster_file.cluster_file)
 app.add_typer(faults.node, name="node")
 app.add_typer(faults.router, name="router")
+held.add_to(faults.link)
 app.add_typer(faults.link, name="link")
 app.add_typer(indexes.index, name="index")
 

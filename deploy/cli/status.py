@@ -74,6 +74,7 @@ class LinkReport(msgspec.Struct, frozen=True):
     pending_records: int
     superseded: int = 0
     last_error: str = ""
+    held: int = 0  # of the pending: held back by the destination, see `globetable link held`
 
 
 class ClusterStatus(msgspec.Struct, frozen=True):
@@ -233,6 +234,7 @@ def _link_report(
         pending_records=sum(status.pending_records for status in statuses),
         superseded=sum(status.superseded for status in statuses),
         last_error=next((status.last_error for status in statuses if status.last_error), ""),
+        held=sum(status.held_changes for status in statuses),
     )
 
 

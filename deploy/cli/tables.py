@@ -30,8 +30,8 @@ def region_tables(status: ClusterStatus) -> list[Table]:
 def link_table(status: ClusterStatus) -> Table:
     """Return one row per link."""
     table = Table(title="Links", title_justify="left", expand=False)
-    for heading in ("source", "destination", "state", "lag", "pending", "superseded"):
-        table.add_column(heading, justify="right" if heading in ("lag", "pending", "superseded") else "left")
+    for heading in ("source", "destination", "state", "lag", "pending", "held", "superseded"):
+        table.add_column(heading, justify="left" if heading in ("source", "destination", "state") else "right")
     for link in status.links:
         _add_link(table, link)
     return table
@@ -66,9 +66,10 @@ def _conditions(node: NodeReport) -> Iterator[tuple[str, str]]:
 
 
 def _add_link(table: Table, link: LinkReport) -> None:
-    counts = (f"{link.lag_seconds:.1f} s", str(link.pending_records), str(link.superseded))
+    held = Text(str(link.held), style="red" if link.held else "")
+    counts = (f"{link.lag_seconds:.1f} s", str(link.pending_records), held, str(link.superseded))
     if link.state == "unknown":
-        counts = ("", "", "")
+        counts = ("", "", Text(), "")
     table.add_row(link.source, link.destination, _coloured(link.state), *counts)
 
 
