@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from rich.table import Table
 
 from deploy.cli.console import fail, people
 from deploy.cli.options import on_cluster
@@ -15,6 +14,8 @@ from wire.commands import Ahead
 from wire.versions import Version
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from wire.v1 import admin_pb2
 
 SHOWN_MAX = 100
@@ -125,7 +126,9 @@ def _view(source: str, item: "admin_pb2.HeldItem") -> HeldView:
     )
 
 
-def _table(views: list[HeldView]) -> Table:
+def _table(views: list[HeldView]) -> "Table":
+    from rich.table import Table  # only imported by commands that use it
+
     table = Table(expand=False)
     for heading in ("source", "destination", "table", "key", "version", "ahead", "waiting"):
         table.add_column(heading, justify="right" if heading in ("ahead", "waiting") else "left")

@@ -1,11 +1,11 @@
 """Whether a node may believe its own clock, from the clocks that it has heard.
 
-Pure. The rule: a region's clock is what the majority of the nodes heard from lately say, this one included. A node is off when it
-differs from more than half of them, for certain, by more than `max_clock_skew`. Where it differs from exactly half (one of two), nobody
-can tell who is right, and its own history decides: a clock that goes on as it did is believed, one that has just jumped ahead is not.
+Pure. The rule: a region's clock is what the majority of the nodes heard from lately say, this one included. A node is right when it may
+agree within `max_clock_skew` with enough others to be more than half; it is off when more than half of the nodes are, for certain, on one
+side of it by more than that. In between (one against one; three that all differ) nobody can tell who is right, and its own history
+decides: a clock that goes on as it did is believed, one that has just jumped ahead is not.
 """
 
-import math
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -55,37 +55,44 @@ class OwnClock(NamedTuple):
 
 
 def judged(own: OwnClock, others: Sequence[PeerClock], skew_ms: float, wall_skew_ms: float) -> Judgement:
-    """Judge this node's clock by all that were heard from lately, at least one.
+    """Judge this node's clock by all that were heard from lately, at least one; UNSETTLED: its history has to decide.
 
     The wall clock may be off by `wall_skew_ms`: the bound itself, or less while it has to show that it is right again.
     """
     nodes = len(others) + 1
-    ahead = [off for each in others if (off := _ahead_ms(own, each, skew_ms, wall_skew_ms)) > 0]
-    behind = [off for each in others if (off := each.lower - own.wall) > wall_skew_ms]
-    if 2 * len(ahead) > nodes or (2 * len(ahead) == nodes and own.jumped_ms > skew_ms):
+    offs = [_off_ms(own, each, skew_ms, wall_skew_ms) for each in others]
+    ahead, behind = [off for off in offs if off > 0], [off for off in offs if off < 0]
+    if 2 * (1 + offs.count(0.0)) > nodes:
+        return Judgement(Standing.RIGHT, 0, nodes)
+    if 2 * len(ahead) > nodes:
         return Judgement(Standing.AHEAD, len(ahead), nodes, min(ahead))
     if 2 * len(behind) > nodes:
-        return Judgement(Standing.BEHIND, len(behind), nodes, -min(behind))
-    return Judgement(Standing.RIGHT, 0, nodes)
+        return Judgement(Standing.BEHIND, len(behind), nodes, max(behind))
+    return Judgement(Standing.UNSETTLED, len(ahead), nodes, min(ahead, default=0.0))
 
 
-def _ahead_ms(own: OwnClock, other: PeerClock, skew_ms: float, wall_skew_ms: float) -> float:
-    """Return by how much this clock is ahead of another, for certain; 0 when that is within bounds."""
+def _off_ms(own: OwnClock, other: PeerClock, skew_ms: float, wall_skew_ms: float) -> float:
+    """Return by how much this clock is ahead of another, or behind (negative), for certain; 0 when they may agree."""
     # What another tells as the region's time counts as well as its wall clock: after all wall clocks of a region have gone back, the
     # first one that is set right again is not ahead of anybody.
     reference = other.upper + other.told_ahead_ms
     wall, told = own.wall - reference, own.told - reference
-    return max(wall, told) if wall > wall_skew_ms or told > skew_ms + TOLD_SLACK_MS else 0.0
+    if wall > wall_skew_ms or told > skew_ms + TOLD_SLACK_MS:
+        return max(wall, told)
+    behind = other.lower - own.wall
+    is_told = wall >= -wall_skew_ms - (other.upper - other.lower)
+    return -behind if behind > wall_skew_ms and not is_told else 0.0
 
 
 def limit(others: Sequence[PeerClock], skew_ms: float) -> float:
-    """Return the offset beyond which this node's wall clock would be ahead of a majority; infinity when it can not be."""
-    references = sorted(each.upper + each.told_ahead_ms for each in others)
-    needed = (len(others) + 1) // 2
-    return references[needed] + skew_ms if needed < len(references) else math.inf
+    """Return the offset beyond which this node's wall clock, now right, would be so no more."""
+    references = sorted((each.upper + each.told_ahead_ms for each in others), reverse=True)
+    return references[(len(others) + 1) // 2 - 1] + skew_ms
 
 
-def agreed(told: float, others: Sequence[PeerClock]) -> float:
-    """Return the latest offset that more than half of the nodes, this one included, are known to have reached."""
+def agreed(told: float, others: Sequence[PeerClock], skew_ms: float) -> float:
+    """Return the latest offset that more than half of the nodes, this one included, are known to have reached, and about agree on."""
     reached = sorted((told, *(each.lower + each.told_ahead_ms for each in others)), reverse=True)
-    return reached[len(reached) // 2]
+    found = reached[len(reached) // 2]
+    supporters = sum(abs(each - found) <= skew_ms for each in reached)
+    return found if 2 * supporters > len(reached) else told

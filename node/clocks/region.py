@@ -31,11 +31,10 @@ CALM: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is durable of a node's clock: no time above `told_ms` was ever told; `borrowed_ms` was gained by jumps; `last` stamped."""
+    """What is durable of a node's clock: `limit_ms`, below which all times are that were ever told, and what was gained by jumps."""
 
-    told_ms: int = 0
+    limit_ms: int = 0
     borrowed_ms: int = 0
-    last: int = 0
 
 
 class RegionClock:
@@ -51,12 +50,13 @@ class RegionClock:
         self._monotonic_ms = clock.monotonic() * 1_000
         self._wall_offset = clock.wall_ms() - self._monotonic_ms
         self._now_ms = 0.0
-        self._mark_ms = math.inf
+        self.limit_ms: float = math.inf
+        """Below this is every time told: where the durable mark is."""
         self._borrowed_ms = 0.0
         self._doubted_ms: float | None = None
         self._limit = math.inf
         if mark is not None:
-            self._now_ms, self._mark_ms, self._borrowed_ms = float(mark.told_ms), mark.told_ms, mark.borrowed_ms
+            self._now_ms, self.limit_ms, self._borrowed_ms = float(mark.limit_ms), mark.limit_ms, mark.borrowed_ms
         self.judge()
 
     # Telling time.
@@ -68,7 +68,7 @@ class RegionClock:
     def wall_ms(self) -> int:
         """Return the region's time in milliseconds since 1970; never less than before."""
         self._go_on()
-        return int(min(self._now_ms, self._mark_ms))
+        return int(min(self._now_ms, max(0, self.limit_ms - 1)))
 
     def wall(self) -> float:
         """Return the region's time in seconds since 1970; never less than before."""
@@ -86,14 +86,9 @@ class RegionClock:
         return self.judgement.standing
 
     @property
-    def may_begin(self) -> bool:
-        """Tell whether the time may be told as soon as a mark allows it."""
-        return self.standing is not Standing.UNSETTLED or not self._is_first
-
-    @property
     def may_stamp(self) -> bool:
         """Tell whether versions may be stamped now; if not it is known soon, unless the clock is off."""
-        return self.standing is Standing.RIGHT and self._now_ms - self._mark_ms < MARK_SLACK_MS
+        return self.standing is Standing.RIGHT and self._now_ms - self.limit_ms < MARK_SLACK_MS
 
     @property
     def offset_seconds(self) -> float:
@@ -109,15 +104,16 @@ class RegionClock:
         """Judge the wall clock anew. Call it every tick; between two of them a jump is noticed when the time is told."""
         self._go_on()
         others = self.peers.lately(self._monotonic_ms)
-        self._limit = limit(others, self._skew_ms)
         lead_ms = self._monotonic_ms + self._wall_offset - self._now_ms
         if others:
-            self._doubted_ms = None
             own = OwnClock(self._wall_offset, self._now_ms - self._monotonic_ms, lead_ms)
-            self.judgement = judged(own, others, self._skew_ms, self._wall_skew_ms())
-            self._catch_up(agreed(self._now_ms - self._monotonic_ms, others) + self._monotonic_ms)
+            found = judged(own, others, self._skew_ms, self._wall_skew_ms())
+            self._limit = limit(others, self._skew_ms) if found.standing is Standing.RIGHT else math.inf
+            self.judgement = self._by_history(found, lead_ms)
+            self._catch_up(agreed(own.told, others, self._skew_ms) + self._monotonic_ms)
         elif not (self.standing.is_off and lead_ms > self._skew_ms):
             # Who was contradicted does not become right by hearing nobody any more.
+            self._limit = math.inf
             self.judgement = Judgement(self._alone(lead_ms))
         self._go_on()
         self._is_first = self._is_first and self.standing is not Standing.RIGHT
@@ -125,16 +121,29 @@ class RegionClock:
     def _wall_skew_ms(self) -> float:
         return self._skew_ms * CALM if self.standing.is_off else self._skew_ms
 
+    def _by_history(self, found: Judgement, lead_ms: float) -> Judgement:
+        """Decide where others do not: who goes on as before is right, who has jumped is not; who has no history waits a while."""
+        if found.standing is not Standing.UNSETTLED:
+            self._doubted_ms = None
+            return found
+        if self._is_first and not self._is_doubt_over():
+            return found
+        has_jumped = found.against > 0 and lead_ms > self._skew_ms
+        return found._replace(standing=Standing.AHEAD if has_jumped else Standing.RIGHT)
+
     def _alone(self, lead_ms: float) -> Standing:
         """Return what to make of the clock while nobody else is heard."""
         is_doubtful = self._has_peers if self._is_first else lead_ms > self._skew_ms
-        if not is_doubtful:
-            self._doubted_ms = None
-            return Standing.RIGHT
+        if is_doubtful and not self._is_doubt_over():
+            return Standing.UNSETTLED
+        self._doubted_ms = None
+        return Standing.RIGHT
+
+    def _is_doubt_over(self) -> bool:
+        """Tell whether the clock has been in doubt for so long that there must be an end to it."""
         if self._doubted_ms is None:
             self._doubted_ms = self._monotonic_ms
-        is_over = self._monotonic_ms - self._doubted_ms >= BELIEVED_AFTER_MS
-        return Standing.RIGHT if is_over else Standing.UNSETTLED
+        return self._monotonic_ms - self._doubted_ms >= BELIEVED_AFTER_MS
 
     # Going on.
 
@@ -179,13 +188,14 @@ class RegionClock:
 
     # The mark.
 
-    def wanted_mark(self, last: int) -> Mark | None:
-        """Return the mark to make durable now, if it is time for one; `last` is the last hybrid time stamped."""
-        if self._mark_ms - self._now_ms >= MARK_AHEAD_MS / 2:
+    def wanted_mark(self) -> Mark | None:
+        """Return the mark to make durable now, if it is time for one."""
+        has_begun = self.standing is not Standing.UNSETTLED or not self._is_first
+        if not has_begun or self.limit_ms - self._now_ms >= MARK_AHEAD_MS / 2:
             return None
-        return Mark(int(self._now_ms) + MARK_AHEAD_MS, int(self._borrowed_ms), last)
+        return Mark(int(self._now_ms) + MARK_AHEAD_MS, int(self._borrowed_ms))
 
     def marked(self, mark: Mark) -> None:
         """Note that a mark is durable."""
-        if self._mark_ms != math.inf:
-            self._mark_ms = max(self._mark_ms, mark.told_ms)
+        if self.limit_ms != math.inf:
+            self.limit_ms = max(self.limit_ms, mark.limit_ms)

@@ -21,7 +21,7 @@ from wire.errors import ErrorCode
 from wire.telemetry import EventLog
 from wire.versions import HybridClock
 
-_MARK: Final = struct.Struct(">QQQ")
+_MARK: Final = struct.Struct(">QQ")
 _MARK_KEY: Final = state_key(NODE_STATE, "clock")
 
 _log = EventLog(__name__)
@@ -36,7 +36,7 @@ class ClockWatch:
         with parts.engine.snapshot() as view:
             mark = _read_mark(view)
         self.clock = RegionClock(parts.clock, skew_ms, has_peers=parts.has_peers, mark=mark)
-        self.hybrid = HybridClock(self.clock, parts.region_number, skew_ms_max=skew_ms, last=mark.last)
+        self.hybrid = HybridClock(self.clock, parts.region_number, limit_ms=lambda: self.clock.limit_ms)
         self._exchange = ClockExchange(self.clock, parts.random)
         self._is_marking = self._may_stamp = self._is_off = False
 
@@ -52,8 +52,8 @@ class ClockWatch:
 
     def begin(self) -> None:
         """Make the first mark durable, if the clock may be believed at once; before the writer has anything to do."""
-        mark = self.clock.wanted_mark(self.hybrid.last)
-        if self.clock.may_begin and mark is not None:
+        mark = self.clock.wanted_mark()
+        if mark is not None:
             batch = _marking(mark)
             self._parts.engine.write(batch.apply)
             self.clock.marked(mark)
@@ -77,7 +77,7 @@ class ClockWatch:
             self._look()
 
     def _keep_mark(self) -> None:
-        mark = self.clock.wanted_mark(self.hybrid.last) if self.clock.may_begin else None
+        mark = self.clock.wanted_mark()
         if mark is None or self._is_marking:
             return
         self._is_marking = True
@@ -114,7 +114,7 @@ class ClockWatch:
 
 def _marking(mark: Mark) -> WriteBatch:
     batch = WriteBatch()
-    batch.put(Space.STATE, _MARK_KEY, sealed(_MARK.pack(mark.told_ms, mark.borrowed_ms, mark.last)))
+    batch.put(Space.STATE, _MARK_KEY, sealed(_MARK.pack(mark.limit_ms, mark.borrowed_ms)))
     return batch
 
 

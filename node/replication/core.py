@@ -166,7 +166,7 @@ class ShipperCore:
         if shipping is None or shipping.is_running:
             return
         membership, cursor = shipping.membership, event.cursor
-        shipping.held.add(event.held, now)
+        self._drop_held(event.table, shipping.held.add(event.held, now))
         if (
             cursor is None
             or cursor.generation != membership.generation

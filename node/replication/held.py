@@ -112,18 +112,20 @@ class HeldChanges:
         return min((item.since for item in self._items.values()), default=None)
 
     def add(self, items: Iterable[HeldItem], now: float) -> tuple[HeldItem, ...]:
-        """Remember changes; return those whose place a newer version of the item takes, which has waited as long."""
+        """Remember changes, of each item the newest, which has waited as long as the oldest; return those that make way."""
         if not self._items:
             self._probe_due = now + PROBE_SECONDS
-        replaced = []
         self._first_due = None
+        older = []
         for item in items:
             before = self._items.get(item.key)
-            since = item.since if before is None else min(before.since, item.since)
-            self._items[item.key] = replace(item, since=since)
-            if before is not None and before.version != item.version:
-                replaced.append(before)
-        return tuple(replaced)
+            if before is None or before.version == item.version:
+                self._items[item.key] = item
+                continue
+            oldest, newest = sorted((before, item), key=lambda each: each.version)
+            self._items[item.key] = replace(newest, since=min(before.since, item.since))
+            older.append(oldest)
+        return tuple(older)
 
     def next_due(self) -> float | None:
         """Return when to send something again; None while some are under way or there are none."""

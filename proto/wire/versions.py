@@ -6,12 +6,13 @@ Kulkarni et al., "Logical Physical Clocks", 2014) with the region of its writer 
 """
 
 import struct
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 COUNTER_BITS = 16
 VERSION_BYTES = 10
 SKEW_MS_MAX = 60_000
-"""How far ahead of its own clock a node believes versions, unless the cluster file says otherwise."""
+"""How far ahead of the clock versions are believed, unless somebody says otherwise."""
 
 _TIME_MAX = (1 << 64) - 1
 _REGION_MAX = (1 << 16) - 1
@@ -50,42 +51,36 @@ class WallClock(Protocol):
 class HybridClock:
     """Stamp the writes of one region with versions that only ever grow.
 
-    Invariant: no stamp is at or before `after`, an earlier stamp or an observed version, whatever the wall clock does; only versions more
-    than `skew_ms_max` ahead of the clock stand for themselves. An item that has one (a clock was wrong when it was written) gets still
-    later ones, and drags no other item along.
+    Invariant: no stamp is at or before `after`, an earlier stamp or an observed version, whatever the wall clock does; only versions at or
+    beyond `limit_ms` stand for themselves. An item that has one (its writer's clock was ahead of ours) gets still later ones, and drags no
+    other item along. Without a limit that is SKEW_MS_MAX ahead of the clock.
     """
 
-    def __init__(self, clock: WallClock, region: int, *, skew_ms_max: int = SKEW_MS_MAX, last: int = 0) -> None:
+    def __init__(self, clock: WallClock, region: int, *, limit_ms: Callable[[], float] | None = None) -> None:
         assert 0 <= region <= _REGION_MAX, f"region numbers have 16 bits, found {region}"
         self._clock = clock
         self._region = region
-        self._skew_ms_max = skew_ms_max
-        self._last = last
-
-    @property
-    def last(self) -> int:
-        """Return the last hybrid time that was stamped or observed, as the next one continues from."""
-        return self._last
+        self._limit_ms = limit_ms or (lambda: clock.wall_ms() + SKEW_MS_MAX + 1)
+        self._last = 0
 
     def stamp(self, after: Version | None = None) -> Version:
         """Return a version later than the wall clock, every earlier stamp and `after`."""
-        now = self._clock.wall_ms() << COUNTER_BITS
-        latest = max(now, self._last)
+        latest = max(self._clock.wall_ms() << COUNTER_BITS, self._last)
         if after is None or after.time <= latest:
             stamped = self._last = latest + 1
         else:
             stamped = after.time + 1
-            self._drag(stamped, now)
+            self._drag(stamped)
         assert stamped < _TIME_MAX, f"hybrid time is used up at {stamped}"
         return Version(stamped, self._region)
 
     def observe(self, version: Version) -> None:
-        """Make every later stamp later than `version`, unless that is too far ahead to be believed."""
+        """Make every later stamp later than `version`, unless that is beyond the limit."""
         if version.time > self._last:
-            self._drag(version.time, self._clock.wall_ms() << COUNTER_BITS)
+            self._drag(version.time)
 
-    def _drag(self, time: int, now: int) -> None:
-        if (time >> COUNTER_BITS) - (now >> COUNTER_BITS) <= self._skew_ms_max:
+    def _drag(self, time: int) -> None:
+        if time >> COUNTER_BITS < self._limit_ms():
             self._last = time
 
     def skew_ms(self, version: Version) -> int:

@@ -38,7 +38,7 @@ class MachineBench:
         self.clock = ManualClock()
         self.tables = {table.number: table for table in tables}
         self.engine = MemoryEngine()
-        hybrid = HybridClock(self.clock, REGION, skew_ms_max=max_clock_skew_ms)
+        hybrid = HybridClock(self.clock, REGION)
         rules = MergeRules(hybrid, max_clock_skew_ms, self.clock.wall_ms, REGION)
         self.machine = ItemMachine(PARTITION, lambda: self.tables, rules, collection_bytes_max, slice_weight=1)
         self.index = 0

@@ -10,14 +10,18 @@ from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
+import msgspec
+
 from node.items.merging import wins
 from node.partition.access import StoredItem
+from node.partition.merges import FOLLOWS_MS_MAX
 from node.replication import events as e
 from node.replication.core import ShipperCore
 from node.replication.cursors import Cursor
-from node.replication.selection import REPLICATED, changes_to_ship, items_to_ship
+from node.replication.held import HeldItem, HeldRow, held_name, held_names
+from node.replication.selection import REPLICATED, changes_to_ship, items_to_ship, present_to_ship
 from node.replication.tombstones import Forgetting, Tombstone, forgettable
-from wire.commands import Change, ChangeRecord, Position
+from wire.commands import Ahead, Change, ChangeRecord, HeldChange, Position
 from wire.keys import ItemKey, key_hash, token_of
 from wire.versions import HybridClock, Version
 
@@ -25,18 +29,26 @@ TABLE = 7
 READ_RECORDS_MAX = 4
 READ_ITEMS_MAX = 3
 RETENTION_SECONDS = 200
+SKEW_MS = 60_000
 IN_FLIGHT_SECONDS_MAX = 60  # a link gives a connection up long before that
 
 
 class WorldClock:
-    """One clock for all regions, each of which sees it with its own error."""
+    """One clock for all regions, each of which sees it with its own error, which may change; but it never goes back."""
 
     def __init__(self, world: "World", error_ms: int) -> None:
         self._world = world
-        self._error_ms = error_ms
+        self.error_ms = error_ms
+        self._told_ms = 0
 
     def wall_ms(self) -> int:
-        return 1_700_000_000_000 + int(self._world.now * 1000) + self._error_ms
+        told_ms = 1_700_000_000_000 + int(self._world.now * 1000) + self.error_ms
+        self._told_ms = max(self._told_ms, told_ms)
+        return self._told_ms
+
+    def set(self, error_ms: int) -> None:
+        """Set the clock right or wrong, and as one whose node starts from nothing: it may go back."""
+        self.error_ms, self._told_ms = error_ms, 0
 
 
 @dataclass(slots=True)
@@ -48,6 +60,7 @@ class ModelPartition:
     sequence: int = 0
     oldest: int = 1
     cursors: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    held: dict[str, bytes] = field(default_factory=dict)
 
     def put(self, key: ItemKey, version: Version, body: bytes | None, region: int, recorded: bool) -> None:
         before = self.items.get(key)
@@ -124,12 +137,18 @@ class ModelRegion:
         self.name = name
         self.number = number
         self.partitions = [ModelPartition() for _ in range(partitions)]
-        self.clock = HybridClock(WorldClock(world, error_ms), number)
+        self.wall = WorldClock(world, error_ms)
+        self.clock = HybridClock(self.wall, number)
         self.memberships: dict[str, e.Membership] = {}
         self.shippers: dict[tuple[int, str], ModelShipper] = {}
         self.catalog_version = 0
         self.holds_table = False
         self.forgetting: dict[int, Forgetting] = {}
+
+    def set_clock(self, error_ms: int) -> None:
+        """Let a node stamp from now on whose clock is wrong by so much."""
+        self.wall.set(error_ms)
+        self.clock = HybridClock(self.wall, self.number)
 
     def partition_of(self, key: ItemKey) -> int:
         return token_of(key_hash(key.partition)) * len(self.partitions) >> 64
@@ -146,16 +165,37 @@ class ModelRegion:
             self.world.written[key] = (version, body or b"")
         self.notify(index)
 
-    def receive(self, changes: tuple[Change, ...]) -> tuple[int, int]:
+    def receive(self, changes: tuple[Change, ...], ahead: Ahead) -> tuple[int, int, tuple[HeldChange, ...]]:
         applied = superseded = 0
+        held: list[HeldChange] = []
         for change in changes:
             index = self.partition_of(change.key)
-            if self.partitions[index].merge(change, self.number):
-                applied += 1
+            partition = self.partitions[index]
+            stored = partition.items.get(change.key)
+            if not wins(change.version, stored.version if stored else None):
+                superseded += 1
+            elif ahead is Ahead.HOLD and (ahead_ms := self._too_far_ahead_ms(change, stored)):
+                held.append(HeldChange(change.key, change.version, ahead_ms, ahead_ms - SKEW_MS))
+            elif ahead is Ahead.OVERRULE and self._too_far_ahead_ms(change, stored):
+                self._overrule(partition, change, stored)
+                superseded += 1
                 self.notify(index)
             else:
-                superseded += 1
-        return applied, superseded
+                partition.merge(change, self.number)
+                applied += 1
+                self.notify(index)
+        return applied, superseded, tuple(held)
+
+    def _too_far_ahead_ms(self, change: Change, stored: StoredItem | None) -> int:
+        ahead_ms = self.clock.skew_ms(change.version)
+        follows = stored is not None and change.version.wall_ms - stored.version.wall_ms <= FOLLOWS_MS_MAX
+        return 0 if ahead_ms <= SKEW_MS or follows else ahead_ms
+
+    def _overrule(self, partition: ModelPartition, change: Change, stored: StoredItem | None) -> None:
+        version = Version(change.version.time + 1, self.number)
+        body = None if stored is None or stored.tombstone else stored.body
+        partition.put(change.key, version, body, self.number, True)
+        self.world.written[change.key] = (version, body or b"")
 
     def notify(self, index: int) -> None:
         for shipper in self.shippers_of(index):
@@ -339,14 +379,15 @@ class World:
         if shipper.pending:
             self._run(shipper, shipper.pending.pop(0))
 
-    def _run(self, shipper: ModelShipper, effect: e.Effect) -> None:
+    def _run(self, shipper: ModelShipper, effect: e.Effect) -> None:  # noqa: PLR0912  # one branch per effect
         partition = shipper.source.partitions[shipper.partition]
         name = (shipper.destination, TABLE)
         match effect:
             case e.LoadCursor():
                 stored = partition.cursors.get(name)
                 cursor = Cursor.decode(stored) if stored else None
-                shipper.step(e.CursorLoaded(table=TABLE, cursor=cursor), self.now)
+                held = self._held_rows(shipper, partition)
+                shipper.step(e.CursorLoaded(table=TABLE, cursor=cursor, held=held), self.now)
             case e.AwaitBarrier():
                 shipper.step(
                     e.BarrierPassed(table=TABLE, generation=effect.generation, latest=partition.sequence), self.now
@@ -359,6 +400,13 @@ class World:
                 self.messages.append(Message(shipper=shipper, batch=effect, due=effect.due))
             case e.StoreCursor():
                 self._store_cursor(shipper, partition, effect)
+            case e.StoreHeld():
+                self._store_held(shipper, partition, effect)
+            case e.DropHeld():
+                for item in effect.items:
+                    partition.held.pop(held_name(shipper.destination, TABLE, item), None)
+            case e.ReadHeld():
+                self._read_held(shipper, partition, effect)
             case e.ReportBackfill():
                 shipper.step(
                     e.BackfillRecorded(table=TABLE, generation=effect.membership.generation, is_recorded=True), self.now
@@ -380,6 +428,7 @@ class World:
                 oldest=partition.oldest,
                 latest=partition.sequence,
                 has_more=bool(records),
+                read_ms=shipper.source.wall.wall_ms(),
             ),
             self.now,
         )
@@ -408,6 +457,27 @@ class World:
             partition.cursors[name] = effect.cursor.encode()
         shipper.step(e.CursorStored(table=TABLE, cursor=effect.cursor, is_stored=is_stored), self.now)
 
+    def _held_rows(self, shipper: ModelShipper, partition: ModelPartition) -> tuple[HeldItem, ...]:
+        rows = [row for name, row in partition.held.items() if name.startswith(held_names(shipper.destination, TABLE))]
+        now_ms = shipper.source.wall.wall_ms()
+        return tuple(msgspec.msgpack.decode(row, type=HeldRow).item(self.now, now_ms) for row in rows)
+
+    def _store_held(self, shipper: ModelShipper, partition: ModelPartition, effect: e.StoreHeld) -> None:
+        is_stored = self.random.random() < 0.9
+        now_ms = shipper.source.wall.wall_ms()
+        for item in effect.items if is_stored else ():
+            row = msgspec.msgpack.encode(HeldRow.of(item, self.now, now_ms))
+            partition.held[held_name(shipper.destination, TABLE, item)] = row
+        stored = e.HeldStored(table=TABLE, batch=effect.batch, items=effect.items, is_stored=is_stored)
+        shipper.step(stored, self.now)
+
+    def _read_held(self, shipper: ModelShipper, partition: ModelPartition, effect: e.ReadHeld) -> None:
+        found = [(item, partition.items.get(item.key)) for item in effect.items]
+        present = [stored for item, stored in found if stored is not None and stored.version == item.version]
+        gone = tuple(item for item, stored in found if stored is None or stored.version != item.version)
+        shipment = present_to_ship(present)
+        shipper.step(e.HeldRead(table=TABLE, shipment=shipment, gone=gone, ahead=effect.items[0].ahead), self.now)
+
     def deliver(self, message: Message, *, repeat: bool = False) -> None:
         """Let one message arrive; a batch puts its answer on the way back."""
         if not repeat:
@@ -424,8 +494,8 @@ class World:
         batch, source = message.batch, message.shipper.source
         if not destination.holds_table or source.name not in destination.memberships:
             return e.Refused(batch=batch.batch, reason="ResourceNotFoundException")
-        applied, superseded = destination.receive(batch.changes)
-        return e.Acknowledged(batch=batch.batch, applied=applied, superseded=superseded)
+        applied, superseded, held = destination.receive(batch.changes, batch.ahead)
+        return e.Acknowledged(batch=batch.batch, applied=applied, superseded=superseded, held=held)
 
     def settle(self, seconds: float = 120.0) -> None:
         """Mend everything, lose nothing any more, and run until nobody has anything to do."""
@@ -484,6 +554,24 @@ class World:
         """Every region holds, of every key, the newest write there ever was: none is lost, no delete is undone."""
         for region in self.regions.values():
             assert self.contents(region.name) == self.written, region.name
+
+    def assert_lag_is_told(self) -> None:
+        """Nobody says that nothing lags while records wait, unless they have only just come."""
+        for shipper in self.shippers():
+            before, after = (shipper.core.report(self.now + seconds) for seconds in (0.0, 1.0))
+            assert after.lag_seconds >= 1.0 or not before.pending_records, before
+
+    def release(self, ahead: Ahead) -> None:
+        """Have an operator's decision carried out everywhere."""
+        for shipper in self.shippers():
+            shipper.step(e.Released(ahead=ahead), self.now)
+
+    def held(self) -> int:
+        """Return how many changes all shippers remember as held back, which their rows must say as well."""
+        for region in self.regions.values():
+            rows = sum(len(partition.held) for partition in region.partitions)
+            assert rows == sum(shipper.core.report(self.now).held for shipper in region.shippers.values())
+        return sum(shipper.core.report(self.now).held for shipper in self.shippers())
 
     def assert_quiet(self) -> None:
         """Nobody is behind, and every cursor is stored up to the end."""

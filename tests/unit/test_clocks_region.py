@@ -1,7 +1,5 @@
 """The region's clock: what it follows, what it doubts, and that it never goes back."""
 
-from dataclasses import replace
-
 import pytest
 
 from node.clocks.judgement import Standing
@@ -9,6 +7,7 @@ from node.clocks.peers import Reading
 from node.clocks.region import BELIEVED_AFTER_MS, MARK_AHEAD_MS, Mark, RegionClock
 from tests.support.clock import ManualClock
 from wire.catalog import NodeId
+from wire.versions import COUNTER_BITS, HybridClock, Version
 
 SKEW_MS = 60_000
 HOUR = 3_600.0
@@ -210,19 +209,33 @@ def test_the_edge_of_the_bound_is_no_place_to_flap() -> None:
         assert bench.clock.standing is standing, jump
 
 
-# Versions must not go back over a restart, even if the wall clock did: nothing above the durable mark is ever told.
+# Versions must not go back over a restart, even if the wall clock did: nothing at or above the durable mark is ever told.
 def test_time_goes_on_from_the_mark_after_a_restart() -> None:
     machine = ManualClock()
     clock = RegionClock(machine, SKEW_MS, has_peers=False, mark=Mark())
     assert (clock.wall_ms(), clock.may_stamp) == (0, False)
-    mark = clock.wanted_mark(last=7)
-    assert mark is not None
-    assert mark == replace(mark, told_ms=machine.wall_ms() + MARK_AHEAD_MS, last=7)
+    mark = clock.wanted_mark()
+    assert mark == Mark(machine.wall_ms() + MARK_AHEAD_MS)
     clock.marked(mark)
     assert (clock.wall_ms(), clock.may_stamp) == (machine.wall_ms(), True)
     machine.advance(100)
-    assert (clock.wall_ms(), clock.may_stamp) == (mark.told_ms, False)
+    assert (clock.wall_ms(), clock.may_stamp) == (mark.limit_ms - 1, False)
     machine.jump_wall(-HOUR)
     again = RegionClock(machine, SKEW_MS, has_peers=False, mark=mark)
-    assert again.wall_ms() == mark.told_ms
+    further = again.wanted_mark()
+    assert further is not None
+    again.marked(further)
     assert again.may_stamp
+    assert mark.limit_ms <= again.wall_ms() < mark.limit_ms + 100
+
+
+# What a version of another clock drags along must not be lost by a restart either: beyond the mark it drags nothing.
+def test_versions_beyond_the_mark_drag_nothing_along() -> None:
+    machine = ManualClock()
+    clock = RegionClock(machine, SKEW_MS, has_peers=False, mark=Mark(machine.wall_ms() + 5_000))
+    hybrid = HybridClock(clock, 1, limit_ms=lambda: clock.limit_ms)
+    for ahead_ms, is_dragged in ((4_999, True), (5_000, False)):
+        seen = Version((machine.wall_ms() + ahead_ms) << COUNTER_BITS, 2)
+        hybrid.observe(seen)
+        assert hybrid.stamp(seen) > seen
+        assert (hybrid.stamp() > seen) is is_dragged

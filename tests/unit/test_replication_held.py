@@ -148,6 +148,20 @@ def test_an_answer_to_an_older_version_settles_no_newer_one() -> None:
     assert [item.version for _, item in transcript.core.held()] == [Version(9, 2)]
 
 
+# Answers come in any order: what is said late of an older version must not push a newer one out, which nobody would send again.
+def test_an_older_version_pushes_no_newer_one_out() -> None:
+    transcript = Transcript().started()
+    first, second = transcript.ships(10, 11), transcript.ships(11, 12)
+    key = change_of("key0").key
+    stored = {}
+    for batch, time in ((second, 9), (first, 1)):
+        transcript.acknowledged(batch, held=(HeldChange(key, Version(time, 2), 60_000, 60_000),))
+        stored[time] = transcript.one(e.StoreHeld).items
+        effects = transcript.step(e.HeldStored(table=1, batch=batch, items=stored[time], is_stored=True))
+    assert e.DropHeld(table=1, items=stored[1]) in effects
+    assert [item.version.time for _, item in transcript.core.held()] == [9]
+
+
 # The next leader must know them all, and their times.
 def test_the_next_leader_goes_on_with_what_is_held() -> None:
     transcript = Transcript()

@@ -1,0 +1,123 @@
+"""Two regions of real processes whose clocks are set wrong while they run: nothing stops or is stamped wrongly, who is off is named."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.chaos.workload import Workload
+from tests.support.cluster import RunningCluster, add_replica, eventually, make_table, running_cluster
+from tests.support.replication_cluster import converged
+from wire.catalog import LinkState
+from wire.clock import SystemClock
+from wire.versions import Version
+
+HOUR_MS = 3_600_000
+SKEW_MS = 60_000
+TABLE = "things"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
+    settings = {"ttl_sweep_seconds": 0.2, "ttl_grace_seconds": 0, "signatures": False}
+    folder = tmp_path_factory.mktemp("clocks")
+    with running_cluster(folder, regions=2, partitions=2, adjustable_clocks=True, **settings) as running:
+        make_table(running.client(0), TABLE)
+        add_replica(running, TABLE, 0, 1)
+        expiry = {"Enabled": True, "AttributeName": "expires"}
+        running.client(0).update_time_to_live(TableName=TABLE, TimeToLiveSpecification=expiry)
+        yield running
+
+
+@pytest.fixture
+def calm(cluster: RunningCluster) -> Iterator[RunningCluster]:
+    """Set all clocks right again after a test."""
+    yield cluster
+    for region in cluster.regions:
+        for node in region.nodes:
+            cluster.set_clock(node.id, 0)
+    eventually(lambda: not off(cluster), "all clocks right")
+    cluster.wait_ready()
+
+
+def off(cluster: RunningCluster) -> set[str]:
+    nodes = [node for region in cluster.status().regions for node in region.nodes]
+    return {node.id for node in nodes if "clock-refused" in node.conditions}
+
+
+def ahead_ms(cluster: RunningCluster, region: int) -> int:
+    """Return how far the latest version that a region holds is ahead of true time."""
+    now_ms = SystemClock().wall_ms()
+    return max(Version(time, region).wall_ms for time, region, _, _ in cluster.dump(TABLE, region).values()) - now_ms
+
+
+def writes(cluster: RunningCluster, name: str, region: int = 0) -> Workload:
+    return Workload(lambda: cluster.client(region), TABLE, workers=2, name=name)
+
+
+# Five seconds of a leader two hours ahead used to stop replication for two hours, while status said "up, lag 0.0 s". Now it hands over
+# before it stamps anything, says who it is, and takes part again by itself.
+def test_a_leader_two_hours_ahead_stamps_nothing_and_hands_over(calm: RunningCluster) -> None:
+    leader = calm.leader(1)
+    with writes(calm, "ahead") as load:
+        load.wait_for(20)
+        calm.set_clock(leader, 2 * HOUR_MS)
+        eventually(lambda: off(calm) == {leader}, "the leader says that its clock is off")
+        eventually(lambda: leader not in (calm.leader(1), calm.leader(2)), "others lead")
+        load.wait_for(100)
+        calm.set_clock(leader, 0)
+        eventually(lambda: not off(calm), "the node takes part again")
+        load.wait_for(20)
+    assert max(ahead_ms(calm, 0), ahead_ms(calm, 1)) < SKEW_MS
+    converged(calm, TABLE, 20)
+    links = {(link.source, link.destination): link for link in calm.status().links}
+    assert all((link.held, link.pending_records) == (0, 0) for link in links.values()), links
+
+
+# A leader an hour back: others' changes must not be refused because of it, and what is written next must not lose to older writes.
+def test_a_leader_an_hour_back_is_named_and_nothing_loses(calm: RunningCluster) -> None:
+    here, there = calm.client(0), calm.client(1)
+    leader = calm.leader(1)
+    calm.set_clock(leader, -HOUR_MS)
+    eventually(lambda: off(calm) == {leader}, "the leader says that its clock is off")
+    with writes(calm, "back") as load:
+        load.wait_for(50)
+    for number in range(8):
+        key = {"pk": {"S": f"back-{number}"}}
+        there.put_item(TableName=TABLE, Item={**key, "by": {"S": "there"}})
+        eventually(lambda key=key: here.get_item(TableName=TABLE, Key=key).get("Item"), "the change arrives here", 20)
+        here.put_item(TableName=TABLE, Item={**key, "by": {"S": "here"}})
+    converged(calm, TABLE, 20)
+    assert {there.get_item(TableName=TABLE, Key={"pk": {"S": f"back-{n}"}})["Item"]["by"]["S"] for n in range(8)} == {
+        "here"
+    }
+
+
+# All nodes of a region an hour back, restarted meanwhile: the region's time goes on. Changes come in and are not refused, items expire,
+# and a write here wins over an older one of the other region that had not arrived yet.
+def test_a_region_an_hour_back_goes_on(calm: RunningCluster) -> None:
+    here, there = calm.client(0), calm.client(1)
+    nodes = [node.id for node in calm.regions[0].nodes]
+    soon = {"pk": {"S": "soon"}, "expires": {"N": str(int(time.time()) + 20)}}
+    here.put_item(TableName=TABLE, Item=soon)
+    with writes(calm, "region") as load:
+        load.wait_for(20)
+        for node in nodes:
+            calm.set_clock(node, -HOUR_MS)
+        load.wait_for(20)
+        for node in nodes:
+            calm.local.stop(node)
+            calm.local.start(node)
+            calm.wait_ready()
+        load.wait_for(20)
+    assert not off(calm)
+    calm.isolate(0)
+    key = {"pk": {"S": "raced"}}
+    there.put_item(TableName=TABLE, Item={**key, "by": {"S": "older"}})
+    here.put_item(TableName=TABLE, Item={**key, "by": {"S": "newer"}})
+    calm.isolate(0, LinkState.UP)
+    converged(calm, TABLE, 30)
+    assert here.get_item(TableName=TABLE, Key=key)["Item"]["by"] == {"S": "newer"}
+    gone = {"pk": {"S": "soon"}}
+    eventually(lambda: "Item" not in there.get_item(TableName=TABLE, Key=gone), "expired, and deleted there", 40)
+    assert abs(min(0, ahead_ms(calm, 0))) < SKEW_MS
