@@ -430,6 +430,7 @@ class NodeProcess:
             zone=self._entry.zone,
             state=self._health,
             catalog_version=lambda: node.feed.view.version,
+            clock_offset_seconds=lambda: node.driver.clock.offset_seconds,
             replicas=node.driver.status,
             conditions=node.driver.conditions,
             counts=node.driver.counts,

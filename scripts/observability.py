@@ -166,6 +166,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             (Query(level("sum", "globetable_replication_pending_records", LINK), LINK_LEGEND),),
         ),
         Panel(
+            "Held back by the destination",
+            "short",
+            "Changes whose versions are too far ahead of the clock there. Nothing else waits for them.",
+            (Query(level("sum", "globetable_replication_held_changes", LINK), LINK_LEGEND),),
+        ),
+        Panel(
             "Links up",
             "short",
             "0 while a link is down, cut or paused on any node that ships over it.",
@@ -430,6 +436,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "short",
             "What GET /health says; no line at all where a process does not answer.",
             (Query(level("min", "globetable_ready", "instance"), "{{instance}}"),),
+        ),
+        Panel(
+            "Clocks",
+            "s",
+            "How far a machine's wall clock is ahead of its region's time.",
+            (Query(level("max", "globetable_clock_offset_seconds", "instance"), "{{instance}}"),),
         ),
         Panel(
             "CPU",

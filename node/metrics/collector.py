@@ -49,6 +49,7 @@ class NodeSources:
     zone: str
     state: Callable[[], str]
     catalog_version: Callable[[], int]
+    clock_offset_seconds: Callable[[], float]
     replicas: Callable[[], Iterable[ReplicaStatus]]
     conditions: Callable[[], Collection[Condition]]
     counts: ReplicaCounts
@@ -71,6 +72,7 @@ def node_readings(sources: NodeSources) -> Iterator[Reading]:
     yield Reading(m.INFO, 1, who)
     yield Reading(m.READY, sources.state() == READY)
     yield Reading(m.CATALOG_VERSION, sources.catalog_version())
+    yield Reading(m.CLOCK_OFFSET, sources.clock_offset_seconds())
     yield from _exchange(sources.exchange)
     yield Reading(m.FORWARDED, sources.forwarded())
     yield from _partitions(sources.replicas())
@@ -152,6 +154,7 @@ def _links(source: str, reports: Iterable[LinkReport]) -> Iterator[Reading]:
         yield Reading(m.LINK_UP, all(report.state in {"up", "delayed"} for report in each), link)
         yield Reading(m.LINK_LAG, max(shipper.lag_seconds for shipper in shippers), link)
         yield Reading(m.LINK_PENDING, sum(shipper.pending_records for shipper in shippers), link)
+        yield Reading(m.LINK_HELD, sum(shipper.held for shipper in shippers), link)
         yield Reading(m.LINK_BACKFILLS, sum(shipper.backfilling_tables for shipper in shippers), link)
 
 

@@ -17,6 +17,12 @@ CATALOG_VERSION: Final = gauge(
     "Version of the catalog (tables, indexes, placements, links) that this process knows. Processes of a region differ for moments only.",
 )
 
+CLOCK_OFFSET: Final = gauge(
+    "globetable_clock_offset_seconds",
+    "How far this machine's wall clock is ahead of the region's time, which is what a majority of its nodes says and never goes back. "
+    "Beyond max_clock_skew_ms the node leads nothing until its clock is right.",
+)
+
 # Requests.
 COMMANDS: Final = counter(
     "globetable_node_commands_total",
@@ -154,13 +160,20 @@ LINK_UP: Final = gauge(
 )
 LINK_LAG: Final = gauge(
     "globetable_replication_lag_seconds",
-    "Age of the oldest change that the destination region has not acknowledged, over the partitions led here; 0 = it has everything.",
+    "Age of the oldest change that the destination region has not acknowledged, whatever the reason, over the partitions led here; 0 = it "
+    "has everything.",
     *("source", "destination"),
 )
 LINK_PENDING: Final = gauge(
     "globetable_replication_pending_records",
     "Sequence numbers between the last change acknowledged by the destination region and the last one here, summed over the partitions "
     "led here; tables that are not replicated use numbers up, too.",
+    *("source", "destination"),
+)
+LINK_HELD: Final = gauge(
+    "globetable_replication_held_changes",
+    "Changes that the destination region holds back, because their versions are too far ahead of its clock, over the partitions led here. "
+    "They were written while clocks were wrong, and go when their time has come: see `globetable link held`.",
     *("source", "destination"),
 )
 LINK_BACKFILLS: Final = gauge(

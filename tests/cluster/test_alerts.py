@@ -59,6 +59,7 @@ CASES = [
     ),
     counted("Overloaded", f'globetable_node_refused_total{{{WHERE}, code="Overloaded"}}', 3),
     level("ReplicationLagging", f"globetable_replication_lag_seconds{{{LINK}}}", 61, 2),
+    level("ChangesHeldBack", f"globetable_replication_held_changes{{{LINK}}}", 3, 0),
     level("LinkDown", f"globetable_replication_link_up{{{LINK}}}", 0, 1),
     level("DiskFilling", f"globetable_storage_writable_bytes{{{WHERE}}}", 5e8, 5e9),
     Case(

@@ -59,6 +59,7 @@ def sources(**given: Any) -> NodeSources:
         "exchange": ExchangeCounts(),
         "forwarded": lambda: 0,
         "peers": dict,
+        "clock_offset_seconds": lambda: -2.5,
         "usage": lambda: EngineUsage(used_bytes=10, map_bytes=20, disk_free_bytes=30, reserved_bytes=5),
         "writer": WriterCounts(),
         "writer_queued": lambda: 2,
@@ -84,6 +85,7 @@ def report(destination: str, partition: int, lag_seconds: float, state: str = "u
         errors=0,
         last_error="",
         backfilling_tables=1,
+        held=partition,
     )
     return LinkReport(destination=destination, partition=PartitionId(partition), state=state, shipper=shipper)
 
@@ -179,6 +181,7 @@ def test_links_are_told_over_their_partitions() -> None:
     eu, ap = ("us-east-1", "eu"), ("us-east-1", "ap")
     assert read(node_readings(node), of_nodes.LINK_LAG) == {eu: 2.5, ap: 0.0}
     assert read(node_readings(node), of_nodes.LINK_PENDING) == {eu: 30, ap: 10}
+    assert read(node_readings(node), of_nodes.LINK_HELD) == {eu: 3, ap: 1}
     assert read(node_readings(node), of_nodes.LINK_UP) == {eu: False, ap: True}
     assert read(node_readings(node), of_nodes.LINK_BACKFILLS) == {eu: 2, ap: 1}
     assert read(node_readings(node), of_nodes.LINK_APPLIED) == {eu: 0}
