@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.clocks_simulation import World
 
-SEEDS = int(os.environ.get("CLOCK_SEEDS", "40"))
+SEEDS = int(os.environ.get("CLOCK_SEEDS", "20"))
 
 
 # Stamps are near true time, never go back, and everybody may stamp again once the clocks are right: whatever happens to a minority of the

@@ -19,6 +19,8 @@ TOLERANCE_MS = 3_000
 """What readings cannot tell: the longest round trip, and some drift since."""
 TICK_SECONDS = 0.1
 TICKS_TO_HEAL = 400
+TICKS_WRONG_MAX = 30
+"""Ticks for which a node may lead whose clock is off while it hears all others: then it has to say so, and let others lead."""
 HOURS = 3_600.0
 KEYS = 4
 
@@ -99,6 +101,7 @@ class World:
         names = [NodeId(f"n{number}") for number in range(1, self.random.choice((3, 3, 5)) + 1)]
         self.nodes = {name: Node(self, name) for name in names}
         self.leader: NodeId | None = None
+        self.wrong_ticks = 0
 
     def run(self, ticks: int = 300) -> None:
         """Let things go wrong, then heal, then require that all is well."""
@@ -149,9 +152,16 @@ class World:
             if other is not leader:
                 self._send(leader, other)
                 self._send(other, leader)
+        self._judge_leader(leader)
         if leader.clock.may_stamp:
             for _ in range(self.random.randrange(3)):
                 self._write(leader)
+
+    def _judge_leader(self, leader: Node) -> None:
+        wrong = [node for node in self.nodes.values() if abs(node.error_seconds) * 1_000 > SKEW_MS + TOLERANCE_MS]
+        is_wrong = wrong == [leader] and len(self._up()) == len(self.nodes)
+        self.wrong_ticks = self.wrong_ticks + 1 if is_wrong else 0
+        assert self.wrong_ticks < TICKS_WRONG_MAX, f"{leader.node} does not say that its clock is off"
 
     def _send(self, sender: Node, recipient: Node) -> None:
         if self.random.random() >= self.loss:
