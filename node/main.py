@@ -269,7 +269,9 @@ class NodeProcess:
         self._waits_for_disk = False
         self._stopping = asyncio.Event()
         self._failure: BaseException | None = None
-        self._peers = PeerConnections(NodeId(entry.id), self._address_of, self._randomness, self._life, self._clock_stamp)
+        self._peers = PeerConnections(
+            NodeId(entry.id), self._address_of, self._randomness, self._life, self._clock_stamp
+        )
         self._metrics_address = settings.metrics
         self._sources: NodeSources | None = None
         self._readiness: Readiness | None = None

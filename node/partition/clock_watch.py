@@ -13,7 +13,6 @@ from node.partition.parts import NodeParts
 from node.storage.batch import WriteBatch
 from node.storage.engine import Space, View
 from node.storage.errors import StorageError
-from node.storage.layout import NODE_STATE, state_key
 from node.storage.sealed import sealed, unsealed
 from wire.catalog import NodeId
 from wire.commands import Failed
@@ -22,7 +21,7 @@ from wire.telemetry import EventLog
 from wire.versions import HybridClock
 
 _MARK: Final = struct.Struct(">QQ")
-_MARK_KEY: Final = state_key(NODE_STATE, "clock")
+_MARK_KEY: Final = b"clock"
 
 _log = EventLog(__name__)
 
@@ -49,15 +48,6 @@ class ClockWatch:
         """Tell whether versions may be stamped now; a jump of the wall clock is noticed before the first one after it."""
         self.clock.wall_ms()
         return self.clock.may_stamp
-
-    def begin(self) -> None:
-        """Make the first mark durable, if the clock may be believed at once; before the writer has anything to do."""
-        mark = self.clock.wanted_mark()
-        if mark is not None:
-            batch = _marking(mark)
-            self._parts.engine.write(batch.apply)
-            self.clock.marked(mark)
-        self._look()
 
     def tick(self) -> None:
         """Judge the clock and keep its mark ahead."""
@@ -114,12 +104,12 @@ class ClockWatch:
 
 def _marking(mark: Mark) -> WriteBatch:
     batch = WriteBatch()
-    batch.put(Space.STATE, _MARK_KEY, sealed(_MARK.pack(mark.limit_ms, mark.borrowed_ms)))
+    batch.put(Space.NODE, _MARK_KEY, sealed(_MARK.pack(mark.limit_ms, mark.borrowed_ms)))
     return batch
 
 
 def _read_mark(view: View) -> Mark:
     """Return the mark of this node's clock; a damaged one is as good as none: nothing that was told is on this disk alone."""
-    stored = view.get(Space.STATE, _MARK_KEY)
+    stored = view.get(Space.NODE, _MARK_KEY)
     value = unsealed(stored) if stored is not None else None
     return Mark() if value is None else Mark(*_MARK.unpack(value))

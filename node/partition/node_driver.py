@@ -105,7 +105,7 @@ class NodeDriver:
         self._loop = asyncio.get_running_loop()
         self._view = SharedView(self._parts.engine, self._loop)
         self._equipment = self._equipped()
-        self._clock_watch.begin()
+        self._clock_watch.tick()
         for placement in placements:
             if self._replica_of(placement) is not None:
                 self._open(placement)
@@ -176,7 +176,7 @@ class NodeDriver:
 
     def clock_heard(self, node: NodeId, stamp: ClockStamp) -> None:
         """Take what another node's batch says of its clocks."""
-        if not self._is_stopped:
+        if self._is_started and not self._is_stopped:
             self._clock_watch.heard(node, stamp)
 
     def clock_stamp(self, node: NodeId) -> ClockStamp:
@@ -328,6 +328,9 @@ class NodeDriver:
         trim = LogTrim(self._settings.log_entries_kept, self._settings.log_bytes_kept)
         driver = PartitionDriver(core=core, machine=machine, log=store, trim=trim, equipment=self._equipment)
         self._drivers[placement.partition] = driver
+        driver.clock_changed(self._clock_watch.refusal)
+        for condition in self._kept_out:
+            driver.keep_out(condition, True)
 
     def _loss_of(self, placement: Placement) -> Loss | None:
         """Return what a replica has lost, having cleared what is left of it."""

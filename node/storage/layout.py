@@ -25,8 +25,6 @@ SORT_BYTES_MAX = KEY_BYTES_MAX - _SORT_START
 # Sizes of item collections stand among the items, as an index that no table can have.
 COLLECTIONS = (1 << 16) - 1
 
-# State rows of the node as a whole stand under this number, which no partition has.
-NODE_STATE = (1 << 32) - 1
 # Names of state rows that belong to one replica and never travel to another in a snapshot.
 LOCAL_STATE = "local/"
 # So begin the names of state rows that count what a partition holds of a table.

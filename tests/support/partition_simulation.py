@@ -22,7 +22,7 @@ from node.storage.batch import WriteBatch
 from node.storage.disk import Disk
 from node.storage.engine import EngineUsage, Snapshot, Space
 from node.storage.errors import StorageFull
-from node.storage.layout import LOCAL_STATE, NODE_STATE, state_key
+from node.storage.layout import LOCAL_STATE, state_key
 from node.storage.memory_engine import MemoryEngine
 from tests.support.partition_joining import identity_of, joiner_of
 from tests.support.virtual_loop import VirtualLoop
@@ -411,6 +411,6 @@ class SimulatedRegion:
 
     def rows(self, node: NodeId, space: Space) -> dict[bytes, bytes]:
         """Return what a replica holds of the replicated state."""
-        local = (state_key(PARTITION, LOCAL_STATE), state_key(NODE_STATE, ""))
+        local = state_key(PARTITION, LOCAL_STATE)
         with self.nodes[node].engine.snapshot() as view:
             return {key: value for key, value in view.scan(space, b"", None) if not key.startswith(local)}
