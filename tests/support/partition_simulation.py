@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from node.clocks.exchange import ClockStamp
 from node.consensus.types import Message
 from node.joining.joiner import Joiner
 from node.partition.node_driver import NodeDriver
@@ -45,12 +46,13 @@ class NodeClock:
         self._loop = loop
         self._rate = rate
         self._wall_offset_ms = wall_offset_ms
+        self.shift_ms = 0
 
     def monotonic(self) -> float:
         return self._loop.time() * self._rate
 
     def wall_ms(self) -> int:
-        return 1_700_000_000_000 + self._wall_offset_ms + int(self._loop.time() * 1_000)
+        return 1_700_000_000_000 + self._wall_offset_ms + self.shift_ms + int(self._loop.time() * 1_000)
 
     def wall(self) -> float:
         return self.wall_ms() / 1_000
@@ -154,8 +156,11 @@ class Heard:
     message: Message
     sender: NodeId
     life: tuple[str, int]
+    stamp: ClockStamp | None
 
     def __call__(self) -> None:
+        if self.stamp is not None and self.node.driver is not None:
+            self.node.driver.clock_heard(self.sender, self.stamp)
         if self.node.joiner is not None and self.node.joiner.fence.admits(self.sender, *self.life):
             self.node.deliver(self.message)
 
@@ -170,6 +175,8 @@ class SimulatedNode:
         self.driver: NodeDriver | None = None
         self.writer: SimulatedWriter | None = None
         self.joiner: Joiner | None = None
+        self.clock: NodeClock | None = None
+        self.shift_ms = 0
         self._disk: Disk | None = None
         self._life: asyncio.Task[None] | None = None
         self._stalled: list[Callable[[], None]] | None = None
@@ -177,6 +184,8 @@ class SimulatedNode:
     def start(self) -> None:
         region, rng = self.region, self.region.rng
         clock = NodeClock(region.loop, rng.uniform(0.97, 1.03), rng.randrange(-2_000, 2_000))
+        clock.shift_ms = self.shift_ms
+        self.clock = clock
         self.writer = SimulatedWriter(self, rng)
         disk = self._disk = Disk(self.engine, identity_of(self.node))
         parts = NodeParts(
@@ -189,6 +198,7 @@ class SimulatedNode:
             transport=self,
             snapshots=self,
             clock=clock,
+            has_peers=region.has_clocks,
             random=random.Random(rng.randrange(1 << 30)),
             on_fatal=region.fatal.append,
             lives=disk,
@@ -267,12 +277,21 @@ class SimulatedNode:
             # No draw where nothing is late, so that seeds keep their meaning.
             is_late = weather.late > 0 and rng.random() < weather.late
             delay_seconds = rng.uniform(0.0001, LATE_SECONDS_MAX if is_late else weather.delay_seconds_max)
-            region.loop.call_later(delay_seconds, self._arrive, node, message, life)
+            region.loop.call_later(delay_seconds, self._arrive, node, message, life, self._stamp(node))
 
-    def _arrive(self, node: NodeId, message: Message, life: tuple[str, int]) -> None:
+    def _stamp(self, node: NodeId) -> ClockStamp | None:
+        return self.driver.clock_stamp(node) if self.region.has_clocks and self.driver is not None else None
+
+    def _arrive(self, node: NodeId, message: Message, life: tuple[str, int], stamp: ClockStamp | None) -> None:
         receiver = self.region.nodes[node]
         if (self.node, node) not in self.region.cut:
-            receiver.hear(Heard(receiver, message, self.node, life))
+            receiver.hear(Heard(receiver, message, self.node, life, stamp))
+
+    def set_clock(self, shift_ms: int) -> None:
+        """Set the wall clock wrong by so much, over restarts too."""
+        self.shift_ms = shift_ms
+        if self.clock is not None:
+            self.clock.shift_ms = shift_ms
 
     def deliver(self, message: Message) -> None:
         if self.driver is not None:
@@ -309,6 +328,8 @@ class SimulatedRegion:
             partition=PartitionConfig(turn_requests_max=8),
             pages=PageTurnsSpec(slice_seconds=0.0, turn_seconds=0.0, slice_weight=1),
         )
+        self.has_clocks = False
+        """Whether nodes tell each other their clocks, so that one whose clock is wrong is known."""
         self.weather = Weather()
         self.catalog = Catalog()
         self.cut: set[tuple[NodeId, NodeId]] = set()
