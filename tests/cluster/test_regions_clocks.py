@@ -1,15 +1,19 @@
 """Two regions of real processes whose clocks are set wrong while they run: nothing stops or is stamped wrongly, who is off is named."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from deploy.chaos.workload import Workload
+from deploy.cli.asking import held, release
+from deploy.cli.status import LinkReport
 from tests.support.cluster import RunningCluster, add_replica, eventually, make_table, running_cluster
 from tests.support.replication_cluster import converged
 from wire.catalog import LinkState
 from wire.clock import SystemClock
+from wire.commands import Ahead
 from wire.versions import Version
 
 HOUR_MS = 3_600_000
@@ -36,6 +40,7 @@ def calm(cluster: RunningCluster) -> Iterator[RunningCluster]:
     for region in cluster.regions:
         for node in region.nodes:
             cluster.set_clock(node.id, 0)
+            cluster.local.start(node.id)
     eventually(lambda: not off(cluster), "all clocks right")
     cluster.wait_ready()
 
@@ -121,3 +126,35 @@ def test_a_region_an_hour_back_goes_on(calm: RunningCluster) -> None:
     gone = {"pk": {"S": "soon"}}
     eventually(lambda: "Item" not in there.get_item(TableName=TABLE, Key=gone), "expired, and deleted there", 40)
     assert abs(min(0, ahead_ms(calm, 0))) < SKEW_MS
+
+
+def link_to_there(cluster: RunningCluster) -> LinkReport:
+    source, destination = (region.name for region in cluster.regions)
+    return next(link for link in cluster.status().links if (link.source, link.destination) == (source, destination))
+
+
+# A whole region two hours ahead, with nobody in it to contradict: the other one holds back what it writes, item by item, remembers it
+# over a change of leaders, tells it, and takes it when an operator says so. Last: the region's time stays ahead of the wall clock.
+def test_what_a_region_ahead_writes_is_held_until_an_operator_decides(calm: RunningCluster) -> None:
+    here, there = calm.client(0), calm.client(1)
+    source, destination = (region.name for region in calm.regions)
+    for node in calm.regions[0].nodes:
+        calm.set_clock(node.id, 2 * HOUR_MS)
+    eventually(lambda: not off(calm), "the region agrees on its time")
+    names = [f"held-{number}" for number in range(5)]
+    for name in names:
+        here.put_item(TableName=TABLE, Item={"pk": {"S": name}})
+    there.put_item(TableName=TABLE, Item={"pk": {"S": "other way"}})
+    eventually(lambda: here.get_item(TableName=TABLE, Key={"pk": {"S": "other way"}}).get("Item"), "the other way")
+    eventually(lambda: link_to_there(calm).held == len(names), "all are held")
+    calm.local.kill(calm.leader(1))
+    link = eventually(lambda: (link := link_to_there(calm)).held == len(names) and link, "the next leader knows them")
+    assert (link.pending_records >= len(names), link.lag_seconds > 0) == (True, True)
+    answers = asyncio.run(held(calm.local, source, "", 10)).values()
+    found = [item for answer in answers if answer is not None for item in answer.items]
+    assert {item.key for item in found} == {f'{{"pk":{{"S":"{name}"}}}}' for name in names}
+    assert all(7_000 < item.ahead_seconds < 7_300 for item in found)
+    released = asyncio.run(release(calm.local, source, destination, Ahead.ACCEPT))
+    assert sum(count or 0 for count in released.values()) == len(names)
+    converged(calm, TABLE, 30)
+    eventually(lambda: link_to_there(calm).pending_records == 0, "nothing waits")

@@ -11,17 +11,31 @@ import pytest
 from deploy.local.embedded import HOST, PARTITIONS, Alone, InProcessChannel, NoPeers, embedded_cluster
 from node.indexes.here import PartitionsHere
 from node.main import StorageNode
+from node.replication.reports import HeldReport
 from node.rpc.admin import DUMP_ITEMS_MAX, AdminParts, AdminService
 from node.rpc.server import RpcServer
 from router.placement.store import RegionStore
 from tests.support.rpc_catalog import create
 from wire.catalog import Delta, LinkSpec, LinkState, PartitionId, encode_row
 from wire.clock import SystemClock
-from wire.commands import Write, WriteKind
+from wire.commands import Ahead, Write, WriteKind
 from wire.keys import ItemKey, key_hash, token_of
 from wire.v1 import admin_pb2, admin_pb2_grpc
+from wire.versions import Version
 
 REGION = "us-east-1"
+
+
+def held_report(name: str) -> HeldReport:
+    return HeldReport(
+        destination="eu-west-1",
+        partition=PartitionId(2),
+        table=1,
+        key=ItemKey(name.encode()),
+        version=Version(7 << 16, 3),
+        ahead_seconds=7_200.5,
+        waiting_seconds=3.0,
+    )
 
 
 class Admin(NamedTuple):
@@ -60,6 +74,8 @@ async def admin(tmp_path: Path) -> AsyncIterator[Admin]:
         links=lambda: [admin_pb2.LinkStatus(destination="eu-west-1", state="up")],
         state=lambda: "ready",
         wait_fed=feeders.wait_fed,
+        held=lambda destination: [held_report("a"), held_report("b")] if destination in ("", "eu-west-1") else [],
+        release=lambda ahead, destination: 100 * ahead + len(destination),
     )
     server = RpcServer(f"{HOST}:0", "n1")
     await server.start(lambda each: admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(parts), each))
@@ -148,3 +164,20 @@ async def test_an_index_that_is_not_there_is_not_fed(admin: Admin) -> None:
     request = admin_pb2.AwaitIndexRequest(table_name="tab", index_name="absent", timeout_ms=1_000)
     answer = await admin.stub.AwaitIndex(request)
     assert (list(answer.partitions), answer.failure) == ([], "table tab has no global index absent here")
+
+
+# Operators see which items are held back by their keys, as many as they ask for, and how many there are.
+async def test_held_changes_are_listed_by_their_keys(admin: Admin) -> None:
+    await filled(admin.node, 0)
+    answer = await admin.stub.ListHeld(admin_pb2.ListHeldRequest(limit=1))
+    (item,) = answer.items
+    assert (answer.total, item.table_name, item.key) == (2, "tab", '{"id":{"S":"a"}}')
+    assert (item.destination, item.partition, item.time >> 16, item.region) == ("eu-west-1", 2, 7, 3)
+    assert (item.ahead_seconds, item.waiting_seconds) == (7_200.5, 3.0)
+    assert (await admin.stub.ListHeld(admin_pb2.ListHeldRequest(destination="nowhere", limit=1))).total == 0
+
+
+# The decision reaches the shippers as it was made, for the region that it was made for.
+async def test_a_decision_about_held_changes_is_passed_on(admin: Admin) -> None:
+    request = admin_pb2.ReleaseHeldRequest(destination="eu-west-1", ahead=Ahead.OVERRULE)
+    assert (await admin.stub.ReleaseHeld(request)).released == 209
