@@ -18,6 +18,8 @@ from wire.clock import Clock
 
 BELIEVED_AFTER_MS: Final = 10_000.0
 """A jump ahead that nobody confirms or contradicts is believed after this: in a region of one node, or while no other can be heard."""
+SKEW_MS_MIN: Final = 1_000
+"""Clocks are not judged more strictly than they can be known over a busy network."""
 MARK_AHEAD_MS: Final = 5_000
 """How far ahead of the time told the durable mark is written, and so how far ahead a node may begin after a restart, at worst."""
 MARK_SLACK_MS: Final = 1_000.0
@@ -44,7 +46,7 @@ class RegionClock:
         self.peers = PeerClocks()
         self.judgement = Judgement(Standing.UNSETTLED)
         self._clock = clock
-        self._skew_ms = float(skew_ms)
+        self._skew_ms = float(max(skew_ms, SKEW_MS_MIN))
         self._has_peers = has_peers
         self._is_first = True
         self._monotonic_ms = clock.monotonic() * 1_000

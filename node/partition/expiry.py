@@ -54,10 +54,10 @@ ExpiryCommand = Expire | IndexExpiries
 
 
 class ExpiryClock(NamedTuple):
-    """Judge what is due, by this node's wall clock.
+    """Judge what is due, by the region's time.
 
     The hybrid clock will not do: other regions' versions may have pulled it ahead. So an item goes too early by no more than
-    this node's clock is ahead of true time. One that another region wrote last is left to that region for a while, so that one
+    the region's time is ahead of true time. One that another region wrote last is left to that region for a while, so that one
     region expires it and the others hear of it; if that region does not, it goes here.
     """
 

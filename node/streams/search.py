@@ -1,7 +1,8 @@
 """Finding a place in a change log by what its rows say, without reading it through.
 
-Rows of one table are in the order in which a partition's leaders wrote them. Generations only grow along that order; times nearly do:
-see TIME_DISORDER_MS_MAX. Knows rows and their order. Refuses to know who looks for what.
+Rows of one table are in the order in which a partition's leaders wrote them. Generations only grow along that order, and so do times
+(`node.partition.creation_times`), but for rows that an earlier release wrote: see TIME_DISORDER_MS_MAX. Knows rows and their order.
+Refuses to know who looks for what.
 """
 
 from collections.abc import Callable
@@ -12,8 +13,8 @@ from node.storage.layout import change_range, change_sequence_of
 from node.streams.records import generation_of, time_ms_of
 
 TIME_DISORDER_MS_MAX = 60_000
-"""How far a row's time may be behind that of a row before it: leaders follow one another and their clocks differ, and a version received
-from afar, which is believed up to `max_clock_skew_ms`, drags the times of later writes along."""
+"""How far a row's time may be behind that of a row before it, where an earlier release wrote them by its leaders' own clocks, which a
+version received from afar dragged along."""
 
 Row = tuple[bytes, bytes]
 

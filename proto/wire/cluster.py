@@ -82,7 +82,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     election_ticks: Positive = 10
     lease_reads: bool = True
     request_timeout_ms: Positive = 10_000
-    max_clock_skew_ms: Natural = 60_000
+    max_clock_skew_ms: Natural = 60_000  # how far clocks may be apart: a node beyond it stamps nothing, a version waits
     signatures: bool = True
     signature_skew_seconds: Natural = 900
     map_bytes_initial: Positive = 64 << 20
