@@ -98,9 +98,11 @@ class RegionClock:
         return (self._monotonic_ms + self._wall_offset - self._now_ms) / 1_000
 
     def heard(self, node: NodeId, reading: Reading) -> None:
-        """Take a reading of another node's clocks."""
+        """Take a reading of another node's clocks; while it is not known whether ours may be believed, judge at once."""
+        self._go_on()
         self.peers.heard(node, reading)
-        self.judge()
+        if self.standing is Standing.UNSETTLED:
+            self.judge()
 
     def judge(self) -> None:
         """Judge the wall clock anew. Call it every tick; between two of them a jump is noticed when the time is told."""
