@@ -132,7 +132,8 @@ class RegionClock:
             return found
         if self._is_first and not self._is_doubt_over():
             return found
-        has_jumped = found.against > 0 and lead_ms > self._skew_ms
+        # A node that has just started knows of no jump: only that it is the one further ahead.
+        has_jumped = lead_ms > self._skew_ms and (found.against > 0 or not self._is_first)
         return found._replace(standing=Standing.AHEAD if has_jumped else Standing.RIGHT)
 
     def _alone(self, lead_ms: float) -> Standing:

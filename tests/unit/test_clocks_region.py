@@ -159,6 +159,18 @@ def test_one_against_one_is_decided_by_history(jumps: bool, standing: Standing) 
     assert abs(bench.off_seconds) < 0.1
 
 
+# A clock that has jumped is not confirmed by another that is wrong as well, and further ahead.
+def test_a_jump_is_not_confirmed_by_one_that_is_further_ahead() -> None:
+    bench = Bench(0.0)
+    bench.live(2)
+    bench.machine.jump_wall(2 * HOUR)
+    bench.clock.judge()
+    bench.errors = [3 * HOUR]
+    bench.live(1)
+    assert not bench.clock.may_stamp
+    assert abs(bench.off_seconds) < 0.1
+
+
 # Where nobody can be asked there must be an end to doubt, and what was not confirmed must not be stamped before it.
 @pytest.mark.parametrize("has_peers", [False, True])
 def test_a_jump_that_nobody_can_confirm_is_believed_after_a_while(has_peers: bool) -> None:
