@@ -133,8 +133,8 @@ def write_delta(delta: Delta, transaction: Transaction) -> None:
         if value is None:
             transaction.delete(Space.STATE, stored)
         else:
-            transaction.put(Space.STATE, stored, sealed(value))
-    transaction.put(Space.STATE, _VERSION, sealed(str(delta.version).encode("ascii")))
+            transaction.put(Space.STATE, stored, sealed(value, stored))
+    transaction.put(Space.STATE, _VERSION, sealed(str(delta.version).encode("ascii"), _VERSION))
 
 
 def read_state(view: View) -> Delta:
@@ -148,7 +148,7 @@ def read_state(view: View) -> Delta:
 
 
 def _whole(stored: bytes, value: bytes) -> bytes:
-    whole = unsealed(value)
+    whole = unsealed(value, stored)
     if whole is None:
         raise DamagedRecord(f"the catalog's row {stored[4:].decode('utf-8', 'replace')!r} does not match its checksum")
     return whole

@@ -20,7 +20,7 @@ from enum import IntEnum
 
 from node.partition.expiry import apply_rows
 from node.partition.rows import write_fed
-from node.partition.sizes import SizeChanges
+from node.partition.tally import RowTally
 from node.storage.engine import Space, Transaction
 from node.storage.items import remove, store
 from node.storage.layout import change_key
@@ -89,55 +89,58 @@ def combined_effect(effects: Sequence[bytes]) -> bytes:
 
 
 def apply_effect(  # what, where, and what it adds to
-    effect: bytes, partition: int, sequence: int, transaction: Transaction, sizes: SizeChanges
+    effect: bytes, partition: int, sequence: int, transaction: Transaction, tally: RowTally
 ) -> int:
     """Write an effect; return the last change sequence number in use, `sequence` being the last one before."""
     operation = effect[0]
     if operation not in _ON_ITEMS:
-        return _apply_other(effect, partition, sequence, transaction, sizes)
+        return _apply_other(effect, partition, sequence, transaction, tally)
     _, table = _HEAD.unpack_from(effect)
     start = _HEAD.size
     if operation in _LOGGED:
         sequence += 1
         change = effect[start:]
-        transaction.put(Space.CHANGES, change_key(partition, table, sequence), encode_row(change, sequence))
+        place = change_key(partition, table, sequence)
+        row = encode_row(change, place)
+        transaction.put(Space.CHANGES, place, row)
+        tally.digests.row(Space.CHANGES, place, row, None)
         start = record_start(effect, start)
     record = effect[start:]
     key = key_in(record)
     if operation in _STORING:
-        sizes.stored(table, _TABLE, record, store(transaction, table, _TABLE, key, key_hash(key.partition), record))
+        tally.stored(table, _TABLE, record, store(transaction, table, _TABLE, key, key_hash(key.partition), record))
     else:
-        sizes.removed(table, _TABLE, remove(transaction, table, _TABLE, key, key_hash(key.partition)))
+        tally.removed(table, _TABLE, remove(transaction, table, _TABLE, key, key_hash(key.partition)))
     return sequence
 
 
 def _apply_other(  # what, where, and what it adds to
-    effect: bytes, partition: int, sequence: int, transaction: Transaction, sizes: SizeChanges
+    effect: bytes, partition: int, sequence: int, transaction: Transaction, tally: RowTally
 ) -> int:
     match effect[0]:
         case Operation.SEVERAL:
             for part in _parts(effect):
-                sequence = apply_effect(part, partition, sequence, transaction, sizes)
+                sequence = apply_effect(part, partition, sequence, transaction, tally)
         case Operation.STORE_ROW | Operation.REMOVE_ROW:
-            _apply_row(effect, transaction, sizes)
+            _apply_row(effect, transaction, tally)
         case Operation.FED:
             write_fed(transaction, partition, *_FED.unpack(effect)[1:])
         case Operation.EXPIRY:
             _, table = _HEAD.unpack_from(effect)
-            apply_rows(effect[_HEAD.size :], partition, table, transaction)
+            apply_rows(effect[_HEAD.size :], partition, table, transaction, tally.digests)
         case unknown:
             raise AssertionError(f"expected a known operation, found {unknown}: this release is too old for this log")
     return sequence
 
 
-def _apply_row(effect: bytes, transaction: Transaction, sizes: SizeChanges) -> None:
+def _apply_row(effect: bytes, transaction: Transaction, tally: RowTally) -> None:
     operation, table, index = _ROW_HEAD.unpack_from(effect)
     record = effect[_ROW_HEAD.size :]
     key = key_in(record)
     if operation == Operation.STORE_ROW:
-        sizes.stored(table, index, record, store(transaction, table, index, key, key_hash(key.partition), record))
+        tally.stored(table, index, record, store(transaction, table, index, key, key_hash(key.partition), record))
     else:
-        sizes.removed(table, index, remove(transaction, table, index, key, key_hash(key.partition)))
+        tally.removed(table, index, remove(transaction, table, index, key, key_hash(key.partition)))
 
 
 def logged_tables(effects: Iterable[bytes]) -> set[int]:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from node.storage.digests import DigestChanges
 from node.storage.engine import Transaction
 from node.storage.expiry import SECONDS_MAX, Expiry, ExpiryIndex, remove_expiry, store_expiry
 from node.storage.records import Record
@@ -131,7 +132,9 @@ def encode_rows(generation: int, key: ItemKey, gone: Expiry | None, come: Expiry
     return head + key.partition + key.sort
 
 
-def apply_rows(changes: bytes, partition: int, table: int, transaction: Transaction) -> None:
+def apply_rows(  # what, where, and what it adds to
+    changes: bytes, partition: int, table: int, transaction: Transaction, digests: DigestChanges
+) -> None:
     """Write the change of one item's rows."""
     generation, *rest, partition_bytes = _ROWS.unpack_from(changes)
     gone, come = Expiry(*rest[:2]), Expiry(*rest[2:])
@@ -139,6 +142,6 @@ def apply_rows(changes: bytes, partition: int, table: int, transaction: Transact
     key = ItemKey(changes[_ROWS.size : sort_start], changes[sort_start:])
     index = ExpiryIndex(partition, table, generation)
     if gone.second:
-        remove_expiry(transaction, index, gone, key)
+        remove_expiry(transaction, index, gone, key, digests)
     if come.second:
-        store_expiry(transaction, index, come, key)
+        store_expiry(transaction, index, come, key, digests)

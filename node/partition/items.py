@@ -19,8 +19,9 @@ from node.partition.overlay import Overlay
 from node.partition.page_turns import PageTurnsSpec
 from node.partition.reads import PageReader, got
 from node.partition.rows import read_progress, read_sizes
-from node.partition.sizes import SizeChanges
+from node.partition.tally import RowTally
 from node.partition.writes import Decision, Stamping, decide_write, removed_or_kept
+from node.storage.digests import Tokens
 from node.storage.engine import Transaction, View
 from node.storage.errors import DamagedRecord, StorageError
 from node.storage.items import find
@@ -43,7 +44,7 @@ from wire.commands import (
 )
 from wire.errors import ErrorCode, StoreError
 from wire.expressions import UnreadableTree
-from wire.keys import ItemKey, TokenRange, key_hash
+from wire.keys import RING_TOKENS, ItemKey, TokenRange, key_hash
 from wire.limits import ITEM_COLLECTION_BYTES_MAX
 from wire.tables import TableSpec
 
@@ -52,6 +53,7 @@ Tables = Callable[[], Mapping[int, TableSpec]]
 _DECIDED = (Write, Merge, FeedIndex, Expire, IndexExpiries)
 
 _PAST_ALL_STREAMS = 1 << 64
+WHOLE_RING = TokenRange(0, RING_TOKENS)
 TABLE_UNKNOWN = Failed(ErrorCode.RESOURCE_NOT_FOUND, "Requested resource not found")
 
 
@@ -72,9 +74,11 @@ class ItemMachine:
         collection_bytes_max: int = ITEM_COLLECTION_BYTES_MAX,
         ttl_grace_seconds: int = 0,
         slice_weight: int = PageTurnsSpec().slice_weight,
+        tokens: TokenRange = WHOLE_RING,
     ) -> None:
         self._partition = partition
         self._tables = tables
+        self._tokens = Tokens.of(tokens)
         self._rules = rules
         self._expiry_clock = ExpiryClock(rules.now_ms, rules.region, ttl_grace_seconds)
         self._collection_bytes_max = collection_bytes_max
@@ -108,10 +112,10 @@ class ItemMachine:
     def apply(self, effects: Sequence[bytes], sequence: int, transaction: Transaction) -> int:
         """Write effects in order, on the writer's thread; return the last sequence number in use."""
         partition = self._partition
-        sizes = SizeChanges()
+        tally = RowTally(self._tokens)
         for effect in effects:
-            sequence = apply_effect(effect, partition, sequence, transaction, sizes)
-        sizes.write(partition, transaction)
+            sequence = apply_effect(effect, partition, sequence, transaction, tally)
+        tally.write(partition, transaction)
         return sequence
 
     def applied(self, effects: Sequence[bytes], index: int) -> None:

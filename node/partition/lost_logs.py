@@ -9,6 +9,7 @@ Knows rows. Refuses to know why a log is lost and when it is whole again.
 """
 
 from node.storage.batch import WriteBatch
+from node.storage.digests import begin_digests
 from node.storage.engine import Engine, Space, Transaction, View
 from node.storage.layout import LOCAL_STATE, log_range, state_key
 from node.storage.log import APPLIED, HARD_STATE, LOG_START, MEMBERSHIP
@@ -25,7 +26,9 @@ _SMALL_STATE = (HARD_STATE, LOG_START, MEMBERSHIP, APPLIED, INSTALLING)
 
 def lose_to(batch: WriteBatch, partition: int, reason: str) -> None:
     """Mark a replica's log as lost, and forget its promises, in one batch; the rest of it may be cleared after that."""
-    batch.put(Space.STATE, state_key(partition, LOST), sealed(reason.encode()))
+    key = state_key(partition, LOST)
+    batch.put(Space.STATE, key, sealed(reason.encode(), key))
+    batch.call(lambda transaction: begin_digests(transaction, partition))
     for name in _SMALL_STATE:
         batch.delete(Space.STATE, state_key(partition, name))
 
@@ -37,10 +40,11 @@ def recovered_to(batch: WriteBatch, partition: int) -> None:
 
 def lost_reason(view: View, partition: int) -> str | None:
     """Return why a replica's log counts as lost, or None; a mark that cannot be read is one all the same."""
-    stored = view.get(Space.STATE, state_key(partition, LOST))
+    key = state_key(partition, LOST)
+    stored = view.get(Space.STATE, key)
     if stored is None:
         return None
-    reason = unsealed(stored)
+    reason = unsealed(stored, key)
     return "the reason is damaged" if reason is None else reason.decode()
 
 

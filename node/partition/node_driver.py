@@ -41,6 +41,7 @@ from wire.catalog import CATALOG_PARTITION, NodeId, PartitionId, Placement
 from wire.commands import Failed, NotLeader, Outcome, Request
 from wire.conditions import Condition
 from wire.errors import ErrorCode
+from wire.keys import TokenRange
 from wire.telemetry import EventLog
 
 CATCH_UP_TICKS_MAX = 3
@@ -370,6 +371,7 @@ class NodeDriver:
             settings.item_collection_bytes_max,
             settings.ttl_grace_seconds,
             settings.pages.slice_weight,
+            TokenRange(placement.lower, placement.upper),
         )
 
     def _core_of(

@@ -34,7 +34,8 @@ def read_progress(view: View, partition: int) -> Progress:
 
 def write_progress(transaction: Transaction, partition: int, progress: Progress) -> None:
     """Store the progress."""
-    transaction.put(Space.STATE, state_key(partition, "progress"), sealed(_PROGRESS.pack(*progress)))
+    key = state_key(partition, "progress")
+    transaction.put(Space.STATE, key, sealed(_PROGRESS.pack(*progress), key))
 
 
 def read_cursor(view: View, partition: int, name: str) -> bytes | None:
@@ -54,7 +55,7 @@ def write_cursor(transaction: Transaction, partition: int, name: str, value: byt
     """Store a cursor; an empty value removes it."""
     key = state_key(partition, f"cursor/{name}")
     if value:
-        transaction.put(Space.STATE, key, sealed(value))
+        transaction.put(Space.STATE, key, sealed(value, key))
     else:
         transaction.delete(Space.STATE, key)
 
@@ -70,7 +71,7 @@ def write_fed(  # whose position, and where it is
 ) -> None:
     """Store how far a source has fed an index."""
     key = state_key(partition, fed_name(table, index) + str(source))
-    transaction.put(Space.STATE, key, sealed(_INDEX.pack(through)))
+    transaction.put(Space.STATE, key, sealed(_INDEX.pack(through), key))
 
 
 def read_sizes(view: View, partition: int, table: int) -> dict[int, tuple[int, int]]:
@@ -86,7 +87,7 @@ def write_sizes(transaction: Transaction, partition: int, table: int, sizes: Map
     key = state_key(partition, sizes_name(table))
     value = b"".join(_SIZE.pack(index, *sizes[index]) for index in sorted(sizes) if any(sizes[index]))
     if value:
-        transaction.put(Space.STATE, key, sealed(value))
+        transaction.put(Space.STATE, key, sealed(value, key))
     else:
         transaction.delete(Space.STATE, key)
 
@@ -98,10 +99,11 @@ def read_applied_index(view: View, partition: int) -> int:
 
 
 def _read(view: View, partition: int, name: str) -> bytes | None:
-    stored = view.get(Space.STATE, state_key(partition, name))
+    key = state_key(partition, name)
+    stored = view.get(Space.STATE, key)
     if stored is None:
         return None
-    value = unsealed(stored)
+    value = unsealed(stored, key)
     if value is None:
         raise DamagedRecord(f"partition {partition} state {name}: its checksum does not match its bytes")
     return value

@@ -5,8 +5,11 @@ anything is stored. What is counted follows from what is stored alone, so that e
 that is split has to be counted anew.
 """
 
+import struct
+
 from node.partition.rows import read_sizes, write_sizes
 from node.storage.engine import Transaction
+from node.storage.errors import DamagedRecord
 from node.storage.layout import COLLECTIONS
 from node.storage.records import TOMBSTONE, flags_and_size
 
@@ -22,23 +25,21 @@ class SizeChanges:
         self._changes: dict[tuple[int, int], list[int]] = {}
 
     def stored(self, table: int, index: int, record: bytes, replaced: bytes | None) -> None:
-        """Count a record that was stored in place of another, or of none."""
+        """Count a record that was stored in place of another, or of none. Raises DamagedRecord."""
         change = self._changes.get((table, index)) or self._begun(table, index)
         flags, size = flags_and_size(record)
         if not flags & TOMBSTONE:
             change[0] += 1
             change[1] += size
         if replaced is not None:
-            flags, size = flags_and_size(replaced)
+            flags, size = _counted(replaced)
             if not flags & TOMBSTONE:
                 change[0] -= 1
                 change[1] -= size
 
-    def removed(self, table: int, index: int, record: bytes | None) -> None:
-        """Count a record that was removed, if there was one."""
-        if record is None:
-            return
-        flags, size = flags_and_size(record)
+    def removed(self, table: int, index: int, record: bytes) -> None:
+        """Count a record that was removed. Raises DamagedRecord."""
+        flags, size = _counted(record)
         if not flags & TOMBSTONE:
             change = self._changes.get((table, index)) or self._begun(table, index)
             change[0] -= 1
@@ -60,3 +61,10 @@ class SizeChanges:
     def _begun(self, table: int, index: int) -> list[int]:
         change = self._changes[table, index] = [0, 0]
         return change
+
+
+def _counted(stored: bytes) -> tuple[int, int]:
+    try:
+        return flags_and_size(stored)
+    except struct.error:
+        raise DamagedRecord(f"a stored record of {len(stored)} bytes is none") from None

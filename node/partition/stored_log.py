@@ -17,8 +17,9 @@ from node.consensus.types import (
     Term,
 )
 from node.storage.batch import WriteBatch
+from node.storage.digests import begin_digests
 from node.storage.engine import Engine
-from node.storage.log import LogStore
+from node.storage.log import LogStore, require_complete_state
 from wire.catalog import NodeId, Placement
 
 _KINDS = {int(kind): kind for kind in EntryKind}
@@ -62,6 +63,8 @@ class StoredLog:
 
 def open_log(engine: Engine, partition: int) -> LogStore[Entry]:
     """Read and check a partition's log. Raises DamagedRecord when it cannot be used, with what to do about it."""
+    with engine.snapshot() as view:
+        require_complete_state(view, partition)
     return LogStore(engine, partition, _made_entry)
 
 
@@ -81,6 +84,7 @@ def found_to(batch: WriteBatch, engine: Engine, node: NodeId, placements: Iterab
 def _bootstrap_to(batch: WriteBatch, store: LogStore[Entry], placement: Placement) -> None:
     voters = tuple(sorted(ReplicaId(replica.replica) for replica in placement.replicas))
     hard_state, snapshot = bootstrap_state(Membership(voters=voters))
+    batch.call(lambda transaction: begin_digests(transaction, placement.partition))
     store.reset_to(batch, snapshot.index, snapshot.term, snapshot.membership.encode())
     store.set_hard_state_to(batch, hard_state.term, hard_state.vote, hard_state.commit)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
+from node.storage.digests import DigestChanges
 from node.storage.engine import Space, Transaction, View
 from node.storage.errors import DamagedRecord
 from node.storage.layout import Range, state_key, state_name_of, successor
@@ -55,15 +56,26 @@ class ExpiryRow(NamedTuple):
     key: ItemKey
 
 
-def store_expiry(transaction: Transaction, index: ExpiryIndex, expiry: Expiry, key: ItemKey) -> None:
+def store_expiry(
+    transaction: Transaction, index: ExpiryIndex, expiry: Expiry, key: ItemKey, digests: DigestChanges
+) -> None:
     """Store a row; the same one again changes nothing."""
     content = _content(key)
-    transaction.put(Space.EXPIRY, _stored_key(index, expiry, content), sealed(content))
+    stored_key = _stored_key(index, expiry, content)
+    row = sealed(content, stored_key)
+    digests.row(Space.EXPIRY, stored_key, row, transaction.get(Space.EXPIRY, stored_key))
+    transaction.put(Space.EXPIRY, stored_key, row)
 
 
-def remove_expiry(transaction: Transaction, index: ExpiryIndex, expiry: Expiry, key: ItemKey) -> None:
+def remove_expiry(
+    transaction: Transaction, index: ExpiryIndex, expiry: Expiry, key: ItemKey, digests: DigestChanges
+) -> None:
     """Remove a row; one that is not there is no error."""
-    transaction.delete(Space.EXPIRY, _stored_key(index, expiry, _content(key)))
+    stored_key = _stored_key(index, expiry, _content(key))
+    present = transaction.get(Space.EXPIRY, stored_key)
+    if present is not None:
+        digests.row(Space.EXPIRY, stored_key, None, present)
+        transaction.delete(Space.EXPIRY, stored_key)
 
 
 def due_rows(
@@ -138,7 +150,7 @@ def _content(key: ItemKey) -> bytes:
 
 
 def _row(stored_key: bytes, value: bytes) -> ExpiryRow:
-    content = unsealed(value)
+    content = unsealed(value, stored_key)
     if content is None:
         raise DamagedRecord(f"expiry row {stored_key.hex()}: its checksum does not match its bytes")
     *_, region, second = _HEAD.unpack_from(stored_key)

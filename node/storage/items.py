@@ -8,10 +8,11 @@ Order everywhere: (hash, sort key, partition key).
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from node.storage.engine import KEY_BYTES_MAX, Space, Transaction, View
 from node.storage.errors import DamagedRecord
-from node.storage.layout import hash_of, item_key, item_range, successor, token_bounds
+from node.storage.layout import hash_of, item_key, item_range, successor, table_and_index_of, token_bounds
 from node.storage.records import (
     Record,
     decode_bucket,
@@ -19,10 +20,19 @@ from node.storage.records import (
     encode_bucket,
     is_bucket,
     key_in,
+    placed,
 )
 from wire.keys import ItemKey, TokenRange
 
 Position = tuple[bytes, ItemKey]
+_tuple = tuple.__new__
+
+
+class Former(NamedTuple):
+    """Where a record was stored or removed, and the encoded record of the same key that was there; None = there was none."""
+
+    stored_key: bytes
+    record: bytes | None
 
 
 def find(view: View, table: int, index: int, key: ItemKey, hashed: bytes) -> Record | None:
@@ -32,36 +42,37 @@ def find(view: View, table: int, index: int, key: ItemKey, hashed: bytes) -> Rec
     if stored is None:
         return None
     if is_bucket(stored):
-        return _found_in_bucket(stored, table, index, stored_key, key)
-    record = _decoded(stored, table, index, stored_key)
+        return _found_in_bucket(stored, stored_key, key)
+    record = _decoded(stored, stored_key)
     return record if record.key == key else None
 
 
 def store(  # where, under which key, what: the order every caller expects
     transaction: Transaction, table: int, index: int, key: ItemKey, hashed: bytes, record: bytes
-) -> bytes | None:
-    """Store an encoded record in place of any earlier one of the same key; return the earlier one, encoded, or None."""
+) -> Former:
+    """Store an encoded record in place of any earlier one of the same key; return the earlier one."""
     stored_key, _ = item_key(table, index, hashed, key.sort)
     present = transaction.get(Space.ITEMS, stored_key)
+    stored = placed(record, stored_key)
     if present is not None and (is_bucket(present) or key_in(present) != key):
-        present, others = _parted(present, table, index, stored_key, key)
-        record = _merged([*others, record])
-    transaction.put(Space.ITEMS, stored_key, record)
-    return present
+        present, others = _parted(present, stored_key, key)
+        stored = _merged([*others, stored])
+    transaction.put(Space.ITEMS, stored_key, stored)
+    return _tuple(Former, (stored_key, present))
 
 
-def remove(transaction: Transaction, table: int, index: int, key: ItemKey, hashed: bytes) -> bytes | None:
-    """Remove the record of a key for good; return it, encoded, or None when there is none, which is no error."""
+def remove(transaction: Transaction, table: int, index: int, key: ItemKey, hashed: bytes) -> Former:
+    """Remove the record of a key for good, if there is one, and return it."""
     stored_key, _ = item_key(table, index, hashed, key.sort)
     present = transaction.get(Space.ITEMS, stored_key)
     if present is None:
-        return None
-    removed, others = _parted(present, table, index, stored_key, key)
+        return Former(stored_key, None)
+    removed, others = _parted(present, stored_key, key)
     if others:
         transaction.put(Space.ITEMS, stored_key, _merged(others))
     else:
         transaction.delete(Space.ITEMS, stored_key)
-    return removed
+    return Former(stored_key, removed)
 
 
 def scan_partition_key(
@@ -85,7 +96,7 @@ def scan_partition_key(
         lower_sort, upper_sort = _continued(after.sort, lower_sort, upper_sort, reverse)
     lower, upper = _stored_bounds(table, index, hashed, lower_sort, upper_sort)
     for stored_key, stored in view.scan(Space.ITEMS, lower, upper, reverse):
-        for record in _records(stored, table, index, stored_key, reverse):
+        for record in _records(stored, stored_key, reverse):
             sort = record.key.sort
             if sort >= lower_sort and (upper_sort is None or sort < upper_sort) and record.key.partition == partition:
                 yield record
@@ -99,7 +110,7 @@ def scan_tokens(
     if after is not None:
         lower = max(lower, item_key(table, index, after[0], after[1].sort)[0])
     for stored_key, stored in view.scan(Space.ITEMS, lower, upper):
-        for record in _records(stored, table, index, stored_key, False):
+        for record in _records(stored, stored_key, False):
             if after is None or _is_beyond(record.key, stored_key, after):
                 yield record
 
@@ -127,34 +138,38 @@ def _stored_bounds(
     return lower, successor(upper) if was_cut else upper
 
 
-def _records(stored: bytes, table: int, index: int, stored_key: bytes, reverse: bool) -> Iterator[Record]:
+def records_at(stored_key: bytes, stored: bytes) -> Iterator[tuple[bytes, Record]]:
+    """Yield every record of a row, as stored and decoded. Raises DamagedRecord."""
+    for member in _members(stored, stored_key) if is_bucket(stored) else (stored,):
+        yield member, _decoded(member, stored_key)
+
+
+def _records(stored: bytes, stored_key: bytes, reverse: bool) -> Iterator[Record]:
     if not is_bucket(stored):
-        yield _decoded(stored, table, index, stored_key)
+        yield _decoded(stored, stored_key)
         return
-    members = _members(stored, table, index, stored_key)
+    members = _members(stored, stored_key)
     for member in reversed(members) if reverse else members:
-        yield _decoded(member, table, index, stored_key)
+        yield _decoded(member, stored_key)
 
 
-def _found_in_bucket(stored: bytes, table: int, index: int, stored_key: bytes, key: ItemKey) -> Record | None:
-    for member in _members(stored, table, index, stored_key):
-        record = _decoded(member, table, index, stored_key)
+def _found_in_bucket(stored: bytes, stored_key: bytes, key: ItemKey) -> Record | None:
+    for member in _members(stored, stored_key):
+        record = _decoded(member, stored_key)
         if record.key == key:
             return record
     return None
 
 
-def _parted(
-    present: bytes, table: int, index: int, stored_key: bytes, key: ItemKey
-) -> tuple[bytes | None, list[bytes]]:
+def _parted(present: bytes, stored_key: bytes, key: ItemKey) -> tuple[bytes | None, list[bytes]]:
     """Return the encoded record under a stored key that belongs to the key, or None, and those that belong to others.
 
     Damage to what is present is an error where others may share the place. Where only a collision of hashes could
     have brought another there, what is damaged was the key's own record and is on its way out anyhow.
     """
     try:
-        members = _members(present, table, index, stored_key) if is_bucket(present) else [present]
-        keys = [_decoded(member, table, index, stored_key).key for member in members]
+        members = _members(present, stored_key) if is_bucket(present) else [present]
+        keys = [_decoded(member, stored_key).key for member in members]
     except DamagedRecord:
         if len(stored_key) == KEY_BYTES_MAX:
             raise
@@ -170,19 +185,20 @@ def _merged(members: list[bytes]) -> bytes:
     return encode_bucket(sorted(members, key=lambda member: key_in(member)[::-1]))
 
 
-def _members(stored: bytes, table: int, index: int, stored_key: bytes) -> list[bytes]:
+def _members(stored: bytes, stored_key: bytes) -> list[bytes]:
     try:
         return decode_bucket(stored)
     except DamagedRecord as error:
-        raise _located(error, table, index, stored_key) from None
+        raise _located(error, stored_key) from None
 
 
-def _decoded(stored: bytes, table: int, index: int, stored_key: bytes) -> Record:
+def _decoded(stored: bytes, stored_key: bytes) -> Record:
     try:
-        return decode_record(stored)
+        return decode_record(stored, stored_key)
     except DamagedRecord as error:
-        raise _located(error, table, index, stored_key) from None
+        raise _located(error, stored_key) from None
 
 
-def _located(error: DamagedRecord, table: int, index: int, stored_key: bytes) -> DamagedRecord:
+def _located(error: DamagedRecord, stored_key: bytes) -> DamagedRecord:
+    table, index = table_and_index_of(stored_key)
     return DamagedRecord(f"table {table} index {index} stored key {stored_key.hex()}: {error}")

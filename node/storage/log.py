@@ -6,7 +6,7 @@ question is answered as before.
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -20,6 +20,9 @@ HARD_STATE = LOCAL_STATE + "hard_state"
 LOG_START = LOCAL_STATE + "log_start"
 MEMBERSHIP = LOCAL_STATE + "membership"
 APPLIED = LOCAL_STATE + "applied"
+
+# The first state of a replica, or that from a snapshot, has all of these.
+_TOGETHER = (LOG_START, MEMBERSHIP, APPLIED)
 
 # What one compaction deletes at most; the rest goes with the next one.
 COMPACTION_ENTRIES_MAX = 8_192
@@ -108,10 +111,10 @@ class LogStore(Generic[_Entry]):
         self._partition = partition
         self._make_entry = make_entry
         with engine.snapshot() as view:
-            self.start = LogStart(*self._numbers(view, LOG_START, _TWO, (0, 0)))
-            self.hard_state = StoredHardState(*self._numbers(view, HARD_STATE, _THREE, StoredHardState()))
-            self.applied_index: int = self._numbers(view, APPLIED, _TERM, (0,))[0]
-            self.membership = self._state(view, MEMBERSHIP) or b""
+            self.start = LogStart(*_stored_numbers(view, partition, LOG_START, _TWO, (0, 0)))
+            self.hard_state = StoredHardState(*_stored_numbers(view, partition, HARD_STATE, _THREE, StoredHardState()))
+            self.applied_index: int = _stored_numbers(view, partition, APPLIED, _TERM, (0,))[0]
+            self.membership = _stored_state(view, partition, MEMBERSHIP) or b""
             self.last_index = self._verified_last(view)
         # The highest index any batch has written, durable or not: what a later append has to delete.
         self._highest_index = self.last_index
@@ -182,7 +185,8 @@ class LogStore(Generic[_Entry]):
         if first <= self._highest_index:
             self._delete(batch, first, self._highest_index)
         for entry in entries:
-            batch.put(Space.LOG, log_key(self._partition, entry.index), _encoded(entry))
+            key = log_key(self._partition, entry.index)
+            batch.put(Space.LOG, key, sealed(_ENTRY.pack(entry.term, entry.kind) + entry.payload, key))
         self._highest_index = last
         batch.after_commit(lambda: self._appended(last))
 
@@ -244,31 +248,15 @@ class LogStore(Generic[_Entry]):
         batch.delete_range(Space.LOG, lower, upper, last + 1 - first)
 
     def _put(self, batch: WriteBatch, name: str, value: bytes) -> None:
-        batch.put(Space.STATE, state_key(self._partition, name), sealed(value))
-
-    def _state(self, view: View, name: str) -> bytes | None:
-        stored = view.get(Space.STATE, state_key(self._partition, name))
-        if stored is None:
-            return None
-        value = unsealed(stored)
-        if value is None:
-            raise DamagedRecord(f"partition {self._partition} state {name}: its checksum does not match its bytes")
-        return value
-
-    def _numbers(self, view: View, name: str, layout: struct.Struct, default: tuple[int, ...]) -> tuple[int, ...]:
-        value = self._state(view, name)
-        return default if value is None else layout.unpack(value)
+        key = state_key(self._partition, name)
+        batch.put(Space.STATE, key, sealed(value, key))
 
     def _verified_last(self, view: View) -> int:
-        """Read every entry and return the index of the last; what compaction left before the start is passed over."""
-        expected = self.start.index + 1
-        _, upper = log_range(self._partition)
-        for stored_key, stored in view.scan(Space.LOG, log_key(self._partition, expected), upper):
-            if log_index_of(stored_key) != expected:
-                raise self._damage(expected, f"it is missing, the next one found is {log_index_of(stored_key)}")
-            self._opened_entry(stored, expected)
-            expected += 1
-        return expected - 1
+        """Read every entry and return the index of the last."""
+        last = self.start.index
+        for stored_key, _ in whole_entries(view, self._partition, last):
+            last = log_index_of(stored_key)
+        return last
 
     def _require_complete(self) -> None:
         reached = max(self.hard_state.commit, self.applied_index)
@@ -283,17 +271,67 @@ class LogStore(Generic[_Entry]):
     def _opened_entry(self, stored: bytes | None, index: int) -> bytes:
         if stored is None:
             raise self._damage(index, "it is missing")
-        opened = unsealed(stored, index)
-        if opened is None or len(opened) < _ENTRY.size:
-            raise self._damage(index, "its checksum does not match its bytes")
-        return opened
+        return _opened(self._partition, index, stored)
 
     def _damage(self, index: int, reason: str) -> DamagedRecord:
-        return DamagedRecord(
-            f"partition {self._partition} log entry {index}: {reason}; "
-            f"stop the node, move its data directory away and let it rejoin and copy from its peers"
-        )
+        return _damage(self._partition, index, reason)
 
 
-def _encoded(entry: EntryFields) -> bytes:
-    return sealed(_ENTRY.pack(entry.term, entry.kind) + entry.payload, entry.index)
+def require_complete_state(view: View, partition: int) -> None:
+    """Raise DamagedRecord when some of the rows that are only ever written together are missing."""
+    present = {name: view.get(Space.STATE, state_key(partition, name)) is not None for name in _TOGETHER}
+    if any(present.values()) and not (
+        all(present.values()) and view.get(Space.STATE, state_key(partition, HARD_STATE))
+    ):
+        missing = ", ".join(name for name in (*_TOGETHER, HARD_STATE) if not present.get(name))
+        raise DamagedRecord(f"partition {partition} state: {missing} is missing")
+
+
+def whole_entries(view: View, partition: int, start: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield every row of a log after its start; what compaction left before is passed over. Raises DamagedRecord."""
+    expected = start + 1
+    _, upper = log_range(partition)
+    for stored_key, stored in view.scan(Space.LOG, log_key(partition, expected), upper):
+        found = log_index_of(stored_key)
+        if found != expected:
+            raise _damage(partition, expected, f"it is missing, the next one found is {found}")
+        _opened(partition, expected, stored)
+        yield stored_key, stored
+        expected += 1
+
+
+def log_ends(view: View, partition: int) -> tuple[int, int]:
+    """Return after which index a stored log begins, and up to which it must reach. Raises DamagedRecord."""
+    start, _ = _stored_numbers(view, partition, LOG_START, _TWO, (0, 0))
+    *_, commit = _stored_numbers(view, partition, HARD_STATE, _THREE, (0, 0, 0))
+    (applied,) = _stored_numbers(view, partition, APPLIED, _TERM, (0,))
+    return start, max(start, commit, applied)
+
+
+def _stored_numbers(
+    view: View, partition: int, name: str, layout: struct.Struct, default: tuple[int, ...]
+) -> tuple[int, ...]:
+    value = _stored_state(view, partition, name)
+    return default if value is None else layout.unpack(value)
+
+
+def _stored_state(view: View, partition: int, name: str) -> bytes | None:
+    key = state_key(partition, name)
+    stored = view.get(Space.STATE, key)
+    if stored is None:
+        return None
+    value = unsealed(stored, key)
+    if value is None:
+        raise DamagedRecord(f"partition {partition} state {name}: its checksum does not match its bytes")
+    return value
+
+
+def _opened(partition: int, index: int, stored: bytes) -> bytes:
+    opened = unsealed(stored, log_key(partition, index), index)
+    if opened is None or len(opened) < _ENTRY.size:
+        raise _damage(partition, index, "its checksum does not match its bytes")
+    return opened
+
+
+def _damage(partition: int, index: int, reason: str) -> DamagedRecord:
+    return DamagedRecord(f"partition {partition} log entry {index}: {reason}")

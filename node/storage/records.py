@@ -6,8 +6,10 @@ an item means. Layout of a record, big endian:
     format u8 | flags u8 | checksum u32 | time u64 | region u16 | size u32 | partition length u16 | sort length u16 |
     partition key | sort key | body
 
-The checksum covers everything but itself. A bucket has BUCKET set in its format byte, then per record its length (u32)
-and its bytes; its records are in (sort, partition) order.
+The checksum covers everything but itself. A record that travels, in the log and in change records, says FORMAT. One that is stored says
+PLACED, and its checksum is mixed with the whole key it is stored under: found anywhere else, because bits of that key have changed, it
+is as damaged as one whose own bytes have. Releases before stored FORMAT, which is still read. A bucket has BUCKET set in its format
+byte, then per record its length (u32) and its bytes; its records are in (sort, partition) order.
 """
 
 import struct
@@ -21,6 +23,7 @@ from wire.keys import ItemKey
 from wire.versions import Version
 
 FORMAT = 1
+PLACED = 2
 BUCKET = 0x80
 TOMBSTONE = 0x01
 
@@ -33,10 +36,13 @@ _PREFIX = struct.Struct(">BBI")
 _FLAGS_AND_SIZE = struct.Struct(">xB14xI")
 _MEMBER = struct.Struct(">I")
 _BUCKET_HEAD = bytes((FORMAT | BUCKET,))
+_BUCKET_BEGINS = bytes((BUCKET,))
 _tuple = tuple.__new__
 
 flags_and_size: Callable[[bytes], tuple[int, int]] = _FLAGS_AND_SIZE.unpack_from
-"""Return the flags and the DynamoDB size inside a record without looking at anything else, its checksum included."""
+"""Return the flags and the DynamoDB size inside a record without looking at anything else, its checksum included.
+
+Raises `struct.error` where a record is too short to have them."""
 
 
 class Record(NamedTuple):
@@ -59,14 +65,36 @@ def encode_record(key: ItemKey, version: Version, size: int, body: bytes, tombst
     return _PREFIX.pack(FORMAT, flags, xxh3_64_intdigest(rest, FORMAT << 8 | flags) & 0xFFFFFFFF) + rest
 
 
-def decode_record(stored: bytes) -> Record:
-    """Return the record in these bytes, or raise DamagedRecord; the record does not know its table."""
+def placed(record: bytes, stored_key: bytes) -> bytes:
+    """Return an encoded record as it is stored under a key."""
+    _, flags, checksum = _PREFIX.unpack_from(record)
+    return _PREFIX.pack(PLACED, flags, checksum ^ _place_of(stored_key)) + record[_CHECKED_START:]
+
+
+def checksum_in(stored: bytes, stored_key: bytes) -> int:
+    """Return the checksum that a record carries, of its content alone: the same in both formats.
+
+    Nothing is checked. Raises DamagedRecord when there is none.
+    """
+    try:
+        format_, _, checksum = _PREFIX.unpack_from(stored)
+    except struct.error:
+        raise DamagedRecord(f"a record has at least {_HEADER.size} bytes, found {len(stored)}") from None
+    return int(checksum ^ _place_of(stored_key) if format_ == PLACED else checksum)
+
+
+def decode_record(stored: bytes, stored_key: bytes = b"") -> Record:
+    """Return the record in these bytes, found under a key unless they have travelled, or raise DamagedRecord."""
     try:
         format_, flags, checksum, time, region, size, partition_bytes, sort_bytes = _HEADER.unpack_from(stored)
     except struct.error:
         raise DamagedRecord(f"a record has at least {_HEADER.size} bytes, found {len(stored)}") from None
-    if format_ != FORMAT or checksum != xxh3_64_intdigest(stored[_CHECKED_START:], FORMAT << 8 | flags) & 0xFFFFFFFF:
-        raise DamagedRecord(_damage(stored))
+    if format_ == PLACED:
+        checksum ^= _place_of(stored_key)
+    elif format_ != FORMAT:
+        raise DamagedRecord(f"expected record format {PLACED}, found {format_}")
+    if checksum != xxh3_64_intdigest(stored[_CHECKED_START:], FORMAT << 8 | flags) & 0xFFFFFFFF:
+        raise DamagedRecord("the checksum of the record does not match its bytes and its place")
     sort_start = _HEADER.size + partition_bytes
     body_start = sort_start + sort_bytes
     # The named tuples' own constructors are functions in Python and cost a third of the whole.
@@ -82,14 +110,21 @@ def decode_record(stored: bytes) -> Record:
     )
 
 
+def _place_of(stored_key: bytes) -> int:
+    return xxh3_64_intdigest(stored_key) & 0xFFFFFFFF
+
+
 def is_bucket(stored: bytes) -> bool:
     """Return whether these bytes hold several records."""
-    return stored[0] & BUCKET != 0
+    return stored[:1] >= _BUCKET_BEGINS
 
 
 def key_in(stored: bytes) -> ItemKey:
-    """Return the key inside a record without looking at anything else, its checksum included."""
-    partition_bytes, sort_bytes = _LENGTHS.unpack_from(stored, _LENGTHS_START)
+    """Return the key inside a record without looking at anything else, its checksum included. Raises DamagedRecord."""
+    try:
+        partition_bytes, sort_bytes = _LENGTHS.unpack_from(stored, _LENGTHS_START)
+    except struct.error:
+        raise DamagedRecord(f"a record has at least {_HEADER.size} bytes, found {len(stored)}") from None
     sort_start = _HEADER.size + partition_bytes
     return _tuple(ItemKey, (stored[_HEADER.size : sort_start], stored[sort_start : sort_start + sort_bytes]))
 
@@ -114,9 +149,3 @@ def decode_bucket(stored: bytes) -> list[bytes]:
     if stored[:1] != _BUCKET_HEAD:
         raise DamagedRecord(f"expected bucket format {_BUCKET_HEAD[0]}, found {stored[0]}")
     return members
-
-
-def _damage(stored: bytes) -> str:
-    if stored[0] != FORMAT:
-        return f"expected record format {FORMAT}, found {stored[0]}"
-    return "the checksum of the record does not match its bytes"

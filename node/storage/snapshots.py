@@ -12,6 +12,7 @@ from typing import NamedTuple
 from xxhash import xxh3_64_digest
 
 from node.storage.batch import WriteBatch
+from node.storage.digests import DIGESTED, DigestChanges, Tokens, begin_digests, require_whole
 from node.storage.engine import Space, Transaction, View
 from node.storage.errors import DamagedRecord
 from node.storage.layout import (
@@ -121,6 +122,11 @@ def decode_chunk(encoded: bytes) -> Chunk:
     return Chunk(tuple(rows), bool(is_last))
 
 
+def owned_ranges(view: View, space: Space, partition: int, tokens: TokenRange) -> Iterator[Range]:
+    """Yield the bounds of everything that a partition owns in a space."""
+    return _ranges(view, space, partition, tokens, None)
+
+
 def clear_step(transaction: Transaction, partition: int, tokens: TokenRange, entries_max: int) -> int:
     """Delete up to `entries_max` rows that a partition owns; fewer deleted than that means that none are left."""
     deleted = 0
@@ -132,17 +138,25 @@ def clear_step(transaction: Transaction, partition: int, tokens: TokenRange, ent
 
 
 def install_to(batch: WriteBatch, partition: int, tokens: TokenRange, chunk: Chunk) -> None:
-    """Write the rows of a chunk; DamagedRecord, and nothing written, when one of them is not the partition's."""
+    """Write the rows of a chunk; DamagedRecord, and nothing written, when one is damaged or not the partition's."""
+    digests = DigestChanges(Tokens.of(tokens))
     for space, key, _ in chunk.rows:
         if not _is_owned(space, key, partition, tokens):
             raise DamagedRecord(f"partition {partition} does not own the row {space.name} {key.hex()} of a snapshot")
     for space, key, value in chunk.rows:
+        require_whole(space, key, value)
+        if space in DIGESTED:
+            digests.row(space, key, value, None)
+    for space, key, value in chunk.rows:
         batch.put(space, key, value)
+    batch.call(lambda transaction: digests.write(partition, transaction))
 
 
 def begin_install_to(batch: WriteBatch, partition: int, note: bytes) -> None:
     """Mark the partition's data as incomplete, in or before the batch that begins to clear it."""
-    batch.put(Space.STATE, state_key(partition, INSTALLING), sealed(note))
+    key = state_key(partition, INSTALLING)
+    batch.call(lambda transaction: begin_digests(transaction, partition))
+    batch.put(Space.STATE, key, sealed(note, key))
 
 
 def finish_install_to(batch: WriteBatch, partition: int) -> None:
@@ -152,10 +166,11 @@ def finish_install_to(batch: WriteBatch, partition: int) -> None:
 
 def interrupted_install(view: View, partition: int) -> bytes | None:
     """Return the note of an installation that began and did not finish: until it has, serve nothing of this data."""
-    stored = view.get(Space.STATE, state_key(partition, INSTALLING))
+    key = state_key(partition, INSTALLING)
+    stored = view.get(Space.STATE, key)
     if stored is None:
         return None
-    note = unsealed(stored)
+    note = unsealed(stored, key)
     if note is None:
         raise DamagedRecord(f"partition {partition} state {INSTALLING}: its checksum does not match its bytes")
     return note

@@ -4,7 +4,7 @@ Knows what a reader of one table sees of a partition's change log. Refuses to kn
 """
 
 from node.storage.engine import Space, View
-from node.storage.layout import change_range, change_sequence_of
+from node.storage.layout import change_range
 from node.streams.records import decode_row, generation_of
 from node.streams.retention import trimmed_up_to
 from node.streams.search import ChangeLog
@@ -56,7 +56,7 @@ def _read(
         examined_bytes += len(row)
         if generation and generation_of(row) > generation:
             break
-        record = decode_row(log.table, change_sequence_of(key), row)
+        record = decode_row(log.table, key, row)
         if generation in (0, record.generation) and record.time_ms >= since_ms:
             bytes_max -= len(row)
             if records and bytes_max < 0:

@@ -1,6 +1,6 @@
 """One row of a change log: what stands in the engine, and the ChangeRecord it comes from and becomes.
 
-Layout of a row, under a checksum seeded with its sequence number, big endian:
+Layout of a row, under a checksum seeded with its key, big endian:
 
     generation u64 | time_ms u64 | kind u8 | flags u8 | old image length u32 | old image | stored record
 
@@ -11,6 +11,7 @@ import struct
 from enum import IntEnum, IntFlag
 
 from node.storage.errors import DamagedRecord
+from node.storage.layout import change_sequence_of
 from node.storage.records import Record, decode_record
 from node.storage.sealed import SEAL_BYTES, sealed, unsealed
 from wire.commands import ChangeRecord
@@ -54,14 +55,15 @@ def record_start(change: bytes, start: int = 0) -> int:
     return start + HEAD.size + old_bytes
 
 
-def encode_row(change: bytes, sequence: int) -> bytes:
-    """Return the stored row of a change that was given a sequence number."""
-    return sealed(change, sequence)
+def encode_row(change: bytes, key: bytes) -> bytes:
+    """Return the stored row of a change that was given its place."""
+    return sealed(change, key)
 
 
-def decode_row(table: int, sequence: int, row: bytes) -> ChangeRecord:
-    """Return the change in a row. Raises DamagedRecord."""
-    change = unsealed(row, sequence)
+def decode_row(table: int, key: bytes, row: bytes) -> ChangeRecord:
+    """Return the change in the row at `key`. Raises DamagedRecord."""
+    sequence = change_sequence_of(key)
+    change = unsealed(row, key, sequence)
     if change is None:
         raise DamagedRecord(f"table {table} change {sequence}: its checksum does not match its bytes")
     generation, time_ms, kind, flags, old_bytes = HEAD.unpack_from(change)

@@ -13,7 +13,9 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from node.storage.digests import DigestChanges
 from node.storage.engine import Space, Transaction, View
+from node.storage.errors import DamagedRecord
 from node.storage.layout import (
     change_range,
     change_sequence_of,
@@ -46,9 +48,14 @@ class TrimStep(NamedTuple):
 
 def trimmed_up_to(view: View, partition: int, table: int) -> int:
     """Return the last sequence number of a table that may have been trimmed; 0 when nothing was."""
-    stored = view.get(Space.STATE, _mark_key(partition, table))
-    mark = unsealed(stored) if stored is not None else None
-    return _MARK.unpack(mark)[0] if mark is not None else 0
+    key = _mark_key(partition, table)
+    stored = view.get(Space.STATE, key)
+    if stored is None:
+        return 0
+    mark = unsealed(stored, key)
+    if mark is None:
+        raise DamagedRecord(f"partition {partition} mark of trimming of table {table}: its checksum does not match")
+    return int(_MARK.unpack(mark)[0])
 
 
 def trim_marks(view: View, partition: int) -> Iterator[tuple[bytes, int]]:
@@ -90,14 +97,18 @@ def tables_with_changes(view: View, partition: int) -> Iterator[int]:
 
 def _trim_table(transaction: Transaction, partition: int, table: int, cutoff_ms: int, most: TrimStep) -> TrimStep:
     rows = size = last = 0
+    digests = DigestChanges()
     for key, row in transaction.scan(Space.CHANGES, *change_range(partition, table)):
         if rows >= most.rows or size >= most.bytes or time_ms_of(row) >= cutoff_ms:
             break
         rows, size = rows + 1, size + len(row)
         last = change_sequence_of(key)
+        digests.row(Space.CHANGES, key, None, row)
     if rows:
+        digests.write(partition, transaction)
         transaction.delete_range(Space.CHANGES, *change_range(partition, table, None, last), rows)
-        transaction.put(Space.STATE, _mark_key(partition, table), sealed(_MARK.pack(last)))
+        mark = _mark_key(partition, table)
+        transaction.put(Space.STATE, mark, sealed(_MARK.pack(last), mark))
     return TrimStep(rows, size)
 
 

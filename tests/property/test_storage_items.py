@@ -61,13 +61,14 @@ def run(operations: Iterable[tuple[str, ItemKey]]) -> tuple[Engine, Model]:
         with engine.transaction() as transaction:
             if what == "store":
                 stored = encode_record(key, record.version, record.size, record.body, record.tombstone)
-                replaced = items.store(transaction, TABLE, INDEX, key, hash_of(key), stored)
+                former = items.store(transaction, TABLE, INDEX, key, hash_of(key), stored)
                 model.records[key] = record
             else:
-                replaced = items.remove(transaction, TABLE, INDEX, key, hash_of(key))
+                former = items.remove(transaction, TABLE, INDEX, key, hash_of(key))
                 model.records.pop(key, None)
         # What is counted at apply rests on what went away, wherever it was stored.
-        assert (None if replaced is None else decode_record(replaced)) == present
+        replaced = former.record
+        assert (None if replaced is None else decode_record(replaced, former.stored_key)) == present
         if replaced is not None and present is not None:
             assert flags_and_size(replaced) == (int(present.tombstone) * TOMBSTONE, present.size)
     return engine, model

@@ -61,7 +61,7 @@ def logs(draw: st.DrawFn) -> Log:
             for each in written:
                 change = encode_change(each.generation, each.time_ms, ChangeKind.INSERT, ChangeFlag.NONE, b"", RECORD)
                 key = change_key(PARTITION, table, each.sequence)
-                transaction.put(Space.CHANGES, key, encode_row(change, each.sequence))
+                transaction.put(Space.CHANGES, key, encode_row(change, key))
     return Log(written, sequence + draw(st.integers(0, 5)), engine)
 
 

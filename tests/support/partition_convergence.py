@@ -48,7 +48,7 @@ def check_log_tells_state(region: SimulatedRegion, table: TableSpec) -> None:
     assert [change_sequence_of(key) for key, _ in rows] == list(range(1, len(rows) + 1))
     told: dict[ItemKey, bytes] = {}
     for key, row in rows:
-        record = decode_row(1, change_sequence_of(key), row)
+        record = decode_row(1, key, row)
         assert record.old_image == told.get(record.key, b""), f"change {record.sequence} does not follow the last one"
         assert (record.kind == ChangeKind.INSERT) == (record.key not in told)
         told[record.key] = record.new_image

@@ -9,7 +9,7 @@ from node.partition.items import ItemMachine
 from node.partition.machine import Evaluation
 from node.partition.merges import MergeRules
 from node.storage.engine import Space
-from node.storage.layout import change_key, change_sequence_of, partition_range
+from node.storage.layout import change_key, partition_range
 from node.storage.memory_engine import MemoryEngine
 from node.storage.records import Record
 from node.streams.records import decode_row
@@ -115,8 +115,5 @@ class MachineBench:
         with self.engine.snapshot() as view:
             rows = list(view.scan(Space.CHANGES, *partition_range(PARTITION)))
         table_start = len(change_key(0, 0, 0)) - 12
-        found = [
-            decode_row(int.from_bytes(key[table_start : table_start + 4], "big"), change_sequence_of(key), row)
-            for key, row in rows
-        ]
+        found = [decode_row(int.from_bytes(key[table_start : table_start + 4], "big"), key, row) for key, row in rows]
         return sorted(found, key=lambda record: record.sequence)

@@ -5,6 +5,7 @@ import asyncio
 from node.catalog.collector import STEP_ENTRIES_MAX, TableCollector
 from node.partition.rows import read_cursor, read_sizes, write_cursor, write_sizes
 from node.storage.batch import WriteBatch
+from node.storage.digests import DigestChanges
 from node.storage.engine import Space
 from node.storage.expiry import Expiry, ExpiryIndex, filling_name, store_expiry, table_and_generation_of
 from node.storage.layout import change_key, item_key
@@ -121,7 +122,7 @@ async def test_earlier_expiry_indexes_go() -> None:
             for table, generation in ((1, 2), (2, present - 1), (2, present), (2, present + 1), (3, 9)):
                 for second in range(STEP_ENTRIES_MAX + 1 if partition == 1 else 1):
                     index = ExpiryIndex(partition, table, generation)
-                    store_expiry(transaction, index, Expiry(1, second + 1), ItemKey(b"k"))
+                    store_expiry(transaction, index, Expiry(1, second + 1), ItemKey(b"k"), DigestChanges())
             for table in (1, 2, 3):
                 write_cursor(transaction, partition, filling_name(table), b"how far")
     await TableCollector(engine, PlainWriter(engine), lambda: catalog.view).collect()
@@ -144,7 +145,7 @@ async def test_an_earlier_expiry_index_is_noticed() -> None:
     for _ in range(3):
         await asyncio.sleep(0)
     with engine.transaction() as transaction:
-        store_expiry(transaction, ExpiryIndex(1, 1, catalog.view.version), Expiry(1, 1), ItemKey(b"k"))
+        store_expiry(transaction, ExpiryIndex(1, 1, catalog.view.version), Expiry(1, 1), ItemKey(b"k"), DigestChanges())
     catalog.change(SetTimeToLive(name="a", attribute="x", is_enabled=False, now_ms=2))
     collector.catalog_changed()
     await writer.wrote(1)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from node.storage.digests import DigestChanges
 from node.storage.engine import Space
 from node.storage.errors import DamagedRecord
 from node.storage.expiry import (
@@ -27,7 +28,7 @@ def stored(*rows: tuple[ExpiryIndex, int, int, str]) -> MemoryEngine:
     engine = MemoryEngine()
     with engine.transaction() as transaction:
         for index, region, second, name in rows:
-            store_expiry(transaction, index, Expiry(region, second), key(name))
+            store_expiry(transaction, index, Expiry(region, second), key(name), DigestChanges())
     return engine
 
 
@@ -50,8 +51,8 @@ def test_items_of_one_second_do_not_meet() -> None:
     engine = MemoryEngine()
     with engine.transaction() as transaction:
         for each in keys:
-            store_expiry(transaction, INDEX, Expiry(1, 7), each)
-        remove_expiry(transaction, INDEX, Expiry(1, 7), keys.pop())
+            store_expiry(transaction, INDEX, Expiry(1, 7), each, DigestChanges())
+        remove_expiry(transaction, INDEX, Expiry(1, 7), keys.pop(), DigestChanges())
     with engine.snapshot() as view:
         assert sorted(all_rows(view, INDEX)) == sorted(ExpiryRow(Expiry(1, 7), each) for each in keys)
 

@@ -9,6 +9,7 @@ from node.storage.errors import DamagedRecord
 from node.storage.layout import change_key, log_key, state_key
 from node.storage.memory_engine import MemoryEngine
 from node.storage.records import encode_record
+from node.storage.sealed import sealed
 from node.storage.snapshots import (
     Chunk,
     begin_install_to,
@@ -40,10 +41,12 @@ def filled() -> MemoryEngine:
                 record = encode_record(key, Version(number, 1), 10, b"body" * number)
                 items.store(transaction, table, index, key, key_hash(key.partition), record)
     for partition in (4, 5):
-        put_all(engine, {change_key(partition, 1, number): b"change" for number in range(9)}, Space.CHANGES)
+        changes = [change_key(partition, 1, number) for number in range(9)]
+        put_all(engine, {key: sealed(b"change", key) for key in changes}, Space.CHANGES)
         put_all(engine, {log_key(partition, number): b"entry" for number in range(9)}, Space.LOG)
         names = ("cursor/us-east-1", "local/hard_state", "local/applied", "sequence")
-        put_all(engine, {state_key(partition, name): name.encode() for name in names}, Space.STATE)
+        states = {state_key(partition, name): name.encode() for name in names}
+        put_all(engine, {key: sealed(value, key) for key, value in states.items()}, Space.STATE)
     return engine
 
 
@@ -60,7 +63,7 @@ def test_rows_are_what_the_partition_owns() -> None:
     assert len(item_keys) == 4 * len(numbers)
     assert all(token_of(key[6:22]) in LOWER for key in item_keys)
     assert [key for space, key, _ in rows if space == Space.CHANGES] == [change_key(4, 1, n) for n in range(9)]
-    assert [value for space, _, value in rows if space == Space.STATE] == [b"cursor/us-east-1", b"sequence"]
+    assert [key[4:] for space, key, _ in rows if space == Space.STATE] == [b"cursor/us-east-1", b"sequence"]
     assert len(rows) == len(item_keys) + 9 + 2
 
 
@@ -119,7 +122,7 @@ def test_clearing_is_bounded_and_spares_the_rest() -> None:
     assert rows_of(engine, 4, LOWER) == []
     assert rows_of(engine, 5, UPPER) == neighbour
     with engine.snapshot() as view:
-        assert view.get(Space.STATE, state_key(4, "local/hard_state")) == b"local/hard_state"
+        assert view.get(Space.STATE, state_key(4, "local/hard_state")) is not None
         assert view.get(Space.LOG, log_key(4, 3)) == b"entry"
 
 

@@ -21,7 +21,7 @@ KEY = ItemKey(b"p", b"s")
 def row(sequence: int, *, generation: int = 7, time_ms: int = 1_000, region: int = 3) -> bytes:
     record = encode_record(KEY, Version(time_ms << 16, region), 10, b'{"new":1}')
     change = encode_change(generation, time_ms, ChangeKind.MODIFY, ChangeFlag.REPLICATED, b'{"old":1}', record)
-    return encode_row(change, sequence)
+    return encode_row(change, change_key(1, 4, sequence))
 
 
 def engine_with(rows: dict[tuple[int, int], bytes]) -> MemoryEngine:
@@ -39,7 +39,7 @@ def page(engine: MemoryEngine, after: int, *, limit: int = 10, bytes_max: int = 
 
 # A stream reader must get back exactly what the write said, with the origin that the version names.
 def test_a_row_becomes_the_record_it_was_made_from() -> None:
-    record = decode_row(4, 5, row(5, time_ms=1_234))
+    record = decode_row(4, change_key(1, 4, 5), row(5, time_ms=1_234))
     assert (record.sequence, record.table, record.generation, record.kind) == (5, 4, 7, ChangeKind.MODIFY)
     assert (record.key, record.origin, record.flags, record.time_ms) == (KEY, 3, ChangeFlag.REPLICATED, 1_234)
     assert (record.old_image, record.new_image) == (b'{"old":1}', b'{"new":1}')
@@ -49,7 +49,7 @@ def test_a_row_becomes_the_record_it_was_made_from() -> None:
 # A damaged or misplaced row must be reported, never read.
 def test_a_row_under_another_number_is_damaged() -> None:
     with pytest.raises(DamagedRecord, match="change 6"):
-        decode_row(4, 6, row(5))
+        decode_row(4, change_key(1, 4, 6), row(5))
 
 
 # Readers page through: nothing may be skipped or seen twice, and the last page jumps over other tables' numbers.
