@@ -28,6 +28,8 @@ from node.partition.expirer import Expirer
 from node.partition.expiry import ExpiryClock
 from node.partition.node_driver import RESERVE_BYTES, NodeDriver
 from node.partition.parts import NodeParts
+from node.partition.rebuilding import NobodyToAsk, PermitTransport
+from node.partition.scrubber import Scrubber
 from node.partition.settings import NodeSettings
 from node.partition.transport import PeerTransport, SnapshotTransport
 from node.replication.journal import ConflictJournal
@@ -88,6 +90,7 @@ class StorageNode:
         transport: PeerTransport,
         snapshots: SnapshotTransport,
         clock: Clock,
+        permits: PermitTransport | None = None,
         randomness: random.Random,
         on_fatal: Callable[[BaseException], None],
     ) -> None:
@@ -127,9 +130,21 @@ class StorageNode:
             has_peers=len(region.nodes) > 1,
             superseded=self.journal.superseded,
             lives=self.disk,
+            permits=permits or NobodyToAsk(),
         )
         self.driver = NodeDriver(parts, _node_settings(settings))
         self._collector = TableCollector(self.engine, self.writer, lambda: self.feed.view)
+        self.scrubber = Scrubber(
+            replicas=self.driver.replicas,
+            here=self.driver.hosted,
+            engine=self.engine,
+            writer=self.writer,
+            catalog=self.feed,
+            monotonic=clock.monotonic,
+            damaged_storage=on_fatal,
+            period_seconds=settings.scrub_seconds,
+            bytes_per_second=settings.scrub_bytes_per_second,
+        )
         self.indexes: FeedersDriver | None = None
         self.expirer: Expirer | None = None
         self._settler: TableSettler | None = None
@@ -206,6 +221,7 @@ class StorageNode:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.joiner.run())
             tasks.create_task(self._collector.run())
+            tasks.create_task(self.scrubber.run())
             if self.indexes is not None:
                 tasks.create_task(self.indexes.run())
             if self.expirer is not None:
@@ -282,6 +298,7 @@ class NodeProcess:
             data=settings.data,
             transport=self._peers,
             snapshots=self._peers,
+            permits=self._peers,
             clock=self._clock,
             randomness=self._randomness,
             on_fatal=self._fail,
@@ -375,6 +392,7 @@ class NodeProcess:
             usage=self._usage,
             links=lambda: link_statuses(self._replication.status()),
             state=lambda: self._state,
+            scrubber=node.scrubber,
             wait_fed=node.feed_indexes(partitions, proposer).wait_fed,
             held=self._replication.held,
             release=self._replication.release,

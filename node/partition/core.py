@@ -18,6 +18,7 @@ from node.consensus.types import (
     NO_REPLICA,
     Index,
     Message,
+    MessageKind,
     NotLeader,
     RefusalReason,
     Refused,
@@ -40,7 +41,7 @@ from node.partition.turns import ApplyPlan, Turn, planned, rejection, withholds
 from node.partition.waiting import TOO_LATE, Done, Judged, Waiting
 from node.partition.write_queue import WriteQueue
 from node.storage.engine import View
-from node.storage.errors import StorageError
+from node.storage.errors import DamagedRecord, StorageError
 from wire import commands
 from wire.catalog import NodeId, Placement
 from wire.commands import ChangeCatalog, Failed, Get, Measure, Outcome, Range, ReadChanges, Request
@@ -54,6 +55,8 @@ that grows older without end, while another replica may have the present."""
 HELD_TICKS_MAX = 20
 """How long a leader with a full disk keeps writes for the replica that it hands over to; then they are refused."""
 _INSTALLING = Failed(ErrorCode.NOT_READY, "this replica is receiving its data")
+_QUARANTINED = Failed(ErrorCode.NOT_READY, "this replica holds damaged data and answers nothing")
+_ASK_ANOTHER = Failed(ErrorCode.DAMAGED, "this replica holds damaged data and answers nothing")
 _RECOVERING = Failed(ErrorCode.NOT_READY, "this replica has lost its log and is receiving it again")
 _UNREADY = Failed(ErrorCode.NOT_READY, "the new leader has not caught up yet")
 _STALE = Failed(ErrorCode.NOT_READY, "this replica has not kept up with a leader for a while")
@@ -98,6 +101,8 @@ class PartitionCore:
         self.must_not_lead = False
         self.is_installing = False
         self._clock_refusal: Failed | None = None
+        self.quarantined: str | None = None
+        self.damage: str | None = None
         self._config = config
         self._machine = machine
         self._items = machine if isinstance(machine, ItemMachine) else None
@@ -162,6 +167,21 @@ class PartitionCore:
         """Return the node of the leader, as far as this replica knows, or empty."""
         return self.placement.node_of(self.consensus.leader) or NodeId("")
 
+    @property
+    def is_withdrawn(self) -> bool:
+        """Tell whether damage keeps this replica from answering: the only one of its group answers what it can all the same."""
+        return self.quarantined is not None and len(self.placement.replicas) > 1
+
+    def quarantine(self, reason: str) -> None:
+        """Answer nothing from now on that rests on this replica's data."""
+        self.quarantined = reason
+        if not self.is_withdrawn:
+            return
+        self._settle_readiness()
+        self._writes.refuse(_QUARANTINED)
+        for waiting in self._reads.clear():
+            waiting.done(waiting.id, _QUARANTINED)
+
     # Requests.
 
     def submit(self, request: Request, done: Done) -> None:
@@ -213,6 +233,8 @@ class PartitionCore:
     def _unready(self) -> Outcome:
         if self.is_installing:
             return _INSTALLING
+        if self.is_withdrawn and self._leading_term:
+            return _QUARANTINED
         return _UNREADY if self._leading_term else commands.NotLeader(self.leader_node)
 
     # Messages and time.
@@ -220,6 +242,8 @@ class PartitionCore:
     def step(self, message: Message) -> None:
         """Take a consensus message in."""
         consensus = self.consensus
+        if self.is_withdrawn and message.kind is MessageKind.TIMEOUT_NOW:
+            return  # it must not lead
         if self.is_installing and (refused := withholds(message)):
             # Its log is whole but its data is not: appends are refused, so that the leader sends a snapshot again.
             self._rejections += rejection(message, 0 if consensus.loss is None else consensus.loss.life)
@@ -384,6 +408,7 @@ class PartitionCore:
         self._catalog_needed = max(self._catalog_needed, progress.catalog_version)
         self._applied = self._commit_seen = int(self.consensus.applied)
         self.is_installing = False
+        self.quarantined = self.damage = None
 
     def leave(self, outcome: Failed) -> None:
         """Give up leadership, if there is any: this replica ends here, and whatever it decided is void."""
@@ -408,6 +433,8 @@ class PartitionCore:
     def _propose(self) -> None:
         index = self.consensus.last_index + 1
         judged, pieces = self._writes.evaluate(index, self._open_view())
+        if self._items is not None and self._items.damage is not None:
+            self.damage = self.damage or self._items.damage
         if not pieces:
             self._rest(judged)
             return
@@ -444,13 +471,17 @@ class PartitionCore:
         assert self._items is not None, "only partitions of items are read"
         try:
             return self._items.read(command, self._open_view(), self._commit_seen)
+        except DamagedRecord as error:
+            return self._damaged(error, is_strong=not isinstance(command, Measure) and _is_strong(command))
         except StorageError as error:
             return self._items.failure(error)
 
     def _read_eventually(self, waiting: Waiting, command: Get | Range | Measure) -> None:
         """Answer from what is applied here; on the leader a page holds what this leader has answered as written."""
         may_wait = self._is_ready and self.waiting_count < self._config.waiting_requests_max
-        if self.is_installing or self.consensus.loss is not None:
+        if self.is_withdrawn:
+            waiting.done(waiting.id, _ASK_ANOTHER)
+        elif self.is_installing or self.consensus.loss is not None:
             waiting.done(waiting.id, _INSTALLING if self.is_installing else _RECOVERING)
         elif self._stale_ticks > STALE_TICKS:
             waiting.done(waiting.id, _STALE)
@@ -506,14 +537,25 @@ class PartitionCore:
             return self._stopped_with
         if page.epoch != self.placement.epoch:
             return self._stale(page.epoch)
+        if self.is_withdrawn:
+            return _QUARANTINED if page.term else _ASK_ANOTHER
         if self.is_installing:
             return _INSTALLING
         if page.term and page.term != self._leading_term:
             return commands.NotLeader(self.leader_node)
         try:
             return self._items.read_slice(page.reader, self._open_view(), is_over)
+        except DamagedRecord as error:
+            return self._damaged(error, is_strong=page.term != 0)
         except StorageError as error:
             return self._items.failure(error)
+
+    def _damaged(self, error: DamagedRecord, *, is_strong: bool) -> Failed:
+        """Note damage that a read has met; return its answer: another replica's, but for the only one of its group."""
+        assert self._items is not None, "only partitions of items are read"
+        self.damage = self.damage or str(error)
+        is_alone = len(self.placement.replicas) == 1
+        return self._items.failure(error) if is_alone or not is_strong else _QUARANTINED
 
     def answer_page(self, page: PageRead) -> None:
         """Answer with what a page has read, once leadership is certain where it has to be."""
@@ -582,6 +624,7 @@ class PartitionCore:
         self._is_ready = (
             self._leading_term != 0
             and not self.is_installing
+            and not self.is_withdrawn
             and self.consensus.committed_in_term
             and self._applied >= self._term_start
             and self._catalog_version() >= self._catalog_needed
@@ -591,3 +634,7 @@ class PartitionCore:
         """Answer requests whose time is up and that have not been proposed."""
         for waiting in self._writes.expired(now) + self._reads.expired(now):
             waiting.done(waiting.id, TOO_LATE)
+
+
+def _is_strong(command: Get | ReadChanges) -> bool:
+    return isinstance(command, ReadChanges) or command.consistent

@@ -16,6 +16,7 @@ class ReplicaCounts:
         "leader_changes",
         "leaderships_lost",
         "leaderships_won",
+        "quarantines",
         "snapshots_installed",
         "snapshots_not_sent",
         "snapshots_sent",
@@ -29,6 +30,8 @@ class ReplicaCounts:
         self.leader_changes = 0
         """Times that a replica here came to know the leader of a further term; there is one leader to a term."""
         self.leaderships_won = self.leaderships_lost = 0
+        self.quarantines = 0
+        """Times that a replica here was found to hold damaged data."""
         self.snapshots_sent = self.snapshots_not_sent = self.snapshots_installed = 0
         self.trimmed_records = self.trimmed_bytes = 0
         self.apply_seconds = Histogram()

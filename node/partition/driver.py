@@ -5,7 +5,8 @@ decide anything about data; it owns no task, the node's driver does.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from node.consensus.types import NO_REPLICA, Entry, Index, Message, MessageKind, ReplicaId, Role
 from node.partition.access import ReplicaStatus, StoredItem
@@ -22,6 +23,7 @@ from node.partition.leadership import CHECK_TICKS, PROMPT_TICKS, PreferredLeader
 from node.partition.log_trim import LogTrim
 from node.partition.lost_logs import recovered_to
 from node.partition.machine import StateMachine
+from node.partition.quarantine import REFUSED, SHUN_SECONDS, Permit, Permits, quarantine_to
 from node.partition.records import find_stored, scan_stored
 from node.partition.rows import read_cursor, read_cursors, read_progress
 from node.partition.snapshot_source import send_snapshot
@@ -31,13 +33,14 @@ from node.partition.turn_rows import TurnRows
 from node.partition.turns import ApplyPlan, Turn
 from node.partition.writing import OrderedWriting
 from node.storage.batch import WriteBatch
-from node.storage.errors import StorageError
+from node.storage.errors import DamagedRecord, StorageError
 from node.storage.expiry import ExpiryIndex, due_rows
 from node.storage.log import LogStore
 from node.streams.pages import read_page
 from wire.catalog import CATALOG_PARTITION, NodeId, PartitionId, Placement
 from wire.commands import Changes, Failed, Outcome, Position, ReadChanges, Request, Written
 from wire.conditions import Condition
+from wire.errors import ErrorCode
 from wire.keys import ItemKey, TokenRange
 from wire.telemetry import EventLog
 
@@ -46,6 +49,7 @@ TURNS_AT_ONCE_MAX = 8
 CURSOR_SECONDS = 10.0
 MUTE_TICKS_MAX = 3
 """Ticks for which a leader that cannot write waits for its followers to commit what it has proposed."""
+_DAMAGED = Failed(ErrorCode.NOT_READY, "the log of this replica is damaged")
 
 _log = EventLog(__name__)
 
@@ -65,7 +69,8 @@ class PartitionDriver:
         self.core = core
         self.is_marked = False
         self._log_store = log
-        self._rows = TurnRows(self.partition, machine, log, trim)
+        self._can_be_rebuilt = len(core.placement.replicas) > 1
+        self._rows = TurnRows(self.partition, machine, log, trim, self.quarantine, self._can_be_rebuilt)
         self._equipment = equipment
         self._writing = OrderedWriting(equipment.writer, equipment.loop, self._storage_full)
         self._preferred = PreferredLeader()
@@ -73,7 +78,12 @@ class PartitionDriver:
         self._ticks = self._leaderless_ticks = 0
         self._ready_term = 0
         self._barriers = Barriers(equipment.loop)
-        self._change_trim = ChangeTrim(self.partition, self._writing, equipment, lambda: core.is_installing)
+        self._change_trim = ChangeTrim(
+            self.partition, self._writing, equipment, lambda: core.is_installing or core.is_withdrawn, self.quarantine
+        )
+        self.permits = Permits()
+        self._installed = 0
+        self._shunned: dict[ReplicaId, float] = {}
         self._installation: Installation | None = None
         self._is_flushing = self._is_reserve_used = self._is_missing_entries = False
         self._is_rejoining = self._is_stopped = False
@@ -108,8 +118,9 @@ class PartitionDriver:
 
     def read_changes(self, request: ReadChanges) -> Changes:
         """Return a page of change records of the applied state. Raises StorageError."""
-        view = self._equipment.view.open()
-        return read_page(view, self.partition, *request, read_progress(view, self.partition).sequence)
+        with self._met_damage():
+            view = self._equipment.view.open()
+            return read_page(view, self.partition, *request, read_progress(view, self.partition).sequence)
 
     def scan_records(
         self, table: int, after: Position | None, limit: int, bytes_max: int = 1 << 20
@@ -117,15 +128,18 @@ class PartitionDriver:
         """Return items and tombstones of a table in hash order after a position; empty at the end."""
         placement = self.core.placement
         tokens = TokenRange(placement.lower, placement.upper)
-        return scan_stored(self._equipment.view.open(), table, tokens, after, limit, bytes_max)
+        with self._met_damage():
+            return scan_stored(self._equipment.view.open(), table, tokens, after, limit, bytes_max)
 
     def find_record(self, table: int, key: ItemKey) -> StoredItem | None:
         """Return one item or tombstone, or None."""
-        return find_stored(self._equipment.view.open(), table, key)
+        with self._met_damage():
+            return find_stored(self._equipment.view.open(), table, key)
 
     def cursor(self, name: str) -> bytes | None:
         """Return the applied value of a cursor, or None."""
-        return read_cursor(self._equipment.view.open(), self.partition, name)
+        with self._met_damage():
+            return read_cursor(self._equipment.view.open(), self.partition, name)
 
     def cursors_under(self, prefix: str) -> Mapping[str, bytes]:
         """Return the applied values of all cursors whose names begin so. Raises StorageError."""
@@ -140,7 +154,8 @@ class PartitionDriver:
     ) -> Sequence[Expire]:
         """Return what to decide about applied rows of an expiry index that are due. Raises StorageError."""
         index = ExpiryIndex(self.partition, table, generation)
-        rows = due_rows(self._equipment.view.open(), index, since, until_of, rows_max)
+        with self._met_damage():
+            rows = due_rows(self._equipment.view.open(), index, since, until_of, rows_max)
         return [Expire(table, generation, *row) for row in rows]
 
     async def propose_expiry(self, command: ExpiryCommand) -> bool:
@@ -167,6 +182,8 @@ class PartitionDriver:
     def submit(self, request: Request, done: Callable[[int, Outcome], None]) -> None:
         """Take a request."""
         self.core.submit(request, done)
+        if self.core.damage is not None:
+            self._after()
         if not self.is_marked and not self._writing.is_full and self.core.has_work():
             self._equipment.mark(self)
         if self.core.wants_apply:
@@ -180,19 +197,30 @@ class PartitionDriver:
         """Take a message from another replica. Snapshots come by another way, see `install`."""
         if message.entries:
             self._is_missing_entries = False
-        if message.kind is not MessageKind.SNAPSHOT:
-            self.core.step(message)
+        if message.kind is not MessageKind.SNAPSHOT and not self._is_stopped:
+            try:
+                self.core.step(message)
+            except DamagedRecord as error:
+                self._log_damaged(error)
             self._after()
 
     def tick(self) -> None:
         """Let one tick of time pass."""
+        if self._is_stopped:
+            return
         core = self.core
-        core.tick(is_stuck=not core.is_leader and (self._writing.is_full or self._is_missing_entries))
+        try:
+            core.tick(is_stuck=not core.is_leader and (self._writing.is_full or self._is_missing_entries))
+        except DamagedRecord as error:
+            self._log_damaged(error)
+            return
         self._ticks += 1
         self._elections.led_by(core.consensus.leader, core.consensus.term)
         if core.is_leader:
             self._leaderless_ticks = 0
-            if core.stands_back:
+            if core.is_withdrawn:
+                self._withdraw()
+            elif core.stands_back:
                 self._make_way()
             elif self._ticks % CHECK_TICKS == 0:
                 self._prefer()
@@ -273,7 +301,11 @@ class PartitionDriver:
         for _ in range(TURNS_AT_ONCE_MAX):
             if self._writing.is_full:
                 return
-            turn = self.core.turn()
+            try:
+                turn = self.core.turn()
+            except DamagedRecord as error:
+                self._log_damaged(error)
+                return
             if turn is None:
                 break
             self._carry_out(turn)
@@ -321,6 +353,7 @@ class PartitionDriver:
         self.core.restored(view, read_progress(view, self.partition))
         if self._installation is not None:
             self._installation.durable()
+        self._installed += 1
         self._equipment.counts.snapshots_installed += 1
         _log.info("snapshot_installed", partition=self.partition, index=self.core.applied_index)
 
@@ -363,10 +396,14 @@ class PartitionDriver:
         """Carry a snapshot to a replica that has fallen behind the log, and tell consensus how that ended."""
         is_installed = False
         try:
+            if self.core.is_withdrawn:
+                raise SnapshotRefusedError(f"partition {self.partition}: the data here is damaged")
             await send_snapshot(self._equipment, self._log_store, self.core.placement, node, message)
             is_installed = True
             self._equipment.counts.snapshots_sent += 1
         except (SnapshotRefusedError, StorageError, TimeoutError) as error:
+            if isinstance(error, DamagedRecord):
+                self.quarantine(str(error))
             self._equipment.counts.snapshots_not_sent += 1
             _log.warning("snapshot_not_sent", partition=self.partition, to=node, error=str(error))
         finally:
@@ -380,6 +417,8 @@ class PartitionDriver:
         if self._is_stopped:
             return
         core = self.core
+        if core.damage is not None and core.quarantined is None:
+            self.quarantine(core.damage)
         ready_term = core.term_led if core.is_ready else 0
         if ready_term != self._ready_term:
             self._tell_leadership(ready_term)
@@ -410,8 +449,80 @@ class PartitionDriver:
 
     def _prefer(self) -> None:
         heir = self._preferred.checked(self.core.placement, self.core.consensus.status())
-        if heir is not None and self.core.is_ready:
+        if heir is not None and self.core.is_ready and heir not in self._shunned_now():
             self.core.transfer(heir)
+
+    # Damage.
+
+    def quarantine(self, reason: str) -> None:
+        """Stop answering: the data here is damaged. Whoever drives the node sees to it that the replica is rebuilt."""
+        if self.core.quarantined is not None or self._is_stopped:
+            return
+        self._equipment.counts.quarantines += 1
+        _log.error("replica_quarantined", partition=self.partition, reason=reason)
+        self.core.quarantine(reason)
+        if self._can_be_rebuilt:
+            batch = WriteBatch()
+            quarantine_to(batch, self.partition, reason)
+            self._writing.submit(batch)
+            self._withdraw()
+        self._after()
+
+    @property
+    def tokens(self) -> TokenRange:
+        """Return the tokens that the partition owns."""
+        return TokenRange(self.core.placement.lower, self.core.placement.upper)
+
+    @property
+    def scrub_life(self) -> object | None:
+        """Return what stays the same as long as the data here is one and may be judged; None = it may not."""
+        core = self.core
+        is_unfit = core.is_installing or core.consensus.loss is not None or core.is_withdrawn or self._is_stopped
+        return None if is_unfit else (self, self._installed)
+
+    def found_whole(self) -> None:
+        """Note that a scrub has found nothing wrong with the only replica of a group."""
+        if not self._can_be_rebuilt:
+            self.core.quarantined = self.core.damage = None
+
+    def permit(self, asker: ReplicaId) -> Permit:
+        """Answer another replica that holds damaged data and wants to begin anew."""
+        core, now = self.core, self._equipment.monotonic()
+        self._shunned[asker] = now + SHUN_SECONDS
+        if core.consensus.loss is not None or core.is_installing or self._is_stopped:
+            return REFUSED
+        replica = int(core.consensus.id)
+        return self.permits.answer(int(asker), replica, is_damaged=core.is_withdrawn, leads=core.is_ready, now=now)
+
+    def _withdraw(self) -> None:
+        """Have somebody else lead, as soon as anybody can; an heir that does not take it may be damaged, too, and another is next."""
+        status = self.core.consensus.status()
+        if self.core.is_leader and status.transferee == NO_REPLICA:
+            heir = successor(status, self._shunned_now())
+            if heir is not None:
+                self._shunned[heir] = self._equipment.monotonic() + SHUN_SECONDS
+                self.transfer(heir)
+
+    def _shunned_now(self) -> frozenset[ReplicaId]:
+        """Return the replicas that have said of themselves that they should not lead."""
+        now = self._equipment.monotonic()
+        return frozenset(replica for replica, until in self._shunned.items() if until > now)
+
+    @contextmanager
+    def _met_damage(self) -> Iterator[None]:
+        """Notice damage that a reader meets, who hears of it as well."""
+        try:
+            yield
+        except DamagedRecord as error:
+            self.quarantine(str(error))
+            raise
+
+    def _log_damaged(self, error: DamagedRecord) -> None:
+        """Say nothing more until this replica has begun anew: consensus cannot go on without its log."""
+        if not self._can_be_rebuilt:
+            raise error
+        self.quarantine(str(error))
+        self.leave(_DAMAGED)
 
     def _check_log(self) -> None:
         """Notice that entries are missing, or that none are missing any more."""

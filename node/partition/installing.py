@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from node.consensus.types import Message
 from node.partition.core import PartitionCore
+from node.partition.quarantine import release_to
 from node.partition.transport import SnapshotRefusedError
 from node.partition.writing import OrderedWriting
 from node.storage.batch import WriteBatch
@@ -94,8 +95,9 @@ class Installation:
         await awaited
 
     def finish_to(self, batch: WriteBatch) -> None:
-        """Remove the mark, in the batch that writes what consensus begins from."""
+        """Remove the marks, in the batch that writes what consensus begins from."""
         finish_install_to(batch, self._partition)
+        release_to(batch, self._partition)
 
     def durable(self) -> None:
         """Note that what is awaited is durable."""

@@ -83,6 +83,8 @@ class ItemMachine:
         self._expiry_clock = ExpiryClock(rules.now_ms, rules.region, ttl_grace_seconds)
         self._collection_bytes_max = collection_bytes_max
         self._slice_weight = slice_weight
+        self.damage: str | None = None
+        """The first damage that an evaluation has met."""
         self._begin()
 
     @property
@@ -105,6 +107,8 @@ class ItemMachine:
                 return self._evaluate_indexing(command, table, view)
             return self._evaluate_merge(command, table, view, index)
         except StorageError as error:
+            if isinstance(error, DamagedRecord):
+                self.damage = self.damage or str(error)
             return Evaluation(b"", storage_failure(error))
         except UnreadableTree as error:
             return Evaluation(b"", Failed(ErrorCode.INTERNAL, str(error)))
@@ -138,6 +142,7 @@ class ItemMachine:
         self._begin()
 
     def _begin(self) -> None:
+        self.damage = None
         self._overlay = Overlay()
         self._collections = ItemCollections(self._collection_bytes_max)
         self._fed = FedPositions(self._partition)

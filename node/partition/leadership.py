@@ -3,6 +3,8 @@
 Pure. Knows what a leader knows about its followers; refuses to know how leadership moves.
 """
 
+from collections.abc import Collection
+
 from node.consensus.progress import ProgressState
 from node.consensus.status import PeerStatus, Status
 from node.consensus.types import ReplicaId
@@ -39,9 +41,9 @@ class PreferredLeader:
         return peer.replica
 
 
-def successor(status: Status) -> ReplicaId | None:
-    """Return the follower that can take over soonest, or None when none can."""
-    fit = [peer for peer in status.peers if is_successor(peer, status)]
+def successor(status: Status, but: Collection[ReplicaId] = ()) -> ReplicaId | None:
+    """Return the follower that can take over soonest, leaving some out, or None when none can."""
+    fit = [peer for peer in status.peers if is_successor(peer, status) and peer.replica not in but]
     return max(fit, key=lambda peer: (peer.match, -peer.replica)).replica if fit else None
 
 

@@ -8,6 +8,7 @@ membership, which comes back with its first snapshot.
 Knows rows. Refuses to know why a log is lost and when it is whole again.
 """
 
+from node.partition.quarantine import QUARANTINED
 from node.storage.batch import WriteBatch
 from node.storage.digests import begin_digests
 from node.storage.engine import Engine, Space, Transaction, View
@@ -21,7 +22,7 @@ from wire.keys import TokenRange
 LOST = LOCAL_STATE + "lost"
 CLEAR_ROWS_MAX = 2_000
 
-_SMALL_STATE = (HARD_STATE, LOG_START, MEMBERSHIP, APPLIED, INSTALLING)
+_SMALL_STATE = (HARD_STATE, LOG_START, MEMBERSHIP, APPLIED, INSTALLING, QUARANTINED)
 
 
 def lose_to(batch: WriteBatch, partition: int, reason: str) -> None:

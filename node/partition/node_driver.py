@@ -27,14 +27,17 @@ from node.partition.machine import StateMachine
 from node.partition.merges import MergeRules
 from node.partition.page_turns import PageTurns
 from node.partition.parts import NodeParts
+from node.partition.quarantine import REFUSED, Permit, quarantine_reason
+from node.partition.rebuilding import Damaged, Rebuilding
 from node.partition.rounds import Rounds
 from node.partition.rows import read_progress
 from node.partition.settings import NodeSettings
 from node.partition.shared_view import SharedView
-from node.partition.status import losing_status
+from node.partition.status import closed_status
 from node.partition.stored_log import StoredLog, open_log
 from node.partition.transport import SnapshotRefusedError
 from node.storage.batch import WriteBatch
+from node.storage.errors import DamagedRecord
 from node.storage.log import LogStore
 from node.storage.snapshots import interrupted_install
 from wire.catalog import CATALOG_PARTITION, NodeId, PartitionId, Placement
@@ -58,6 +61,8 @@ HAND_OVERS_MAX = 2
 TIMER_SECONDS_MIN = 0.0005
 TURNS_SECONDS_MAX = 0.010
 """Replicas begin their turns within so much of one turn of the event loop; the rest has the next."""
+REBUILD_SECONDS = 1.0
+"""Between two times that the others are asked whether they can spare a damaged replica."""
 
 _STOPPING = Failed(ErrorCode.NOT_READY, "the node is stopping")
 _JOINING = Failed(ErrorCode.NOT_READY, "the node has not joined its region yet")
@@ -79,6 +84,7 @@ class NodeDriver:
         self._clock_watch = ClockWatch(parts, settings.max_clock_skew_ms, self._clock_changed)
         self._drivers: dict[PartitionId, PartitionDriver] = {}
         self._losing: set[PartitionId] = set()
+        self._closed: dict[PartitionId, Damaged] = {}
         self._is_started = False
         self._marked: list[PartitionDriver] = []
         self._is_scheduled = self._is_stopped = self._has_failed = False
@@ -100,16 +106,23 @@ class NodeDriver:
         """Open every replica that these placements put here, and begin to tick.
 
         A replica that was never founded here, see node.partition.stored_log, opens as one that has lost its log. Raises
-        DamagedRecord when a replica's log cannot be used: the node must not start.
+        DamagedRecord when the only replica of a group cannot be read: the node must not start.
         """
         self._is_started = True
         self._loop = asyncio.get_running_loop()
         self._view = SharedView(self._parts.engine, self._loop)
         self._equipment = self._equipped()
         self._clock_watch.tick()
+        self._rebuilding = Rebuilding(
+            node=self._parts.node,
+            transport=self._parts.permits,
+            monotonic=self._parts.clock.monotonic,
+            spawn=self._spawn,
+            lose=self._equipment.lose,
+        )
         for placement in placements:
             if self._replica_of(placement) is not None:
-                self._open(placement)
+                self._open_or_close(placement)
         self._ticks_from = self._parts.clock.monotonic()
         self._schedule_tick()
         for driver in self._drivers.values():
@@ -212,19 +225,38 @@ class NodeDriver:
         await self._lose([partition], reason)
 
     async def _lose(self, partitions: Sequence[PartitionId], reason: str) -> None:
-        drivers = [self._drivers[each] for each in partitions if each in self._drivers]
-        placements = [each.core.placement for each in drivers if len(each.core.placement.replicas) > 1]
+        here = {each.partition: each.core.placement for each in self._drivers.values()}
+        here |= {partition: damaged.placement for partition, damaged in self._closed.items()}
+        placements = [here[each] for each in partitions if each in here and len(here[each].replicas) > 1]
         for placement in placements:
             partition = placement.partition
             _log.error("replica_lost_its_log", partition=partition, reason=reason)
             self._losing.add(partition)
-            self._drivers.pop(partition).leave(_LOSING)
+            self._closed.pop(partition, None)
+            if (driver := self._drivers.pop(partition, None)) is not None:
+                driver.leave(_LOSING)
         if placements:
             await Losing(self._parts.writer, self._parts.lives, placements, reason).carry_out()
         self._view.drop()
         for placement in placements:
             self._losing.discard(placement.partition)
-            self._open(placement)
+            self._open_or_close(placement)
+
+    def permit(self, partition: PartitionId, asker: ReplicaId) -> Permit:
+        """Answer a replica of another node that holds damaged data and wants to begin anew."""
+        driver = self._drivers.get(partition)
+        return REFUSED if driver is None or self._is_stopped else driver.permit(asker)
+
+    def _rebuild(self) -> None:
+        """Ask for whatever is damaged here and leads nothing."""
+        for driver in self._drivers.values():
+            core = driver.core
+            if core.is_withdrawn and not core.is_leader and core.quarantined is not None:
+                self._rebuilding.consider(
+                    Damaged(placement=core.placement, reason=core.quarantined, permits=driver.permits)
+                )
+        for damaged in self._closed.values():
+            self._rebuilding.consider(damaged)
 
     def acknowledged(self, node: NodeId) -> dict[PartitionId, tuple[int, int]]:
         """Return which committed entries of what is led here a node has acknowledged: the last index, and its term or 0."""
@@ -251,6 +283,10 @@ class NodeDriver:
         """Return every replica hosted here."""
         return self._drivers
 
+    def hosted(self) -> set[PartitionId]:
+        """Return the partitions that have a replica here, open or not."""
+        return {*self._drivers, *self._losing, *self._closed}
+
     def on_leadership(self, ready: Callable[[PartitionId], None], lost: Callable[[PartitionId], None]) -> None:
         """Ask to be told when a replica here begins to serve as leader, and when it ceases."""
         self._ready_callbacks.append(ready)
@@ -266,7 +302,8 @@ class NodeDriver:
     def status(self) -> Sequence[ReplicaStatus]:
         """Return what every replica is doing, by partition id."""
         known = {partition: driver.status() for partition, driver in self._drivers.items()}
-        known |= {partition: losing_status(partition) for partition in self._losing}
+        known |= {partition: closed_status(partition, Condition.RECOVERING) for partition in self._losing}
+        known |= {partition: closed_status(partition, Condition.QUARANTINED) for partition in self._closed}
         return [known[partition] for partition in sorted(known)]
 
     def conditions(self) -> frozenset[Condition]:
@@ -320,6 +357,17 @@ class NodeDriver:
     def _replica_of(self, placement: Placement) -> ReplicaId | None:
         node = self._parts.node
         return next((ReplicaId(each.replica) for each in placement.replicas if each.node == node), None)
+
+    def _open_or_close(self, placement: Placement) -> None:
+        """Open a replica; one that cannot be read waits, closed, until the others can spare it. Raises DamagedRecord."""
+        try:
+            self._open(placement)
+        except DamagedRecord as error:
+            if len(placement.replicas) == 1:
+                raise
+            self.counts.quarantines += 1
+            _log.error("replica_quarantined", partition=placement.partition, reason=str(error))
+            self._closed[placement.partition] = Damaged(placement=placement, reason=str(error))
 
     def _open(self, placement: Placement) -> None:
         loss = self._loss_of(placement)
@@ -405,6 +453,7 @@ class NodeDriver:
                 progress=read_progress(view, placement.partition),
                 surroundings=surroundings,
             )
+            core.quarantined = quarantine_reason(view, placement.partition)
             core.is_installing = interrupted_install(view, placement.partition) is not None
             if core.is_installing:
                 _log.warning("snapshot_was_interrupted", partition=placement.partition)
@@ -513,6 +562,8 @@ class NodeDriver:
             driver.tick()
         self._clock_watch.tick()
         self._check_reserve()
+        if self._ticks_total % max(1, round(REBUILD_SECONDS / tick_seconds)) == 0:
+            self._rebuild()
         if self._ticks_total % max(1, round(self._settings.trim_seconds / tick_seconds)) == 0:
             for driver in self._drivers.values():
                 driver.trim_changes()

@@ -8,6 +8,7 @@ from typing import Protocol
 from node.partition.access import CatalogSource
 from node.partition.machine import StateMachine
 from node.partition.merges import Superseded, forget_superseded
+from node.partition.rebuilding import NobodyToAsk, PermitTransport
 from node.partition.transport import PeerTransport, SnapshotTransport
 from node.partition.writing import Writer
 from node.storage.batch import WriteBatch
@@ -53,3 +54,5 @@ class NodeParts:
     superseded: Superseded = forget_superseded
     """Told of writes that lost to another region's."""
     lives: Lives = field(default_factory=OneLife)
+    permits: PermitTransport = field(default_factory=NobodyToAsk)
+    """The way to ask other nodes whether they can spare a damaged replica."""

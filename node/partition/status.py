@@ -29,8 +29,8 @@ def status_of(core: PartitionCore) -> ReplicaStatus:
     )
 
 
-def losing_status(partition: PartitionId) -> ReplicaStatus:
-    """Describe a replica that is being cleared."""
+def closed_status(partition: PartitionId, condition: Condition) -> ReplicaStatus:
+    """Describe a replica that is not open: it is being cleared, or could not be read."""
     return ReplicaStatus(
         partition=partition,
         replica=0,
@@ -43,7 +43,7 @@ def losing_status(partition: PartitionId) -> ReplicaStatus:
         last_index=0,
         is_ready=False,
         waiting_requests=0,
-        conditions=frozenset({Condition.RECOVERING}),
+        conditions=frozenset({condition}),
     )
 
 
@@ -52,6 +52,7 @@ def _conditions(core: PartitionCore) -> frozenset[Condition]:
         Condition.INSTALLING: core.is_installing,
         Condition.RECOVERING: core.consensus.loss is not None,
         Condition.CANNOT_FOLLOW: core.consensus.rejections >= REJECTIONS_MAX,
+        Condition.QUARANTINED: core.quarantined is not None,
         Condition.STORAGE_FULL: core.is_storage_full,
     }
     return frozenset(condition for condition, is_so in found.items() if is_so)

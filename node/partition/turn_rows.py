@@ -3,13 +3,17 @@
 Knows what is stored and in which order. Refuses to know when a batch is written, and what may leave before and after.
 """
 
+from collections.abc import Callable
+
 from node.consensus.types import Entry, Ready
 from node.partition.log_trim import LogTrim
 from node.partition.machine import StateMachine
+from node.partition.quarantine import quarantine_to
 from node.partition.rows import Progress, read_progress, write_cursor, write_progress
 from node.partition.turns import ApplyPlan, Turn
 from node.storage.batch import WriteBatch
 from node.storage.engine import Transaction
+from node.storage.errors import DamagedRecord
 from node.storage.log import LogStore
 from wire.catalog import PartitionId
 
@@ -17,11 +21,21 @@ from wire.catalog import PartitionId
 class TurnRows:
     """Write the turns of one replica into batches."""
 
-    def __init__(self, partition: PartitionId, machine: StateMachine, log: LogStore[Entry], trim: LogTrim) -> None:
+    def __init__(
+        self,
+        partition: PartitionId,
+        machine: StateMachine,
+        log: LogStore[Entry],
+        trim: LogTrim,
+        damaged: Callable[[str], None],
+        can_be_rebuilt: bool,
+    ) -> None:
         self._partition = partition
         self._machine = machine
         self._log = log
         self._trim = trim
+        self._damaged = damaged
+        self._can_be_rebuilt = can_be_rebuilt
         self._trimmed_to = 0
 
     def write(self, batch: WriteBatch, turn: Turn) -> None:
@@ -57,8 +71,21 @@ class TurnRows:
     def _write_plan(self, batch: WriteBatch, plan: ApplyPlan) -> None:
         if plan.has_rows:
             machine, partition = self._machine, self._partition
+            found: list[str] = []
 
             def apply(transaction: Transaction) -> None:
+                # Perhaps once more than is committed, then the last run is the one that counts.
+                found.clear()
+                try:
+                    applied(transaction)
+                except DamagedRecord as error:
+                    if not self._can_be_rebuilt:
+                        raise
+                    # What the plan comes to is not whole, and says so from the same transaction on: the others of the node go on.
+                    found.append(str(error))
+                    quarantine_to(transaction, partition, found[0])
+
+            def applied(transaction: Transaction) -> None:
                 before = read_progress(transaction, partition)
                 sequence = machine.apply(plan.effects, before.sequence, transaction)
                 for cursor in plan.cursors:
@@ -68,5 +95,6 @@ class TurnRows:
                     write_progress(transaction, partition, after)
 
             batch.call(apply)
+            batch.after_commit(lambda: self._damaged(found[0]) if found else None)
             batch.bytes += sum(map(len, plan.effects))
         self._log.set_applied_to(batch, plan.through, plan.membership)

@@ -12,6 +12,7 @@ from node.catalog.feed import CatalogFeed
 from node.partition.access import NodeAccess, ReplicaAccess, ReplicaStatus, StoredItem
 from node.replication.reports import HeldReport
 from node.rpc.held import held_answer
+from node.partition.scrubber import Scrubber
 from node.storage.engine import EngineUsage
 from wire.catalog import CATALOG_PARTITION, LinkState
 from wire.commands import Ahead
@@ -34,6 +35,7 @@ class AdminParts:
     usage: Callable[[], EngineUsage]
     links: Callable[[], Sequence[admin_pb2.LinkStatus]]
     state: Callable[[], str]
+    scrubber: Scrubber
     wait_fed: Callable[[str, str], Awaitable[Iterable[int]]]
     """Wait until a table's global index is fed from every partition led here; raises StoreError."""
     held: Callable[[str], Sequence[HeldReport]] = lambda _: ()
@@ -64,6 +66,23 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             storage_map_bytes=usage.map_bytes,
             pid=os.getpid(),
             conditions=sorted(parts.node.conditions()),
+        )
+
+    async def Scrub(self, request: admin_pb2.ScrubRequest, context: Any) -> admin_pb2.ScrubAnswer:
+        """Begin a scrub if so asked, and tell how far the present or last one has come."""
+        scrubber = self._parts.scrubber
+        if request.begin:
+            scrubber.begin()
+        found = scrubber.present
+        return admin_pb2.ScrubAnswer(
+            number=found.number,
+            running=found.is_running,
+            partitions=found.partitions,
+            partitions_done=found.partitions_done,
+            rows=found.rows,
+            bytes=found.bytes,
+            seconds=found.seconds,
+            findings=[admin_pb2.ScrubFinding(partition=each.partition, text=each.text) for each in found.findings],
         )
 
     async def HandOver(self, request: admin_pb2.HandOverRequest, context: Any) -> admin_pb2.HandOverAnswer:

@@ -7,9 +7,10 @@ from typing import Any, Final, Protocol
 import grpc
 
 from node.clocks.exchange import ClockStamp
-from node.consensus.types import Message
+from node.consensus.types import Message, ReplicaId
 from node.joining.fence import Fence
 from node.joining.introductions import Answer, Founding, Introduction
+from node.partition.quarantine import Permit
 from node.partition.transport import SnapshotRefusedError
 from node.rpc.convert import clock_from, message_from
 from node.rpc.introductions import answer_into, founding_from, introduction_from
@@ -37,6 +38,10 @@ class MessageTaker(Protocol):
 
     def clock_heard(self, node: NodeId, stamp: ClockStamp) -> None:
         """Take what another node's batch says of its clocks."""
+        ...
+
+    def permit(self, partition: PartitionId, asker: ReplicaId) -> Permit:
+        """Answer a replica of another node that holds damaged data and wants to begin anew."""
         ...
 
 
@@ -99,6 +104,11 @@ class PeerService(peer_pb2_grpc.PeerServiceServicer):
         with self._streams.opened():
             return await self._installed(context)
         return peer_pb2.SnapshotOutcome(installed=False, reason="the node is stopping")
+
+    async def Permit(self, request: peer_pb2.PermitRequest, context: Any) -> peer_pb2.PermitAnswer:
+        """Say whether the replica here can spare another one that is damaged."""
+        permit = self._node.permit(PartitionId(request.partition), ReplicaId(request.replica))
+        return peer_pb2.PermitAnswer(granted=permit.is_granted, leads=permit.leads)
 
     async def _installed(self, context: Any) -> peer_pb2.SnapshotOutcome:
         try:

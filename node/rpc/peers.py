@@ -15,6 +15,7 @@ import grpc
 
 from node.clocks.exchange import ClockStamp
 from node.consensus.types import Message
+from node.partition.quarantine import REFUSED, Permit
 from node.partition.transport import SnapshotRefusedError
 from node.rpc.convert import clock_into, message_into
 from node.rpc.options import CHANNEL_OPTIONS
@@ -32,6 +33,7 @@ RECONNECT_SECONDS_MAX: Final = 0.5
 # A receiver that takes no chunk for this long is given up; installing may take longer than receiving.
 SNAPSHOT_STALL_SECONDS: Final = 20.0
 SNAPSHOT_INSTALL_SECONDS: Final = 120.0
+PERMIT_SECONDS: Final = 2.0
 
 StampOf = Callable[[NodeId], ClockStamp]
 """Returns what a batch to a node that leaves now says of the clocks here."""
@@ -80,6 +82,10 @@ class PeerConnections:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 await asyncio.gather(*waiting)
+    async def ask_permit(self, node: NodeId, partition: PartitionId, replica: int) -> Permit:
+        """Ask whether a damaged replica may begin anew; a node that cannot be reached refuses."""
+        connection = self._connections.get(node) or self._opened(node)
+        return REFUSED if connection is None else await connection.ask_permit(partition, replica)
 
     def all(self) -> Mapping[NodeId, "PeerConnection"]:
         """Return every connection that was opened."""
@@ -198,6 +204,16 @@ class PeerConnection:
             call.cancel()
         if not outcome.installed:
             raise SnapshotRefusedError(outcome.reason)
+
+    async def ask_permit(self, partition: PartitionId, replica: int) -> Permit:
+        """Ask the replica there whether a damaged one may begin anew."""
+        stub: Any = peer_pb2_grpc.PeerServiceStub(self._channel)
+        request = peer_pb2.PermitRequest(partition=partition, replica=replica)
+        try:
+            answer = await stub.Permit(request, metadata=meant_for(self._node), timeout=PERMIT_SECONDS)
+        except grpc.aio.AioRpcError:
+            return REFUSED
+        return Permit(answer.granted, answer.leads)
 
     async def _deliver(self) -> bool:
         """Serve one stream until it breaks; tell whether it was ever connected."""

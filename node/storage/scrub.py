@@ -28,14 +28,13 @@ from node.storage.digests import (
 )
 from node.storage.engine import Space, View
 from node.storage.errors import DamagedRecord, DamagedStorage
-from node.storage.layout import Range, log_index_of, log_range, partition_range, successor
+from node.storage.layout import Range, log_index_of, partition_range, successor
 from node.storage.log import log_ends, whole_entries
-from node.storage.snapshots import owned_ranges
+from node.storage.snapshots import Row, owned_ranges
 from wire.keys import TokenRange
 
-STEP_ROWS: Final = 32
-STEP_BYTES: Final = 64 << 10
 _MASK: Final = (1 << 64) - 1
+_PARTITION_BYTES: Final = 4
 
 
 def areas_of(view: View, partition: int, tokens: TokenRange) -> list[Area]:
@@ -97,18 +96,33 @@ def check_log(view: View, partition: int) -> Iterator[int]:
         )
 
 
-def strays(view: View, partitions: Collection[int]) -> Iterator[bytes]:
-    """Yield the first key of each partition that has state or a log here but should not: bits of a key have changed."""
-    for space in (Space.STATE, Space.LOG):
+def strays(view: View, partitions: Collection[int]) -> Iterator[Row]:
+    """Yield rows that say to be of a partition which is not here, and are not: bits of their keys have changed."""
+    for space in (Space.STATE, Space.LOG, Space.CHANGES, Space.EXPIRY):
         lower: bytes | None = b""
         while lower is not None:
             found = next(view.scan(space, lower, None), None)
             if found is None:
                 break
-            partition = int.from_bytes(found[0][:4], "big")
-            if partition not in partitions:
-                yield found[0]
-            _, lower = log_range(partition)
+            partition = int.from_bytes(found[0][:_PARTITION_BYTES], "big")
+            if partition not in partitions and not _is_whole(space, *found):
+                yield space, *found
+            _, lower = partition_range(partition)
+
+
+def owners_of(stray: Row, partitions: Collection[int]) -> list[int]:
+    """Return the partitions whose row this is, but for the partition in its key."""
+    space, key, stored = stray
+    keys = {each: each.to_bytes(_PARTITION_BYTES, "big") + key[_PARTITION_BYTES:] for each in partitions}
+    return [partition for partition, own in keys.items() if _is_whole(space, own, stored)]
+
+
+def _is_whole(space: Space, key: bytes, stored: bytes) -> bool:
+    try:
+        require_whole(space, key, stored)
+    except DamagedRecord:
+        return False
+    return True
 
 
 def _read(view: View, space: Space, bounds: Range) -> Iterator[tuple[bytes, bytes]]:

@@ -102,6 +102,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     link_backoff_ms_max: Positive = 2_000
     index_backfill_items_max: Positive = 256  # items copied at once into a new global index, by each partition
     index_backfill_items_per_second: Natural = 4_000  # by each partition; 0 = as fast as can be
+    scrub_seconds: Positive = 24 * 3600  # between two scrubs, each of everything on a node's disk
+    scrub_bytes_per_second: Positive = 16 << 20  # what a scrub reads at most
     log_level: LogLevel = "info"
 
 

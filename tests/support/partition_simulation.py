@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from node.clocks.exchange import ClockStamp
-from node.consensus.types import Message
+from node.consensus.types import Message, ReplicaId
 from node.joining.joiner import Joiner
 from node.partition.node_driver import NodeDriver
 from node.partition.page_turns import PageTurnsSpec
 from node.partition.parts import NodeParts
+from node.partition.quarantine import REFUSED, Permit
 from node.partition.settings import NodeSettings, PartitionConfig
 from node.partition.stored_log import found_to
 from node.partition.transport import SnapshotRefusedError
@@ -197,6 +198,7 @@ class SimulatedNode:
             catalog_machine=None,
             transport=self,
             snapshots=self,
+            permits=self,
             clock=clock,
             has_peers=region.has_clocks,
             random=random.Random(rng.randrange(1 << 30)),
@@ -305,6 +307,18 @@ class SimulatedNode:
             raise SnapshotRefusedError(f"{node} cannot be reached")
         self.region.counts["snapshots"] += 1
         await receiver.install_snapshot(partition, message, self._carried(chunks))
+
+    async def ask_permit(self, node: NodeId, partition: PartitionId, replica: int) -> Permit:
+        """Ask another node whether a damaged replica may begin anew; the answer may be lost on its way."""
+        rng = self.region.rng
+        for sender, receiver in ((self.node, node), (node, self.node)):
+            await asyncio.sleep(rng.uniform(0.0001, self.region.weather.delay_seconds_max))
+            if (sender, receiver) in self.region.cut or rng.random() < self.region.weather.loss:
+                return REFUSED
+            if receiver == node:
+                driver = self.region.nodes[node].driver
+                permit = REFUSED if driver is None else driver.permit(partition, ReplicaId(replica))
+        return permit
 
     async def _carried(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in chunks:

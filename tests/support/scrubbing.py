@@ -25,7 +25,7 @@ def finding(engine: Engine, partition: int, tokens: TokenRange = WHOLE) -> str |
     try:
         with engine.snapshot() as view:
             for stray in strays(view, {partition}):
-                return f"stray {stray.hex()}"
+                return f"stray {stray}"
             list(check_state(view, partition))
             list(check_log(view, partition))
             for area in areas_of(view, partition, tokens):

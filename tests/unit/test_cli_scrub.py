@@ -125,6 +125,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
         usage=node.engine.usage,
         links=lambda: [],
         state=lambda: "ready",
+        scrubber=node.scrubber,
         wait_fed=feeders.wait_fed,
     )
     server = RpcServer(f"{HOST}:0", "n1")

@@ -73,6 +73,7 @@ async def admin(tmp_path: Path) -> AsyncIterator[Admin]:
         usage=node.engine.usage,
         links=lambda: [admin_pb2.LinkStatus(destination="eu-west-1", state="up")],
         state=lambda: "ready",
+        scrubber=node.scrubber,
         wait_fed=feeders.wait_fed,
         held=lambda destination: [held_report("a"), held_report("b")] if destination in ("", "eu-west-1") else [],
         release=lambda ahead, destination: 100 * ahead + len(destination),

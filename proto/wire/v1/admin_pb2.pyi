@@ -422,3 +422,77 @@ class ReleaseHeldAnswer(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["released", b"released"]) -> None: ...
 
 global___ReleaseHeldAnswer = ReleaseHeldAnswer
+
+@typing.final
+class ScrubRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BEGIN_FIELD_NUMBER: builtins.int
+    begin: builtins.bool
+    """a pass now, unless one is under way that was asked for"""
+    def __init__(
+        self,
+        *,
+        begin: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["begin", b"begin"]) -> None: ...
+
+global___ScrubRequest = ScrubRequest
+
+@typing.final
+class ScrubAnswer(google.protobuf.message.Message):
+    """The pass under way, or else the last one."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: builtins.int
+    RUNNING_FIELD_NUMBER: builtins.int
+    PARTITIONS_FIELD_NUMBER: builtins.int
+    PARTITIONS_DONE_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    BYTES_FIELD_NUMBER: builtins.int
+    SECONDS_FIELD_NUMBER: builtins.int
+    FINDINGS_FIELD_NUMBER: builtins.int
+    number: builtins.int
+    """of the pass since the node started; 0 = there was none"""
+    running: builtins.bool
+    partitions: builtins.int
+    partitions_done: builtins.int
+    rows: builtins.int
+    bytes: builtins.int
+    seconds: builtins.float
+    @property
+    def findings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ScrubFinding]: ...
+    def __init__(
+        self,
+        *,
+        number: builtins.int = ...,
+        running: builtins.bool = ...,
+        partitions: builtins.int = ...,
+        partitions_done: builtins.int = ...,
+        rows: builtins.int = ...,
+        bytes: builtins.int = ...,
+        seconds: builtins.float = ...,
+        findings: collections.abc.Iterable[global___ScrubFinding] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["bytes", b"bytes", "findings", b"findings", "number", b"number", "partitions", b"partitions", "partitions_done", b"partitions_done", "rows", b"rows", "running", b"running", "seconds", b"seconds"]) -> None: ...
+
+global___ScrubAnswer = ScrubAnswer
+
+@typing.final
+class ScrubFinding(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARTITION_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    partition: builtins.int
+    text: builtins.str
+    def __init__(
+        self,
+        *,
+        partition: builtins.int = ...,
+        text: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["partition", b"partition", "text", b"text"]) -> None: ...
+
+global___ScrubFinding = ScrubFinding

@@ -50,6 +50,11 @@ class AdminServiceStub(object):
                 request_serializer=wire_dot_v1_dot_admin__pb2.DumpRequest.SerializeToString,
                 response_deserializer=wire_dot_v1_dot_admin__pb2.DumpChunk.FromString,
                 _registered_method=True)
+        self.Scrub = channel.unary_unary(
+                '/wire.v1.AdminService/Scrub',
+                request_serializer=wire_dot_v1_dot_admin__pb2.ScrubRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_admin__pb2.ScrubAnswer.FromString,
+                _registered_method=True)
         self.AwaitIndex = channel.unary_unary(
                 '/wire.v1.AdminService/AwaitIndex',
                 request_serializer=wire_dot_v1_dot_admin__pb2.AwaitIndexRequest.SerializeToString,
@@ -86,6 +91,13 @@ class AdminServiceServicer(object):
 
     def Dump(self, request, context):
         """For tests and repair tools: every item of a table in this node's replicas, applied state, with versions and tombstones.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Scrub(self, request, context):
+        """Hold everything on this node's disk against its checksums and digests, or tell how far that has come.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -129,6 +141,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.Dump,
                     request_deserializer=wire_dot_v1_dot_admin__pb2.DumpRequest.FromString,
                     response_serializer=wire_dot_v1_dot_admin__pb2.DumpChunk.SerializeToString,
+            ),
+            'Scrub': grpc.unary_unary_rpc_method_handler(
+                    servicer.Scrub,
+                    request_deserializer=wire_dot_v1_dot_admin__pb2.ScrubRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_admin__pb2.ScrubAnswer.SerializeToString,
             ),
             'AwaitIndex': grpc.unary_unary_rpc_method_handler(
                     servicer.AwaitIndex,
@@ -228,6 +245,33 @@ class AdminService(object):
             '/wire.v1.AdminService/Dump',
             wire_dot_v1_dot_admin__pb2.DumpRequest.SerializeToString,
             wire_dot_v1_dot_admin__pb2.DumpChunk.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Scrub(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.AdminService/Scrub',
+            wire_dot_v1_dot_admin__pb2.ScrubRequest.SerializeToString,
+            wire_dot_v1_dot_admin__pb2.ScrubAnswer.FromString,
             options,
             channel_credentials,
             insecure,

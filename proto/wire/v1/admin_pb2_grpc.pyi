@@ -38,6 +38,12 @@ class AdminServiceStub:
     ]
     """For tests and repair tools: every item of a table in this node's replicas, applied state, with versions and tombstones."""
 
+    Scrub: grpc.UnaryUnaryMultiCallable[
+        wire.v1.admin_pb2.ScrubRequest,
+        wire.v1.admin_pb2.ScrubAnswer,
+    ]
+    """Hold everything on this node's disk against its checksums and digests, or tell how far that has come."""
+
     AwaitIndex: grpc.UnaryUnaryMultiCallable[
         wire.v1.admin_pb2.AwaitIndexRequest,
         wire.v1.admin_pb2.AwaitIndexAnswer,
@@ -75,6 +81,12 @@ class AdminServiceAsyncStub:
         wire.v1.admin_pb2.DumpChunk,
     ]
     """For tests and repair tools: every item of a table in this node's replicas, applied state, with versions and tombstones."""
+
+    Scrub: grpc.aio.UnaryUnaryMultiCallable[
+        wire.v1.admin_pb2.ScrubRequest,
+        wire.v1.admin_pb2.ScrubAnswer,
+    ]
+    """Hold everything on this node's disk against its checksums and digests, or tell how far that has come."""
 
     AwaitIndex: grpc.aio.UnaryUnaryMultiCallable[
         wire.v1.admin_pb2.AwaitIndexRequest,
@@ -119,6 +131,14 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[wire.v1.admin_pb2.DumpChunk], collections.abc.AsyncIterator[wire.v1.admin_pb2.DumpChunk]]:
         """For tests and repair tools: every item of a table in this node's replicas, applied state, with versions and tombstones."""
+
+    @abc.abstractmethod
+    def Scrub(
+        self,
+        request: wire.v1.admin_pb2.ScrubRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[wire.v1.admin_pb2.ScrubAnswer, collections.abc.Awaitable[wire.v1.admin_pb2.ScrubAnswer]]:
+        """Hold everything on this node's disk against its checksums and digests, or tell how far that has come."""
 
     @abc.abstractmethod
     def AwaitIndex(

@@ -465,3 +465,40 @@ class DeliverEnd(google.protobuf.message.Message):
     ) -> None: ...
 
 global___DeliverEnd = DeliverEnd
+
+@typing.final
+class PermitRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARTITION_FIELD_NUMBER: builtins.int
+    REPLICA_FIELD_NUMBER: builtins.int
+    partition: builtins.int
+    replica: builtins.int
+    def __init__(
+        self,
+        *,
+        partition: builtins.int = ...,
+        replica: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["partition", b"partition", "replica", b"replica"]) -> None: ...
+
+global___PermitRequest = PermitRequest
+
+@typing.final
+class PermitAnswer(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    GRANTED_FIELD_NUMBER: builtins.int
+    LEADS_FIELD_NUMBER: builtins.int
+    granted: builtins.bool
+    leads: builtins.bool
+    """and holds whole data"""
+    def __init__(
+        self,
+        *,
+        granted: builtins.bool = ...,
+        leads: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["granted", b"granted", "leads", b"leads"]) -> None: ...
+
+global___PermitAnswer = PermitAnswer

@@ -56,6 +56,11 @@ class PeerServiceStub(object):
                 request_serializer=wire_dot_v1_dot_peer__pb2.Founders.SerializeToString,
                 response_deserializer=wire_dot_v1_dot_peer__pb2.FoundersOutcome.FromString,
                 _registered_method=True)
+        self.Permit = channel.unary_unary(
+                '/wire.v1.PeerService/Permit',
+                request_serializer=wire_dot_v1_dot_peer__pb2.PermitRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_peer__pb2.PermitAnswer.FromString,
+                _registered_method=True)
 
 
 class PeerServiceServicer(object):
@@ -88,6 +93,13 @@ class PeerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Permit(self, request, context):
+        """A replica that holds damaged data asks whether it may begin anew: who grants it promises to keep its own log for a while.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PeerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -110,6 +122,11 @@ def add_PeerServiceServicer_to_server(servicer, server):
                     servicer.ProposeFounders,
                     request_deserializer=wire_dot_v1_dot_peer__pb2.Founders.FromString,
                     response_serializer=wire_dot_v1_dot_peer__pb2.FoundersOutcome.SerializeToString,
+            ),
+            'Permit': grpc.unary_unary_rpc_method_handler(
+                    servicer.Permit,
+                    request_deserializer=wire_dot_v1_dot_peer__pb2.PermitRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_peer__pb2.PermitAnswer.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +239,33 @@ class PeerService(object):
             '/wire.v1.PeerService/ProposeFounders',
             wire_dot_v1_dot_peer__pb2.Founders.SerializeToString,
             wire_dot_v1_dot_peer__pb2.FoundersOutcome.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Permit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.PeerService/Permit',
+            wire_dot_v1_dot_peer__pb2.PermitRequest.SerializeToString,
+            wire_dot_v1_dot_peer__pb2.PermitAnswer.FromString,
             options,
             channel_credentials,
             insecure,

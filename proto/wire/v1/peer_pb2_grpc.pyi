@@ -44,6 +44,12 @@ class PeerServiceStub:
         wire.v1.peer_pb2.FoundersOutcome,
     ]
 
+    Permit: grpc.UnaryUnaryMultiCallable[
+        wire.v1.peer_pb2.PermitRequest,
+        wire.v1.peer_pb2.PermitAnswer,
+    ]
+    """A replica that holds damaged data asks whether it may begin anew: who grants it promises to keep its own log for a while."""
+
 class PeerServiceAsyncStub:
     """Node to node within a region. One Deliver stream per ordered pair of nodes carries the consensus messages of all partitions;
     delivery is best effort: when a queue is full the oldest messages are dropped and consensus sends again.
@@ -69,6 +75,12 @@ class PeerServiceAsyncStub:
         wire.v1.peer_pb2.Founders,
         wire.v1.peer_pb2.FoundersOutcome,
     ]
+
+    Permit: grpc.aio.UnaryUnaryMultiCallable[
+        wire.v1.peer_pb2.PermitRequest,
+        wire.v1.peer_pb2.PermitAnswer,
+    ]
+    """A replica that holds damaged data asks whether it may begin anew: who grants it promises to keep its own log for a while."""
 
 class PeerServiceServicer(metaclass=abc.ABCMeta):
     """Node to node within a region. One Deliver stream per ordered pair of nodes carries the consensus messages of all partitions;
@@ -103,5 +115,13 @@ class PeerServiceServicer(metaclass=abc.ABCMeta):
         request: wire.v1.peer_pb2.Founders,
         context: _ServicerContext,
     ) -> typing.Union[wire.v1.peer_pb2.FoundersOutcome, collections.abc.Awaitable[wire.v1.peer_pb2.FoundersOutcome]]: ...
+
+    @abc.abstractmethod
+    def Permit(
+        self,
+        request: wire.v1.peer_pb2.PermitRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[wire.v1.peer_pb2.PermitAnswer, collections.abc.Awaitable[wire.v1.peer_pb2.PermitAnswer]]:
+        """A replica that holds damaged data asks whether it may begin anew: who grants it promises to keep its own log for a while."""
 
 def add_PeerServiceServicer_to_server(servicer: PeerServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

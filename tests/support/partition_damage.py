@@ -1,0 +1,103 @@
+"""Disks that lie: rows of a replica flipped, moved, lost, brought back from yesterday, and the scrub that has to find them."""
+
+import asyncio
+import random
+
+from node.partition.lost_logs import lost_reason
+from node.partition.scrubber import Scrubber, ScrubPass
+from node.storage.digests import DIGESTED
+from node.storage.engine import Space
+from tests.support.partition_simulation import PARTITION, SimulatedNode, SimulatedRegion
+from tests.support.scrubbing import flipped
+from wire.catalog import NodeId
+
+PLENTY = 1 << 40
+KINDS = ("flip key", "flip value", "lose", "yesterday")
+
+
+class Damager:
+    """Does to the disks of a region what disks do, and knows which of them have not been scrubbed since."""
+
+    def __init__(self, region: SimulatedRegion, seed: int) -> None:
+        self.region = region
+        self.rng = random.Random(seed)
+        self.damaged: set[NodeId] = set()
+        self.rows = 0
+        self._yesterday: dict[NodeId, dict[bytes, bytes]] = {}
+
+    def remember(self) -> None:
+        """Take note of what is stored now, to come back later."""
+        self._yesterday = {node: self.region.rows(node, Space.ITEMS) for node in self.region.nodes}
+
+    def damage(self, node: NodeId) -> None:
+        """Damage a few rows of one node's replica."""
+        for _ in range(self.rng.randint(1, 3)):
+            kind = self.rng.choice(KINDS)
+            space = Space.ITEMS if kind == "yesterday" else self.rng.choice(DIGESTED[:2])
+            self.rows += self._damage_row(node, kind, space)
+        self.damaged.add(node)
+
+    def _damage_row(self, node: NodeId, kind: str, space: Space) -> bool:
+        rows, rng = self.region.rows(node, space), self.rng
+        before = self._yesterday.get(node, {})
+        keys = sorted(rows if kind != "yesterday" else [key for key in before if rows.get(key) != before[key]])
+        if not keys:
+            return False
+        key = rng.choice(keys)
+        with self.region.nodes[node].engine.transaction() as transaction:
+            if kind == "yesterday":
+                transaction.put(space, key, before[key])
+                return True
+            transaction.delete(space, key)
+            value = rows[key]
+            if kind == "flip key":
+                transaction.put(space, flipped(key, rng.randrange(8 * len(key))), value)
+            elif kind == "flip value":
+                transaction.put(space, key, flipped(value, rng.randrange(8 * len(value))))
+        return True
+
+    async def scrub(self) -> None:
+        """Scrub every node, until a pass of each has come to its end since it was last damaged."""
+        waiting = set(self.region.nodes)
+        while waiting:
+            for node in sorted(waiting):
+                if await self._scrubbed(self.region.nodes[node]):
+                    waiting.discard(node)
+                    self.damaged.discard(node)
+            await asyncio.sleep(0.02)
+
+    async def _scrubbed(self, node: SimulatedNode) -> bool:
+        driver, writer = node.driver, node.writer
+        if driver is None or writer is None:
+            return False
+        scrubber = Scrubber(
+            replicas=driver.replicas,
+            here=driver.hosted,
+            engine=node.engine,
+            writer=writer,
+            catalog=self.region.catalog_of(node.node),
+            monotonic=self.region.loop.time,
+            damaged_storage=lambda error: driver.replicas()[PARTITION].quarantine(str(error)),
+            period_seconds=1.0,
+            bytes_per_second=PLENTY,
+        )
+        found: ScrubPass = await scrubber.scrub()
+        replica = driver.replica(PARTITION)
+        is_out = replica is None or replica.core.is_withdrawn or replica.scrub_life is None
+        return node.driver is driver and (is_out or not found.findings)
+
+
+def count_recovering(region: SimulatedRegion) -> int:
+    """Return how many replicas have lost their logs, as their disks say."""
+    count = 0
+    for node in region.nodes.values():
+        with node.engine.snapshot() as view:
+            count += lost_reason(view, PARTITION) is not None
+    return count
+
+
+async def never_two_recover(region: SimulatedRegion, until: float) -> None:
+    """Watch that a majority keeps its log, whatever is damaged."""
+    while region.loop.time() < until:
+        assert count_recovering(region) <= 1, "two replicas of three have cleared their logs at once"
+        await asyncio.sleep(0.002)
