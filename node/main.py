@@ -35,11 +35,11 @@ from node.partition.transport import PeerTransport, SnapshotTransport
 from node.replication.journal import ConflictJournal
 from node.settings import ProcessSettings, parse_arguments
 from node.storage.directory import Identity
-from node.storage.disk import Disk
 from node.storage.disk_probe import forget_cached, takes_writes
 from node.storage.engine import EngineUsage
-from node.storage.errors import StorageError, StorageFailing
-from node.storage.lmdb_engine import DATA_NAME, LmdbEngine, LmdbSpec
+from node.storage.errors import DamagedStorage, StorageError, StorageFailing
+from node.storage.lmdb_engine import DATA_NAME, LmdbSpec
+from node.storage.opening import CRASH_NAME, note_unusable, open_disk
 from node.storage.writer import StorageWriter
 from wire.catalog import CATALOG_PARTITION, NodeId
 from wire.clock import Clock, process_clock
@@ -101,12 +101,9 @@ class StorageNode:
         self._id = NodeId(node.id)
         self.feed = CatalogFeed()
         identity = Identity(cluster=cluster.cluster_id, region=region.name, node=node.id)
-        self.engine = LmdbEngine(
-            data,
-            identity,
-            LmdbSpec(map_bytes=settings.map_bytes_initial, reserve_bytes=RESERVE_BYTES),
-        )
-        self.disk = Disk(self.engine, identity)
+        self.can_rejoin = min(settings.replicas, len(region.nodes)) > 1
+        spec = LmdbSpec(map_bytes=settings.map_bytes_initial, reserve_bytes=RESERVE_BYTES)
+        self.engine, self.disk = open_disk(data, identity, spec, can_rejoin=self.can_rejoin)
         self.joiner: Joiner | None = None
         self._on_fatal = on_fatal
         self.writer = StorageWriter(self.engine, clock, self._writer_failed)
@@ -141,7 +138,7 @@ class StorageNode:
             writer=self.writer,
             catalog=self.feed,
             monotonic=clock.monotonic,
-            damaged_storage=on_fatal,
+            damaged_storage=self._storage_damaged,
             period_seconds=settings.scrub_seconds,
             bytes_per_second=settings.scrub_bytes_per_second,
         )
@@ -204,6 +201,12 @@ class StorageNode:
         """Open every replica and begin to take part. Raises StorageError when what is on disk cannot be used."""
         assert self.joiner is not None, "a node joins its region before it opens its replicas"
         self._is_started = True
+        loop = asyncio.get_running_loop()
+
+        def tell(error: DamagedStorage) -> None:
+            loop.call_soon_threadsafe(self._storage_damaged, error)
+
+        self.engine.on_damage = tell
         self.driver.start(founded_view(self.engine, self._region, self._settings, self._id).placements.values())
         self.feed.on_change(self.driver.catalog_changed)
         self.feed.on_change(self._collector.catalog_changed)
@@ -214,6 +217,11 @@ class StorageNode:
         if self._settler is not None:
             self.driver.on_leadership(self._settler.leadership_ready, self._settler.leadership_lost)
             self.feed.on_change(self._settler.catalog_changed)
+
+    def _storage_damaged(self, error: DamagedStorage) -> None:
+        """Give the disk up where the region can give everything back; else go on with what can be read."""
+        if self.can_rejoin:
+            self.driver.abandon(error)
 
     async def run(self) -> None:
         """Do what has to be done beside requests, until cancelled."""
@@ -328,6 +336,8 @@ class NodeProcess:
             await self._leave(server, tasks)
             if isinstance(self._failure, StorageFailing) and await self._disk_works_again(tasks):
                 return START_ANEW
+        if isinstance(self._failure, DamagedStorage) and self._node.can_rejoin:
+            raise self._failure
         return 0 if self._failure is None else 1
 
     async def _stop_when_disowned(self, launch: Launch) -> None:
@@ -572,7 +582,21 @@ async def _ended(tasks: Sequence[asyncio.Future[Any]]) -> None:
 
 
 async def _run(settings: ProcessSettings, cluster: ClusterSpec, failures: int) -> int:
-    return await NodeProcess(settings, cluster, failures).run()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with (settings.data / CRASH_NAME).open("a", encoding="utf-8") as crash:
+        faulthandler.enable(file=crash)
+        process = NodeProcess(settings, cluster, failures)
+        # The data directory is this process's now, and what the last life has left there was read when it was opened.
+        crash.truncate(0)
+        try:
+            return await process.run()
+        except DamagedStorage as error:
+            # The next life of this very process sets the file aside and asks the region for everything again.
+            note_unusable(settings.data, str(error))
+            print(f"node {settings.node}: {error}; the node begins anew", file=sys.stderr, flush=True)
+            return START_ANEW
+        finally:
+            faulthandler.enable()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

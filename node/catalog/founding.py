@@ -4,6 +4,7 @@ from node.catalog.machine import read_state, write_delta
 from node.catalog.placement import founding_delta
 from node.storage.batch import WriteBatch
 from node.storage.engine import Engine
+from node.storage.errors import DamagedRecord
 from node.storage.snapshots import interrupted_install
 from wire.catalog import CATALOG_PARTITION, CatalogView, NodeId
 from wire.cluster import RegionEntry, Settings
@@ -26,9 +27,15 @@ def founded_view(engine: Engine, region: RegionEntry, settings: Settings, node: 
     founded.apply(delta)
     if node not in founded.placements[CATALOG_PARTITION].nodes():
         return founded
-    with engine.snapshot() as snapshot:
-        is_broken_off = interrupted_install(snapshot, CATALOG_PARTITION) is not None
-        stored = read_state(snapshot)
+    try:
+        with engine.snapshot() as snapshot:
+            is_broken_off = interrupted_install(snapshot, CATALOG_PARTITION) is not None
+            stored = read_state(snapshot)
+    except DamagedRecord:
+        if len(founded.placements[CATALOG_PARTITION].replicas) == 1:
+            raise
+        # The replica is found damaged when it is opened, and gets its rows back from the others.
+        return founded
     if is_broken_off or stored.version == 0:
         # Whatever is there is to be replaced by a snapshot.
         return founded

@@ -37,7 +37,7 @@ from node.partition.status import closed_status
 from node.partition.stored_log import StoredLog, open_log
 from node.partition.transport import SnapshotRefusedError
 from node.storage.batch import WriteBatch
-from node.storage.errors import DamagedRecord
+from node.storage.errors import DamagedRecord, DamagedStorage
 from node.storage.log import LogStore
 from node.storage.snapshots import interrupted_install
 from wire.catalog import CATALOG_PARTITION, NodeId, PartitionId, Placement
@@ -85,6 +85,8 @@ class NodeDriver:
         self._drivers: dict[PartitionId, PartitionDriver] = {}
         self._losing: set[PartitionId] = set()
         self._closed: dict[PartitionId, Damaged] = {}
+        self._abandoned_for: DamagedStorage | None = None
+        self._spared_partitions: set[PartitionId] = set()
         self._is_started = False
         self._marked: list[PartitionDriver] = []
         self._is_scheduled = self._is_stopped = self._has_failed = False
@@ -118,7 +120,7 @@ class NodeDriver:
             transport=self._parts.permits,
             monotonic=self._parts.clock.monotonic,
             spawn=self._spawn,
-            lose=self._equipment.lose,
+            lose=self._spared,
         )
         for placement in placements:
             if self._replica_of(placement) is not None:
@@ -246,6 +248,25 @@ class NodeDriver:
         """Answer a replica of another node that holds damaged data and wants to begin anew."""
         driver = self._drivers.get(partition)
         return REFUSED if driver is None or self._is_stopped else driver.permit(asker)
+
+    def abandon(self, error: DamagedStorage) -> None:
+        """Give the whole disk up: answer nothing more, and end as soon as the others can spare every replica here.
+
+        The only replicas of their groups keep a node as it is.
+        """
+        if self._abandoned_for is None and self._is_started and not self._is_stopped:
+            self._abandoned_for = error
+            for driver in self._drivers.values():
+                driver.quarantine(str(error))
+
+    def _spared(self, partition: PartitionId, reason: str) -> None:
+        """Go on now that the others can spare a replica."""
+        if self._abandoned_for is None:
+            self.begin_loss([partition], reason)
+            return
+        self._spared_partitions.add(partition)
+        if self._spared_partitions >= self.hosted():
+            self._fail(self._abandoned_for)
 
     def _rebuild(self) -> None:
         """Ask for whatever is damaged here and leads nothing."""

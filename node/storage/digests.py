@@ -238,6 +238,8 @@ def stored_areas(view: View, partition: int, space: Space | None = None, table: 
     if space is not None:
         lower += bytes((space,)) + (b"" if table is None else table.to_bytes(_TABLE_BYTES, "big"))
     for key, _ in view.scan(Space.STATE, lower, successor(lower)):
+        if key[len(head)] not in DIGESTED:
+            raise DamagedRecord(f"partition {partition} digest {key.hex()}: there is no such space")
         yield Area.of(key[len(head) :])
 
 

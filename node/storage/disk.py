@@ -53,7 +53,7 @@ def disk_name(view: View) -> DiskName | None:
 def name_disk(transaction: Transaction, identity: Identity, lost: str = "") -> None:
     """Give a disk a name that no other one has, and no lives so far."""
     row = {**asdict(identity), "disk": secrets.token_hex(8), "lost": lost}
-    transaction.put(Space.NODE, _IDENTITY, _row(row))
+    transaction.put(Space.NODE, _IDENTITY, _row(_IDENTITY, row))
     transaction.delete(Space.NODE, _LIVES)
 
 
@@ -61,7 +61,7 @@ def found_alone(transaction: Transaction, identity: Identity) -> None:
     """Take a disk with data and without a name, as versions before this one left it, for one of its region's founders."""
     name = disk_name(transaction)
     assert name is not None, "it was named before"
-    transaction.put(Space.NODE, _FOUNDING, _row({identity.node: name.disk}))
+    transaction.put(Space.NODE, _FOUNDING, _row(_FOUNDING, {identity.node: name.disk}))
 
 
 class Disk:
@@ -118,23 +118,24 @@ class Disk:
             self._condemned = ""
             return
         lives = (*self.lives, Life(self.life + 1, secrets.token_hex(4)))[-LIVES_KEPT:]
-        batch.put(Space.NODE, _LIVES, _row(lives))
+        batch.put(Space.NODE, _LIVES, _row(_LIVES, lives))
         batch.after_commit(self._reload)
 
     def _rename_to(self, batch: WriteBatch, reason: str) -> None:
         lives = (Life(1, secrets.token_hex(4)),)
         batch.call(lambda transaction: name_disk(transaction, self._identity, reason))
-        batch.put(Space.NODE, _LIVES, _row(lives))
+        batch.put(Space.NODE, _LIVES, _row(_LIVES, lives))
         batch.after_commit(self._reload)
 
     def found_to(self, batch: WriteBatch, founding: Mapping[Any, str]) -> None:
         """Write who founded the region, by the names of their disks."""
-        batch.put(Space.NODE, _FOUNDING, _row(dict(founding)))
+        batch.put(Space.NODE, _FOUNDING, _row(_FOUNDING, dict(founding)))
         batch.after_commit(self._reload)
 
     def know_to(self, batch: WriteBatch, node: str, fields: object) -> None:
         """Write what is known of another node, in place of what was."""
-        batch.put(Space.NODE, _PEER + node.encode(), _row(fields))
+        key = _PEER + node.encode()
+        batch.put(Space.NODE, key, _row(key, fields))
         batch.after_commit(self._reload)
 
     def _reload(self) -> None:
@@ -142,8 +143,8 @@ class Disk:
             self._load(view)
 
 
-def _row(value: object) -> bytes:
-    return sealed(json.dumps(value).encode())
+def _row(key: bytes, value: object) -> bytes:
+    return sealed(json.dumps(value).encode(), key)
 
 
 def _read(view: View, key: bytes) -> Any:
@@ -152,7 +153,7 @@ def _read(view: View, key: bytes) -> Any:
 
 
 def _opened(key: bytes, stored: bytes) -> Any:
-    value = unsealed(stored)
+    value = unsealed(stored, key)
     if value is None:
         raise DamagedRecord(f"node row {key.decode()}: its checksum does not match its bytes")
     return json.loads(value)

@@ -154,6 +154,8 @@ class LmdbEngine:
         place, which remembers the reason: this node founds nothing, it gets everything back from its peers.
         """
         self._spec = spec or LmdbSpec()
+        self.on_damage: Callable[[DamagedStorage], None] = lambda _: None
+        """Told, on any thread, that LMDB has met a page that cannot be."""
         self._directory = DataDirectory.locked(path)
         try:
             is_new = self._directory.belongs_to(identity)
@@ -240,7 +242,9 @@ class LmdbEngine:
         if error.code in _NO_SPACE or (error.code == errno.EIO and self._lacks_space()):
             return StorageFull(f"no space left for {path}: {error}; free space there, writes resume by themselves")
         if isinstance(error, _DAMAGE):
-            return DamagedStorage(f"{path / DATA_NAME} is damaged ({error}); {_REJOIN}")
+            damaged = DamagedStorage(f"{path / DATA_NAME} is damaged ({error}); {_REJOIN}")
+            self.on_damage(damaged)
+            return damaged
         if error.code in FAILURES:
             return StorageFailing(f"the disk of {path} fails: {error}")
         return StorageError(f"the engine in {path} failed: {error}")

@@ -90,9 +90,10 @@ def log_end(view: View, partition: int) -> tuple[int, int]:
     """Return the index and the term of the last entry of a log, without reading the others. Raises DamagedRecord."""
     lower, upper = log_range(partition)
     last = next(view.scan(Space.LOG, lower, upper, reverse=True), None)
-    start = view.get(Space.STATE, state_key(partition, LOG_START))
-    opened = b"" if start is None else unsealed(start)
-    if last is not None and (entry := unsealed(last[1], log_index_of(last[0]))) is not None:
+    start_key = state_key(partition, LOG_START)
+    start = view.get(Space.STATE, start_key)
+    opened = b"" if start is None else unsealed(start, start_key)
+    if last is not None and (entry := unsealed(last[1], last[0], log_index_of(last[0]))) is not None:
         return log_index_of(last[0]), int(_ENTRY.unpack_from(entry)[0])
     if last is not None or opened is None:
         raise DamagedRecord(f"partition {partition}: the end of its log does not match its checksum")

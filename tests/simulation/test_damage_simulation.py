@@ -6,7 +6,7 @@ import random
 import pytest
 from msgspec import structs
 
-from tests.simulation.test_partition_simulation import check_indexes, check_log_tells_state, converge
+from tests.support.partition_convergence import check_indexes, check_log_tells_state, converge, recover
 from tests.support.partition_damage import Damager, count_recovering, never_two_recover
 from tests.support.partition_history import History
 from tests.support.partition_indexes import BY_N, BY_T, indexed_table
@@ -59,11 +59,12 @@ def simulated(seed: int) -> dict[str, int]:
             # Rebuilding goes on under the next storm.
         await storm(region, history, seed + 100)
         region.heal()
+        await recover(region)
         await history.settle()
         await rebuilt(region, damager)
         await converge(region)
-        check_log_tells_state(region)
-        check_indexes(region)
+        check_log_tells_state(region, TABLE)
+        check_indexes(region, TABLE)
         assert not region.fatal, f"nodes failed: {region.fatal}"
         await region.stop()
         counts.update(region.counts, rows=damager.rows)
