@@ -463,6 +463,7 @@ class NodeProcess:
             clock_offset_seconds=lambda: node.driver.clock.offset_seconds,
             replicas=node.driver.status,
             conditions=node.driver.conditions,
+            scrubs=lambda: (node.scrubber.passes, node.scrubber.bytes),
             counts=node.driver.counts,
             exchange=exchange,
             forwarded=forwarded,

@@ -19,8 +19,8 @@ from wire.v1 import admin_pb2, admin_pb2_grpc, gateway_pb2, gateway_pb2_grpc
 STATUS_TIMEOUT_SECONDS = 2.0
 CONTROL_TIMEOUT_SECONDS = 10.0
 GATEWAY_SECONDS_MAX = 3.0  # one that was replaced, or crashed, is back sooner
-_OPTIONS = (("grpc.max_receive_message_length", GRPC_MESSAGE_BYTES_MAX), ("grpc.enable_http_proxy", 0))
-_PATIENT = (*_OPTIONS, ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 200))
+OPTIONS = (("grpc.max_receive_message_length", GRPC_MESSAGE_BYTES_MAX), ("grpc.enable_http_proxy", 0))
+_PATIENT = (*OPTIONS, ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 200))
 
 
 class ControlRefused(Exception):
@@ -57,7 +57,7 @@ async def control(spec: ClusterSpec, source: str, change: bytes) -> None:
 
 async def dumped_items(node: NodeEntry, table: str, *, leaders_only: bool) -> AsyncIterator[admin_pb2.DumpedItem]:
     """Yield every record of a table in a node's replicas, tombstones too."""
-    async with grpc.aio.insecure_channel(node.address, options=_OPTIONS) as channel:
+    async with grpc.aio.insecure_channel(node.address, options=OPTIONS) as channel:
         stub = cast("admin_pb2_grpc.AdminServiceAsyncStub", admin_pb2_grpc.AdminServiceStub(channel))
         async for chunk in stub.Dump(admin_pb2.DumpRequest(table_name=table, leaders_only=leaders_only)):
             for item in chunk.items:
@@ -67,7 +67,7 @@ async def dumped_items(node: NodeEntry, table: str, *, leaders_only: bool) -> As
 async def list_held(node: NodeEntry, destination: str, limit: int) -> admin_pb2.ListHeldAnswer | None:
     """Ask a node for the changes that a region, or any, holds back; None when it does not answer in time."""
     request = admin_pb2.ListHeldRequest(destination=destination, limit=limit)
-    async with grpc.aio.insecure_channel(node.address, options=_OPTIONS) as channel:
+    async with grpc.aio.insecure_channel(node.address, options=OPTIONS) as channel:
         stub = cast("admin_pb2_grpc.AdminServiceAsyncStub", admin_pb2_grpc.AdminServiceStub(channel))
         try:
             return await stub.ListHeld(request, timeout=STATUS_TIMEOUT_SECONDS)
@@ -78,7 +78,7 @@ async def list_held(node: NodeEntry, destination: str, limit: int) -> admin_pb2.
 async def release_held(node: NodeEntry, destination: str, ahead: int) -> int | None:
     """Have a node carry a decision out on them; return how many, or None when it does not answer in time."""
     request = admin_pb2.ReleaseHeldRequest(destination=destination, ahead=ahead)
-    async with grpc.aio.insecure_channel(node.address, options=_OPTIONS) as channel:
+    async with grpc.aio.insecure_channel(node.address, options=OPTIONS) as channel:
         stub = cast("admin_pb2_grpc.AdminServiceAsyncStub", admin_pb2_grpc.AdminServiceStub(channel))
         try:
             return (await stub.ReleaseHeld(request, timeout=STATUS_TIMEOUT_SECONDS)).released
@@ -118,7 +118,7 @@ async def _first_line(address: str) -> bytes:
 
 
 async def _node_status(address: str) -> admin_pb2.NodeStatus | None:
-    async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
+    async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
         stub = cast("admin_pb2_grpc.AdminServiceAsyncStub", admin_pb2_grpc.AdminServiceStub(channel))
         try:
             return await stub.Status(admin_pb2.StatusRequest(), timeout=STATUS_TIMEOUT_SECONDS)

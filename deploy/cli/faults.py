@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.console import fail, people
-from deploy.cli.options import on_cluster
+from deploy.cli.console import EXIT_FAILURE, fail, people, print_json
+from deploy.cli.options import DataOption, JsonOption, on_cluster, opened
 from deploy.local.topology import router_name
 from deploy.targets.target import Target
 from wire.catalog import LinkSpec, LinkState
 
-node = typer.Typer(help="Kill, stop, start, pause and resume single storage nodes.", no_args_is_help=True)
+node = typer.Typer(help="Kill, stop, start, pause, resume and scrub single storage nodes.", no_args_is_help=True)
 router = typer.Typer(help="Kill, stop, start and restart a region's router.", no_args_is_help=True)
 link = typer.Typer(help="Cut, heal, delay and pause replication links, one direction at a time.", no_args_is_help=True)
 
@@ -55,6 +55,34 @@ def node_pause(cluster: Target, node_id: NodeArgument) -> None:
 def node_resume(cluster: Target, node_id: NodeArgument) -> None:
     """Let a frozen node go on."""
     _do(cluster, node_id, "resume")
+
+
+@node.command("scrub")
+def node_scrub(
+    node_id: Annotated[
+        str | None, typer.Argument(metavar="[NODE]", help="A node id, as `globetable status` shows it (default: all).")
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold everything on a node's disk against its checksums and digests; exit with 1 when anything was wrong.
+
+    What was wrong is being mended then: the replica answers nothing more, and is rebuilt from the others of its partition.
+    """
+    # gRPC is only imported by commands that use it.
+    from deploy.cli.node_scrub import print_reports, scrubbed
+
+    nodes = [each for region in opened(data).spec.regions for each in region.nodes if node_id in (None, each.id)]
+    if not nodes:
+        fail(f"no node is called {node_id}; `globetable status` shows them")
+    with people().status("scrubbing") as progress:
+        reports = asyncio.run(scrubbed(nodes, lambda text: progress.update(f"scrubbing: {text}")))
+    if as_json:
+        print_json(reports)
+    else:
+        print_reports(reports)
+    if not all(report.is_clean for report in reports):
+        raise typer.Exit(EXIT_FAILURE)
 
 
 @router.command("kill")

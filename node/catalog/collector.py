@@ -8,14 +8,15 @@ anyone.
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from node.catalog.expiry_remains import expiry_indexes_of, find_expiry_remains
 from node.catalog.index_remains import find_index_remains, indexes_of
 from node.catalog.tables import FIRST_TABLE_NUMBER, NEXT_TABLE
 from node.storage.batch import WriteBatch
-from node.storage.engine import Engine, Space, View
+from node.storage.digests import DIGESTED, forget_areas, forgotten_rows
+from node.storage.engine import Engine, Space, Transaction, View
 from node.storage.errors import StorageFull, StorageOverloaded
 from node.storage.layout import sizes_range, successor, table_of_sizes
 from node.streams.retention import trim_marks
@@ -88,6 +89,8 @@ class TableCollector:
 
     async def _step(self, remains: Remains) -> None:
         batch = WriteBatch()
+        partitions = list(self._view().placements)
+        batch.call(lambda transaction: _forget_digests(transaction, remains, partitions))
         batch.delete_range(*remains, STEP_ENTRIES_MAX)
         try:
             await self._writer.submit(batch, lazy=True)
@@ -113,7 +116,26 @@ def find_remains(view: View, catalog: CatalogView) -> Remains | None:
         or _find_marks(view, catalog)
         or find_expiry_remains(view, catalog, lambda table: _is_dropped(table, catalog))
         or find_index_remains(view, catalog, lambda table: _is_dropped(table, catalog))
+        or _find_forgotten(view, catalog)
     )
+
+
+def _forget_digests(transaction: Transaction, remains: Remains, partitions: Iterable[int]) -> None:
+    """Have no digest say any more what should be where rows are going: these deletions are this node's own."""
+    space, lower, _ = remains
+    if space is Space.ITEMS:
+        for partition in partitions:
+            forget_areas(transaction, partition, space, lower)
+    elif space in DIGESTED:
+        forget_areas(transaction, int.from_bytes(lower[:_PARTITION_BYTES], "big"), space, lower[_PARTITION_BYTES:])
+
+
+def _find_forgotten(view: View, catalog: CatalogView) -> Remains | None:
+    """Return the first row of digests of what is all gone."""
+    for partition in catalog.placements:
+        for key in forgotten_rows(view, partition):
+            return Space.STATE, key, key + b"\x00"
+    return None
 
 
 def _find_counts(view: View, catalog: CatalogView) -> Remains | None:

@@ -52,6 +52,8 @@ class NodeSources:
     clock_offset_seconds: Callable[[], float]
     replicas: Callable[[], Iterable[ReplicaStatus]]
     conditions: Callable[[], Collection[Condition]]
+    scrubs: Callable[[], tuple[int, int]]
+    """Scrubs completed, and bytes read by scrubs."""
     counts: ReplicaCounts
     exchange: ExchangeCounts
     forwarded: Callable[[], int]
@@ -80,6 +82,9 @@ def node_readings(sources: NodeSources) -> Iterator[Reading]:
     yield from _consensus(sources.counts)
     yield from _peers(sources.peers())
     yield from _storage(sources)
+    scrubs, scrubbed_bytes = sources.scrubs()
+    yield Reading(m.SCRUBS, scrubs)
+    yield Reading(m.SCRUBBED_BYTES, scrubbed_bytes)
     yield from _links(sources.region, sources.links())
     yield from _link_counts(sources.region, sources.link_counts())
     yield Reading(m.SUPERSEDED, sources.superseded())
@@ -117,6 +122,7 @@ def _consensus(counts: ReplicaCounts) -> Iterator[Reading]:
     yield Reading(m.LEADER_CHANGES, counts.leader_changes)
     yield Reading(m.LEADERSHIPS_WON, counts.leaderships_won)
     yield Reading(m.LEADERSHIPS_LOST, counts.leaderships_lost)
+    yield Reading(m.QUARANTINES, counts.quarantines)
     yield Reading(m.SNAPSHOTS, counts.snapshots_sent, ("sent",))
     yield Reading(m.SNAPSHOTS, counts.snapshots_not_sent, ("not_sent",))
     yield Reading(m.SNAPSHOTS, counts.snapshots_installed, ("installed",))

@@ -103,6 +103,18 @@ SNAPSHOTS: Final = counter(
     "Snapshots of whole partitions: sent to replicas that fell behind the log, not_sent because that failed, installed here.",
     "outcome",
 )
+QUARANTINES: Final = counter(
+    "globetable_quarantines_total",
+    "Times that a replica here was found to hold damaged data. It answers nothing more then and is rebuilt from the others, so this should "
+    "stay at 0 on a disk that is well.",
+)
+SCRUBS: Final = counter(
+    "globetable_scrubs_total",
+    "Scrubs completed: each holds everything on the disk against its checksums and digests. One per scrub_seconds.",
+)
+SCRUBBED_BYTES: Final = counter(
+    "globetable_scrubbed_bytes_total", "Bytes that scrubs have read, a row and its key each."
+)
 PEER_UP: Final = gauge(
     "globetable_peer_up", "1 while consensus messages reach another node of the region, else 0.", "peer"
 )

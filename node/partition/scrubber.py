@@ -122,9 +122,8 @@ class Scrubber:
         """Passes completed, and bytes read, since the node started."""
 
     def begin(self) -> None:
-        """Ask for a pass now; one that is under way is the one that was asked for."""
-        if not self.present.is_running:
-            self._wanted.set()
+        """Ask for a pass now, or after the one that is under way: that may have passed what is asked for."""
+        self._wanted.set()
 
     async def run(self) -> None:
         """Scrub until cancelled."""

@@ -14,6 +14,7 @@ from node.partition.rows import read_applied_index
 from node.partition.transport import SnapshotRefusedError
 from node.storage.engine import Engine, Snapshot
 from node.storage.log import LogStore
+from node.storage.scrub import SumCheck
 from node.storage.snapshots import Position, encode_chunk, read_chunk
 from wire.catalog import NodeId, Placement
 from wire.keys import TokenRange
@@ -52,15 +53,23 @@ class SnapshotSource:
         return replace(message, snapshot=self.metadata)
 
     async def chunks(self, stall: asyncio.Timeout) -> AsyncGenerator[bytes, None]:
-        """Yield all chunks, encoded, putting the timeout off with each."""
+        """Yield all chunks, encoded, putting the timeout off with each.
+
+        Raises DamagedRecord before the last one when what was read is not what should be there: damage must not spread.
+        """
         tokens = TokenRange(self._placement.lower, self._placement.upper)
         loop = asyncio.get_running_loop()
         patience_seconds = (stall.when() or loop.time()) - loop.time()
         after: Position | None = None
         is_last = False
+        check = SumCheck(tokens)
         while not is_last:
             chunk = read_chunk(self._view, self._placement.partition, tokens, after, SNAPSHOT_CHUNK_BYTES)
             after, is_last = chunk.position, chunk.is_last
+            for row in chunk.rows:
+                check.read(*row)
+            if is_last:
+                check.finish(self._view, self._placement.partition)
             yield encode_chunk(chunk)
             stall.reschedule(loop.time() + patience_seconds)
 

@@ -20,13 +20,13 @@ class RowTally:
 
     def stored(self, table: int, index: int, record: bytes, former: Former) -> None:
         """Count a record that was stored in place of another, or of none. Raises DamagedRecord."""
-        self.digests.record(former.stored_key, record, former.record)
+        self.digests.record(former, record)
         self.sizes.stored(table, index, record, former.record)
 
     def removed(self, table: int, index: int, former: Former) -> None:
         """Count a record that was removed, if there was one. Raises DamagedRecord."""
         if former.record is not None:
-            self.digests.record(former.stored_key, None, former.record)
+            self.digests.record(former, None)
             self.sizes.removed(table, index, former.record)
 
     def write(self, partition: int, transaction: Transaction) -> None:

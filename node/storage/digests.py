@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 
 from node.storage.engine import Space, Transaction, View
 from node.storage.errors import DamagedRecord
-from node.storage.items import records_at
+from node.storage.items import Former, records_at
 from node.storage.layout import (
     LOCAL_STATE,
     Range,
@@ -33,7 +33,7 @@ from node.storage.layout import (
     table_and_index_of,
     token_bounds,
 )
-from node.storage.records import checksum_in, decode_bucket, is_bucket
+from node.storage.records import checksum_in, decode_bucket, is_bucket, place_of
 from node.storage.sealed import seal_of, sealed, unsealed
 from wire.keys import RING_TOKENS, TokenRange, token_of
 
@@ -44,7 +44,7 @@ _COMPLETE: Final = LOCAL_STATE + "digested"
 """Its presence says that an area without sums is an empty one; its value, for which tokens."""
 
 _SUMS = struct.Struct(f">B{SLOTS}Q")
-_BLOCK = struct.Struct(">Q")
+_SUM = _BLOCK = struct.Struct(">Q")
 _SEQUENCE_BITS: Final = 12
 _SECOND_BITS: Final = 10
 _SLOT_BITS: Final = 6
@@ -54,6 +54,7 @@ _PARTITION_BYTES: Final = 4
 _TABLE_BYTES: Final = 4
 _EXPIRY_HEAD: Final = slice(4, 18)  # table u32 | generation u64 | region u16
 _ITEMS_HEAD: Final = 6  # table u32 | index u16
+_TOKEN_END: Final = _ITEMS_HEAD + 8
 _ITEMS, _CHANGES, _EXPIRY = (bytes((space,)) for space in DIGESTED)
 _AREAS_AT_ONCE_MAX: Final = 1 << 20
 
@@ -101,6 +102,7 @@ class Sums(NamedTuple):
 
 
 NOTHING: Final = Sums(Trust.TRUSTED, (0,) * SLOTS)
+_NOTHING_PACKED: Final = _SUMS.pack(*NOTHING[:1], *NOTHING.slots)
 
 
 class Tokens(NamedTuple):
@@ -137,8 +139,8 @@ def place_in(space: Space, key: bytes, tokens: Tokens) -> tuple[bytes, int]:
 def elements_of(space: Space, key: bytes, stored: bytes) -> int:
     """Return what a row adds to its slot, of what it says itself: nothing is checked. Raises DamagedRecord."""
     if space is Space.ITEMS:
-        members = decode_bucket(stored) if is_bucket(stored) else (stored,)
-        return sum(_ROW + checksum_in(member, key) for member in members)
+        members, place = decode_bucket(stored) if is_bucket(stored) else (stored,), place_of(key)
+        return sum(_ROW + checksum_in(member, place) for member in members)
     try:
         return _ROW + seal_of(stored)
     except struct.error:
@@ -164,20 +166,27 @@ def _seed_before(space: Space, key: bytes) -> int:
 class DigestChanges:
     """Gather what rows that come and go change, so that many of them touch one row of sums per area."""
 
-    __slots__ = ("_changes", "_tokens")
+    __slots__ = ("_changes", "_items", "_tokens")
 
     def __init__(self, tokens: Tokens = WHOLE_RING) -> None:
         self._tokens = tokens
         self._changes: dict[bytes, dict[int, int]] = {}
+        self._items: dict[bytes, dict[int, int]] = {}
 
-    def record(self, stored_key: bytes, come: bytes | None, gone: bytes | None) -> None:
-        """Count an encoded record that came, and one that went. Raises DamagedRecord."""
+    def record(self, former: Former, come: bytes | None) -> None:
+        """Count an encoded record that came, and the one that went for it. Raises DamagedRecord."""
+        stored_key, place, gone = former
         change = 0
         if come is not None:
-            change += _ROW + checksum_in(come, stored_key)
+            change = _ROW + checksum_in(come, place)
         if gone is not None:
-            change -= _ROW + checksum_in(gone, stored_key)
-        self._add(Space.ITEMS, stored_key, change)
+            change -= _ROW + checksum_in(gone, place)
+        area = stored_key[:_ITEMS_HEAD]
+        slots = self._items.get(area)
+        if slots is None:
+            slots = self._items[area] = self._changes[_ITEMS + area] = {}
+        slot = self._tokens.slot(int.from_bytes(stored_key[_ITEMS_HEAD:_TOKEN_END], "big"))
+        slots[slot] = slots.get(slot, 0) + change
 
     def row(self, space: Space, key: bytes, come: bytes | None, gone: bytes | None) -> None:
         """Count a row that came, and one that went. Raises DamagedRecord."""
@@ -190,16 +199,21 @@ class DigestChanges:
 
     def write(self, partition: int, transaction: Transaction) -> None:
         """Bring the stored sums up to date. Raises DamagedRecord."""
-        for encoded, slots in self._changes.items():
-            area = Area.of(encoded)
-            present = read_sums(transaction, partition, area)
-            if present is None:
+        for area, slots in self._changes.items():
+            key = state_key(partition, _DIGESTS) + area
+            stored = transaction.get(Space.STATE, key)
+            if stored is not None:
+                changed = bytearray(_whole_sums(stored, key))
+            else:
                 trust = Trust.TRUSTED if is_complete(transaction, partition) else Trust.UNTRUSTED
-                present = Sums(trust, NOTHING.slots)
-            changed = list(present.slots)
+                changed = bytearray(_SUMS.pack(trust, *NOTHING.slots))
             for slot, change in slots.items():
-                changed[slot] = (changed[slot] + change) & _MASK
-            write_sums(transaction, partition, area, Sums(present.trust, tuple(changed)))
+                start = 1 + slot * _SUM.size
+                _SUM.pack_into(changed, start, (_SUM.unpack_from(changed, start)[0] + change) & _MASK)
+            if changed == _NOTHING_PACKED:
+                transaction.delete(Space.STATE, key)
+            else:
+                transaction.put(Space.STATE, key, sealed(bytes(changed), key))
 
     def _add(self, space: Space, key: bytes, change: int) -> None:
         area, slot = place_in(space, key, self._tokens)
@@ -215,10 +229,7 @@ def read_sums(view: View, partition: int, area: Area) -> Sums | None:
     stored = view.get(Space.STATE, key)
     if stored is None:
         return None
-    value = unsealed(stored, key)
-    if value is None:
-        raise DamagedRecord(f"partition {partition} digest of {area.space.name} {area.prefix.hex()}: damaged itself")
-    trust, *slots = _SUMS.unpack(value)
+    trust, *slots = _SUMS.unpack(_whole_sums(stored, key))
     return Sums(Trust(trust), tuple(slots))
 
 
@@ -281,6 +292,21 @@ def forget_areas(transaction: Transaction, partition: int, space: Space, prefix:
     for key, _ in list(transaction.scan(Space.STATE, lower, successor(lower))):
         area = Area(space, key[len(lower) - len(prefix) :])
         write_sums(transaction, partition, area, Sums(Trust.FORGOTTEN, NOTHING.slots))
+
+
+def forgotten_rows(view: View, partition: int) -> Iterator[bytes]:
+    """Yield the keys of the sums of areas that nothing is compared of any more."""
+    for area in stored_areas(view, partition):
+        sums = read_sums(view, partition, area)
+        if sums is not None and sums.trust is Trust.FORGOTTEN:
+            yield _sums_key(partition, area)
+
+
+def _whole_sums(stored: bytes, key: bytes) -> bytes:
+    value = unsealed(stored, key)
+    if value is None or len(value) != _SUMS.size:
+        raise DamagedRecord(f"digest {key.hex()}: its checksum does not match its bytes")
+    return value
 
 
 def _sums_key(partition: int, area: Area) -> bytes:

@@ -20,6 +20,7 @@ from node.storage.records import (
     encode_bucket,
     is_bucket,
     key_in,
+    place_of,
     placed,
 )
 from wire.keys import ItemKey, TokenRange
@@ -32,6 +33,8 @@ class Former(NamedTuple):
     """Where a record was stored or removed, and the encoded record of the same key that was there; None = there was none."""
 
     stored_key: bytes
+    place: int
+    """That of the stored key: `node.storage.records.place_of`."""
     record: bytes | None
 
 
@@ -53,12 +56,13 @@ def store(  # where, under which key, what: the order every caller expects
     """Store an encoded record in place of any earlier one of the same key; return the earlier one."""
     stored_key, _ = item_key(table, index, hashed, key.sort)
     present = transaction.get(Space.ITEMS, stored_key)
-    stored = placed(record, stored_key)
+    place = place_of(stored_key)
+    stored = placed(record, place)
     if present is not None and (is_bucket(present) or key_in(present) != key):
         present, others = _parted(present, stored_key, key)
         stored = _merged([*others, stored])
     transaction.put(Space.ITEMS, stored_key, stored)
-    return _tuple(Former, (stored_key, present))
+    return _tuple(Former, (stored_key, place, present))
 
 
 def remove(transaction: Transaction, table: int, index: int, key: ItemKey, hashed: bytes) -> Former:
@@ -66,13 +70,13 @@ def remove(transaction: Transaction, table: int, index: int, key: ItemKey, hashe
     stored_key, _ = item_key(table, index, hashed, key.sort)
     present = transaction.get(Space.ITEMS, stored_key)
     if present is None:
-        return Former(stored_key, None)
+        return Former(stored_key, 0, None)
     removed, others = _parted(present, stored_key, key)
     if others:
         transaction.put(Space.ITEMS, stored_key, _merged(others))
     else:
         transaction.delete(Space.ITEMS, stored_key)
-    return Former(stored_key, removed)
+    return Former(stored_key, place_of(stored_key), removed)
 
 
 def scan_partition_key(

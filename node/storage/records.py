@@ -65,13 +65,14 @@ def encode_record(key: ItemKey, version: Version, size: int, body: bytes, tombst
     return _PREFIX.pack(FORMAT, flags, xxh3_64_intdigest(rest, FORMAT << 8 | flags) & 0xFFFFFFFF) + rest
 
 
-def placed(record: bytes, stored_key: bytes) -> bytes:
-    """Return an encoded record as it is stored under a key."""
+def placed(record: bytes, place: int) -> bytes:
+    """Return an encoded record as it is stored at a place, see `place_of`."""
     _, flags, checksum = _PREFIX.unpack_from(record)
-    return _PREFIX.pack(PLACED, flags, checksum ^ _place_of(stored_key)) + record[_CHECKED_START:]
+    prefix: bytes = _PREFIX.pack(PLACED, flags, checksum ^ place)
+    return prefix + record[_CHECKED_START:]
 
 
-def checksum_in(stored: bytes, stored_key: bytes) -> int:
+def checksum_in(stored: bytes, place: int) -> int:
     """Return the checksum that a record carries, of its content alone: the same in both formats.
 
     Nothing is checked. Raises DamagedRecord when there is none.
@@ -80,7 +81,7 @@ def checksum_in(stored: bytes, stored_key: bytes) -> int:
         format_, _, checksum = _PREFIX.unpack_from(stored)
     except struct.error:
         raise DamagedRecord(f"a record has at least {_HEADER.size} bytes, found {len(stored)}") from None
-    return int(checksum ^ _place_of(stored_key) if format_ == PLACED else checksum)
+    return checksum ^ place if format_ == PLACED else checksum  # type: ignore[no-any-return]
 
 
 def decode_record(stored: bytes, stored_key: bytes = b"") -> Record:
@@ -90,7 +91,7 @@ def decode_record(stored: bytes, stored_key: bytes = b"") -> Record:
     except struct.error:
         raise DamagedRecord(f"a record has at least {_HEADER.size} bytes, found {len(stored)}") from None
     if format_ == PLACED:
-        checksum ^= _place_of(stored_key)
+        checksum ^= place_of(stored_key)
     elif format_ != FORMAT:
         raise DamagedRecord(f"expected record format {PLACED}, found {format_}")
     if checksum != xxh3_64_intdigest(stored[_CHECKED_START:], FORMAT << 8 | flags) & 0xFFFFFFFF:
@@ -110,7 +111,8 @@ def decode_record(stored: bytes, stored_key: bytes = b"") -> Record:
     )
 
 
-def _place_of(stored_key: bytes) -> int:
+def place_of(stored_key: bytes) -> int:
+    """Return what the checksum of a record that is stored under a key is mixed with."""
     return xxh3_64_intdigest(stored_key) & 0xFFFFFFFF
 
 

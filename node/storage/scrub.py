@@ -75,6 +75,29 @@ def require_sum(partition: int, area: Area, slot: int, sums: Sums, found: int) -
         )
 
 
+class SumCheck:
+    """Hold rows that somebody reads anyhow, all of a partition in one view, against its digests."""
+
+    def __init__(self, tokens: TokenRange) -> None:
+        self._tokens = Tokens.of(tokens)
+        self._found: dict[tuple[bytes, int], int] = {}
+
+    def read(self, space: Space, key: bytes, stored: bytes) -> None:
+        """Take a row. Raises DamagedRecord."""
+        require_whole(space, key, stored)
+        if space in DIGESTED:
+            place = place_in(space, key, self._tokens)
+            self._found[place] = self._found.get(place, 0) + elements_of(space, key, stored)
+
+    def finish(self, view: View, partition: int) -> None:
+        """Raise DamagedRecord when rows are missing, or too many."""
+        areas = {Area.of(encoded) for encoded, _ in self._found} | set(stored_areas(view, partition))
+        for area in sorted(areas):
+            sums, encoded = expected_sums(view, partition, area), bytes((area.space,)) + area.prefix
+            for slot in range(SLOTS):
+                require_sum(partition, area, slot, sums, self._found.get((encoded, slot), 0) & _MASK)
+
+
 def check_state(view: View, partition: int) -> Iterator[int]:
     """Read the state of a partition. Raises DamagedRecord and DamagedStorage."""
     for key, stored in _read(view, Space.STATE, partition_range(partition)):

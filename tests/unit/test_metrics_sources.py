@@ -55,6 +55,7 @@ def sources(**given: Any) -> NodeSources:
         "catalog_version": lambda: 9,
         "replicas": tuple,
         "conditions": tuple,
+        "scrubs": lambda: (1, 2),
         "counts": ReplicaCounts(),
         "exchange": ExchangeCounts(),
         "forwarded": lambda: 0,
