@@ -139,6 +139,8 @@ class StorageNode:
             catalog=self.feed,
             monotonic=clock.monotonic,
             damaged_storage=self._storage_damaged,
+            permits=parts.permits,
+            node=self._id,
             period_seconds=settings.scrub_seconds,
             bytes_per_second=settings.scrub_bytes_per_second,
         )

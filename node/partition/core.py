@@ -25,6 +25,7 @@ from node.consensus.types import (
     ReplicaId,
     Role,
 )
+from node.partition.checkpoints import Checkpoint
 from node.partition.entries import Cursor, encode_entry
 from node.partition.expiry import ExpiryCommand
 from node.partition.items import ItemMachine
@@ -206,7 +207,7 @@ class PartitionCore:
         else:
             self._enqueue(waiting)
 
-    def propose(self, command: Cursor | ExpiryCommand, timeout_seconds: float, done: Done) -> None:
+    def propose(self, command: Cursor | ExpiryCommand | Checkpoint, timeout_seconds: float, done: Done) -> None:
         """Decide something of this replica's own; done gets Written once it is committed."""
         if not self._is_ready:
             done(0, self._unready())

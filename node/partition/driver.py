@@ -12,6 +12,7 @@ from node.consensus.types import NO_REPLICA, Entry, Index, Message, MessageKind,
 from node.partition.access import ReplicaStatus, StoredItem
 from node.partition.barriers import Barriers
 from node.partition.change_trim import ChangeTrim
+from node.partition.checkpoints import Checkpoint, read_checkpoint
 from node.partition.core import PartitionCore
 from node.partition.counts import Elections
 from node.partition.effects import logged_tables
@@ -98,6 +99,11 @@ class PartitionDriver:
         return self.core.placement.partition
 
     @property
+    def placement(self) -> Placement:
+        """Return where the partition is."""
+        return self.core.placement
+
+    @property
     def is_ready(self) -> bool:
         """Tell whether this replica leads and may serve."""
         return self.core.is_ready
@@ -162,7 +168,7 @@ class PartitionDriver:
         """Decide about expired items, or bring items into an expiry index; True once that is committed."""
         return await self._proposed(command)
 
-    async def _proposed(self, command: Cursor | ExpiryCommand) -> bool:
+    async def _proposed(self, command: Cursor | ExpiryCommand | Checkpoint) -> bool:
         future: asyncio.Future[bool] = self._equipment.loop.create_future()
 
         def done(_: int, outcome: Outcome) -> None:
@@ -467,6 +473,17 @@ class PartitionDriver:
             self._writing.submit(batch)
             self._withdraw()
         self._after()
+
+    async def propose_checkpoint(self) -> bool:
+        """Have every replica write down what it holds; True once that is committed."""
+        return await self._proposed(Checkpoint(self._equipment.wall_ms()))
+
+    def checkpoint(self) -> bytes:
+        """Return what this replica held at the last checkpoint, encoded; empty = nothing that may be believed."""
+        if self.scrub_life is None:
+            return b""
+        with self._met_damage():
+            return read_checkpoint(self._equipment.view.open(), self.partition)
 
     @property
     def tokens(self) -> TokenRange:

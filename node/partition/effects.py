@@ -8,6 +8,7 @@ Layouts, big endian; a record is a stored record of `node.storage.records`, a ch
     SEVERAL                         operation u8 | (length u32 | effect)...
     STORE_ROW, REMOVE_ROW           operation u8 | table u32 | index u16 | record
     EXPIRY                          operation u8 | table u32 | change of rows of the expiry index
+    CHECKPOINT                      operation u8 | number u64
     FED                             operation u8 | table u32 | index u16 | source u32 | through u64
 
 The record of a REMOVE is a tombstone that only names key and version: what is stored under the key goes away. A row is a record
@@ -18,6 +19,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 
+from node.partition.checkpoints import write_checkpoint
 from node.partition.expiry import apply_rows
 from node.partition.rows import write_fed
 from node.partition.tally import RowTally
@@ -31,6 +33,7 @@ from wire.keys import key_hash
 _HEAD = struct.Struct(">BI")
 _ROW_HEAD = struct.Struct(">BIH")
 _FED = struct.Struct(">BIHIQ")
+_CHECKPOINT = struct.Struct(">BQ")
 _LENGTH = struct.Struct(">I")
 _TABLE = 0
 """The index number of the table itself."""
@@ -49,6 +52,8 @@ class Operation(IntEnum):
     FED = 8
     """A partition has the rows of an index from a source up to a change."""
     EXPIRY = 9
+    CHECKPOINT = 10
+    """Every replica writes down what it holds at this point."""
 
 
 _LOGGED = frozenset({Operation.STORE_LOGGED, Operation.REMOVE_LOGGED})
@@ -74,6 +79,11 @@ def row_effect(table: int, index: int, record: bytes, *, removes: bool) -> bytes
 def fed_effect(table: int, index: int, source: int, through: int) -> bytes:
     """Return the effect that notes how far a source has fed an index of this partition."""
     return _FED.pack(Operation.FED, table, index, source, through)
+
+
+def checkpoint_effect(number: int) -> bytes:
+    """Return the effect that has every replica write down what it holds."""
+    return _CHECKPOINT.pack(Operation.CHECKPOINT, number)
 
 
 def expiry_effect(table: int, changes: bytes) -> bytes:
@@ -125,6 +135,10 @@ def _apply_other(  # what, where, and what it adds to
             _apply_row(effect, transaction, tally)
         case Operation.FED:
             write_fed(transaction, partition, *_FED.unpack(effect)[1:])
+        case Operation.CHECKPOINT:
+            tally.write(partition, transaction)
+            tally.clear()
+            write_checkpoint(transaction, partition, _CHECKPOINT.unpack(effect)[1])
         case Operation.EXPIRY:
             _, table = _HEAD.unpack_from(effect)
             apply_rows(effect[_HEAD.size :], partition, table, transaction, tally.digests)

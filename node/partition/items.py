@@ -6,8 +6,9 @@ decided (`writes`, `merges`).
 
 from collections.abc import Callable, Mapping, Sequence
 
+from node.partition.checkpoints import Checkpoint
 from node.partition.creation_times import CreationTimes
-from node.partition.effects import apply_effect
+from node.partition.effects import apply_effect, checkpoint_effect
 from node.partition.ended_streams import EndedStreams
 from node.partition.expiry import Expire, ExpiryClock, IndexExpiries
 from node.partition.expiry_decisions import decide_expire, decide_indexing
@@ -94,6 +95,8 @@ class ItemMachine:
 
     def evaluate(self, command: LeaderCommand, view: View, index: int) -> Evaluation:
         """Decide a write or a merge; damage and refusals are outcomes."""
+        if isinstance(command, Checkpoint):
+            return Evaluation(checkpoint_effect(command.number), Written(b"", 0, 0))
         assert isinstance(command, _DECIDED), f"expected a write, found {type(command).__name__}"
         table = self._tables().get(command.table)
         try:

@@ -9,11 +9,12 @@ refuses to know any machine. Two fit: items (`node.partition.items`) and the cat
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from node.partition.checkpoints import Checkpoint
 from node.partition.expiry import ExpiryCommand
 from node.storage.engine import Transaction, View
 from wire.commands import Command, Outcome
 
-LeaderCommand = Command | ExpiryCommand
+LeaderCommand = Command | ExpiryCommand | Checkpoint
 """What a leader decides: others' commands, and those of its own that never travel."""
 
 

@@ -249,6 +249,11 @@ class NodeDriver:
         driver = self._drivers.get(partition)
         return REFUSED if driver is None or self._is_stopped else driver.permit(asker)
 
+    def checkpoint(self, partition: PartitionId) -> bytes:
+        """Return what a replica here held at its last checkpoint, encoded; empty = it does not say."""
+        driver = self._drivers.get(partition)
+        return b"" if driver is None or self._is_stopped else driver.checkpoint()
+
     def abandon(self, error: DamagedStorage) -> None:
         """Give the whole disk up: answer nothing more, and end as soon as the others can spare every replica here.
 

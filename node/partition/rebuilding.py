@@ -24,6 +24,10 @@ class PermitTransport(Protocol):
         """Return what the replica there answers; one that cannot be reached refuses."""
         ...
 
+    async def ask_checkpoint(self, node: NodeId, partition: PartitionId) -> bytes:
+        """Return what the replica there held at its last checkpoint; empty = it does not say."""
+        ...
+
 
 class NobodyToAsk:
     """Satisfy `PermitTransport` where there are no other nodes."""
@@ -31,6 +35,10 @@ class NobodyToAsk:
     async def ask_permit(self, node: NodeId, partition: PartitionId, replica: int) -> Permit:
         """Refuse."""
         return REFUSED
+
+    async def ask_checkpoint(self, node: NodeId, partition: PartitionId) -> bytes:
+        """Say nothing."""
+        return b""
 
 
 @dataclass(slots=True, kw_only=True)

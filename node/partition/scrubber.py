@@ -11,13 +11,15 @@ from functools import partial
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from node.partition.access import CatalogSource
+from node.partition.comparing import Compared, Comparing
+from node.partition.rebuilding import PermitTransport
 from node.storage.batch import WriteBatch
 from node.storage.digests import NOTHING, SLOTS, Area, Sums, Trust, is_complete, read_sums, set_complete, write_sums
 from node.storage.engine import Engine, Space, Transaction, View
 from node.storage.errors import DamagedRecord, DamagedStorage, SnapshotLost, StorageError
 from node.storage.layout import COLLECTIONS
 from node.storage.scrub import areas_of, check_log, check_state, expected_sums, owners_of, require_sum, slot_sum, strays
-from wire.catalog import CatalogView, PartitionId
+from wire.catalog import CatalogView, NodeId, PartitionId
 from wire.keys import TokenRange
 from wire.telemetry import EventLog
 
@@ -38,7 +40,7 @@ _log = EventLog(__name__)
 _Result = TypeVar("_Result")
 
 
-class Replica(Protocol):
+class Replica(Compared, Protocol):
     """The part of a replica that is needed here."""
 
     @property
@@ -103,6 +105,8 @@ class Scrubber:
         catalog: CatalogSource,
         monotonic: Callable[[], float],
         damaged_storage: Callable[[DamagedStorage], None],
+        permits: PermitTransport,
+        node: NodeId,
         period_seconds: float,
         bytes_per_second: int,
     ) -> None:
@@ -115,6 +119,7 @@ class Scrubber:
         self._damaged_storage = damaged_storage
         self._period_seconds = period_seconds
         self._bytes_per_second = bytes_per_second
+        self._comparing = Comparing(node, permits, lambda area: _is_kept(area, catalog.view))
         self._wanted = asyncio.Event()
         self._debt_seconds = 0.0
         self.present = ScrubPass()
@@ -168,6 +173,10 @@ class Scrubber:
             await self._with_view(lambda view: self._check_small(view, partition))
             await self._check_areas(partition, replica, life)
             replica.found_whole()
+            if replica.scrub_life == life and (odd := await self._comparing.finding(replica)) is not None:
+                raise DamagedRecord(odd)
+        except TimeoutError:
+            _log.warning("replicas_not_compared", partition=partition)
         except DamagedRecord as error:
             # What was seen is of a view: meanwhile the replica may have begun anew.
             if replica.scrub_life == life:

@@ -12,11 +12,16 @@ from node.storage.items import Former
 class RowTally:
     """Gather what the rows of one transaction change."""
 
-    __slots__ = ("digests", "sizes")
+    __slots__ = ("_tokens", "digests", "sizes")
 
     def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin again: what was gathered is written."""
         self.sizes = SizeChanges()
-        self.digests = DigestChanges(tokens)
+        self.digests = DigestChanges(self._tokens)
 
     def stored(self, table: int, index: int, record: bytes, former: Former) -> None:
         """Count a record that was stored in place of another, or of none. Raises DamagedRecord."""

@@ -40,6 +40,10 @@ class MessageTaker(Protocol):
         """Take what another node's batch says of its clocks."""
         ...
 
+    def checkpoint(self, partition: PartitionId) -> bytes:
+        """Return what a replica here held at its last checkpoint, encoded; empty = it does not say."""
+        ...
+
     def permit(self, partition: PartitionId, asker: ReplicaId) -> Permit:
         """Answer a replica of another node that holds damaged data and wants to begin anew."""
         ...
@@ -109,6 +113,10 @@ class PeerService(peer_pb2_grpc.PeerServiceServicer):
         """Say whether the replica here can spare another one that is damaged."""
         permit = self._node.permit(PartitionId(request.partition), ReplicaId(request.replica))
         return peer_pb2.PermitAnswer(granted=permit.is_granted, leads=permit.leads)
+
+    async def Checkpoint(self, request: peer_pb2.CheckpointRequest, context: Any) -> peer_pb2.CheckpointAnswer:
+        """Say what the replica here held at its last checkpoint."""
+        return peer_pb2.CheckpointAnswer(held=self._node.checkpoint(PartitionId(request.partition)))
 
     async def _installed(self, context: Any) -> peer_pb2.SnapshotOutcome:
         try:

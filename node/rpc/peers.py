@@ -87,6 +87,11 @@ class PeerConnections:
         connection = self._connections.get(node) or self._opened(node)
         return REFUSED if connection is None else await connection.ask_permit(partition, replica)
 
+    async def ask_checkpoint(self, node: NodeId, partition: PartitionId) -> bytes:
+        """Ask what a replica held at its last checkpoint; empty = it does not say."""
+        connection = self._connections.get(node) or self._opened(node)
+        return b"" if connection is None else await connection.ask_checkpoint(partition)
+
     def all(self) -> Mapping[NodeId, "PeerConnection"]:
         """Return every connection that was opened."""
         return self._connections
@@ -214,6 +219,17 @@ class PeerConnection:
         except grpc.aio.AioRpcError:
             return REFUSED
         return Permit(answer.granted, answer.leads)
+
+    async def ask_checkpoint(self, partition: PartitionId) -> bytes:
+        """Ask what the replica there held at its last checkpoint."""
+        stub: Any = peer_pb2_grpc.PeerServiceStub(self._channel)
+        request = peer_pb2.CheckpointRequest(partition=partition)
+        try:
+            answer = await stub.Checkpoint(request, metadata=meant_for(self._node), timeout=PERMIT_SECONDS)
+        except grpc.aio.AioRpcError:
+            return b""
+        held: bytes = answer.held
+        return held
 
     async def _deliver(self) -> bool:
         """Serve one stream until it breaks; tell whether it was ever connected."""

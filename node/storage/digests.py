@@ -40,6 +40,8 @@ from wire.keys import RING_TOKENS, TokenRange, token_of
 SLOTS: Final = 64
 DIGESTED: Final = (Space.ITEMS, Space.CHANGES, Space.EXPIRY)
 _DIGESTS: Final = LOCAL_STATE + "digest/"
+CHECKPOINT: Final = LOCAL_STATE + "checkpoint"
+"""What the replica held at the last checkpoint, see node.partition.checkpoints; nothing of it holds for other data."""
 _COMPLETE: Final = LOCAL_STATE + "digested"
 """Its presence says that an area without sums is an empty one; its value, for which tokens."""
 
@@ -283,6 +285,7 @@ def begin_digests(transaction: Transaction, partition: int) -> None:
     """Begin anew for a partition whose rows are all being cleared, or that has none yet."""
     lower = state_key(partition, _DIGESTS)
     transaction.delete_range(Space.STATE, lower, successor(lower), _AREAS_AT_ONCE_MAX)
+    transaction.delete(Space.STATE, state_key(partition, CHECKPOINT))
     set_complete(transaction, partition)
 
 

@@ -3,13 +3,18 @@
 import asyncio
 import random
 
+from node.partition.effects import apply_effect, plain_effect
 from node.partition.lost_logs import lost_reason
 from node.partition.scrubber import Scrubber, ScrubPass
-from node.storage.digests import DIGESTED
+from node.partition.tally import RowTally
+from node.storage.digests import DIGESTED, Tokens
 from node.storage.engine import Space
+from node.storage.records import encode_record
+from tests.support.partition_items import key
 from tests.support.partition_simulation import PARTITION, SimulatedNode, SimulatedRegion
-from tests.support.scrubbing import flipped
-from wire.catalog import NodeId
+from tests.support.scrubbing import WHOLE, flipped
+from wire.catalog import NodeId, PartitionId
+from wire.versions import Version
 
 PLENTY = 1 << 40
 KINDS = ("flip key", "flip value", "lose", "yesterday")
@@ -23,6 +28,8 @@ class Damager:
         self.rng = random.Random(seed)
         self.damaged: set[NodeId] = set()
         self.rows = 0
+        self.findings: dict[NodeId, list[str]] = {node: [] for node in region.nodes}
+        self._odd_at: dict[NodeId, dict[PartitionId, int]] = {}
         self._yesterday: dict[NodeId, dict[bytes, bytes]] = {}
 
     def remember(self) -> None:
@@ -43,18 +50,26 @@ class Damager:
         keys = sorted(rows if kind != "yesterday" else [key for key in before if rows.get(key) != before[key]])
         if not keys:
             return False
-        key = rng.choice(keys)
+        chosen = rng.choice(keys)
         with self.region.nodes[node].engine.transaction() as transaction:
             if kind == "yesterday":
-                transaction.put(space, key, before[key])
+                transaction.put(space, chosen, before[chosen])
                 return True
-            transaction.delete(space, key)
-            value = rows[key]
+            transaction.delete(space, chosen)
+            value = rows[chosen]
             if kind == "flip key":
-                transaction.put(space, flipped(key, rng.randrange(8 * len(key))), value)
+                transaction.put(space, flipped(chosen, rng.randrange(8 * len(chosen))), value)
             elif kind == "flip value":
-                transaction.put(space, key, flipped(value, rng.randrange(8 * len(value))))
+                transaction.put(space, chosen, flipped(value, rng.randrange(8 * len(value))))
         return True
+
+    def diverge(self, node: NodeId) -> None:
+        """Change a replica as if an entry had come to it alone: rows and digests agree."""
+        record = encode_record(key("only here"), Version(1 << 60, 1), 9, b'{"p":{"S":"only here"},"s":{"S":"a"}}')
+        tally = RowTally(Tokens.of(WHOLE))
+        with self.region.nodes[node].engine.transaction() as transaction:
+            apply_effect(plain_effect(1, record, removes=False), PARTITION, 0, transaction, tally)
+            tally.write(PARTITION, transaction)
 
     async def scrub(self) -> None:
         """Scrub every node, until a pass of each has come to its end since it was last damaged."""
@@ -78,10 +93,15 @@ class Damager:
             catalog=self.region.catalog_of(node.node),
             monotonic=self.region.loop.time,
             damaged_storage=lambda error: driver.replicas()[PARTITION].quarantine(str(error)),
+            permits=node,
+            node=node.node,
             period_seconds=1.0,
             bytes_per_second=PLENTY,
         )
+        # The node's own loop goes on with what it has seen before.
+        scrubber._comparing._odd_at = self._odd_at.setdefault(node.node, {})
         found: ScrubPass = await scrubber.scrub()
+        self.findings[node.node] += [each.text for each in found.findings]
         replica = driver.replica(PARTITION)
         is_out = replica is None or replica.core.is_withdrawn or replica.scrub_life is None
         return node.driver is driver and (is_out or not found.findings)

@@ -320,6 +320,12 @@ class SimulatedNode:
                 permit = REFUSED if driver is None else driver.permit(partition, ReplicaId(replica))
         return permit
 
+    async def ask_checkpoint(self, node: NodeId, partition: PartitionId) -> bytes:
+        """Ask another node what its replica held at its last checkpoint."""
+        await asyncio.sleep(self.region.rng.uniform(0.0001, self.region.weather.delay_seconds_max))
+        driver = self.region.nodes[node].driver
+        return b"" if driver is None or (self.node, node) in self.region.cut else driver.checkpoint(partition)
+
     async def _carried(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in chunks:
             await asyncio.sleep(self.region.rng.uniform(0, 0.01))

@@ -502,3 +502,34 @@ class PermitAnswer(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["granted", b"granted", "leads", b"leads"]) -> None: ...
 
 global___PermitAnswer = PermitAnswer
+
+@typing.final
+class CheckpointRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARTITION_FIELD_NUMBER: builtins.int
+    partition: builtins.int
+    def __init__(
+        self,
+        *,
+        partition: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["partition", b"partition"]) -> None: ...
+
+global___CheckpointRequest = CheckpointRequest
+
+@typing.final
+class CheckpointAnswer(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    HELD_FIELD_NUMBER: builtins.int
+    held: builtins.bytes
+    """empty = it does not say"""
+    def __init__(
+        self,
+        *,
+        held: builtins.bytes = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["held", b"held"]) -> None: ...
+
+global___CheckpointAnswer = CheckpointAnswer

@@ -61,6 +61,11 @@ class PeerServiceStub(object):
                 request_serializer=wire_dot_v1_dot_peer__pb2.PermitRequest.SerializeToString,
                 response_deserializer=wire_dot_v1_dot_peer__pb2.PermitAnswer.FromString,
                 _registered_method=True)
+        self.Checkpoint = channel.unary_unary(
+                '/wire.v1.PeerService/Checkpoint',
+                request_serializer=wire_dot_v1_dot_peer__pb2.CheckpointRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_peer__pb2.CheckpointAnswer.FromString,
+                _registered_method=True)
 
 
 class PeerServiceServicer(object):
@@ -100,6 +105,13 @@ class PeerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Checkpoint(self, request, context):
+        """What a replica held at its last checkpoint, see node.partition.checkpoints.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PeerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -127,6 +139,11 @@ def add_PeerServiceServicer_to_server(servicer, server):
                     servicer.Permit,
                     request_deserializer=wire_dot_v1_dot_peer__pb2.PermitRequest.FromString,
                     response_serializer=wire_dot_v1_dot_peer__pb2.PermitAnswer.SerializeToString,
+            ),
+            'Checkpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.Checkpoint,
+                    request_deserializer=wire_dot_v1_dot_peer__pb2.CheckpointRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_peer__pb2.CheckpointAnswer.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -266,6 +283,33 @@ class PeerService(object):
             '/wire.v1.PeerService/Permit',
             wire_dot_v1_dot_peer__pb2.PermitRequest.SerializeToString,
             wire_dot_v1_dot_peer__pb2.PermitAnswer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Checkpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.PeerService/Checkpoint',
+            wire_dot_v1_dot_peer__pb2.CheckpointRequest.SerializeToString,
+            wire_dot_v1_dot_peer__pb2.CheckpointAnswer.FromString,
             options,
             channel_credentials,
             insecure,

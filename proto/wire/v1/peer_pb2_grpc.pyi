@@ -50,6 +50,12 @@ class PeerServiceStub:
     ]
     """A replica that holds damaged data asks whether it may begin anew: who grants it promises to keep its own log for a while."""
 
+    Checkpoint: grpc.UnaryUnaryMultiCallable[
+        wire.v1.peer_pb2.CheckpointRequest,
+        wire.v1.peer_pb2.CheckpointAnswer,
+    ]
+    """What a replica held at its last checkpoint, see node.partition.checkpoints."""
+
 class PeerServiceAsyncStub:
     """Node to node within a region. One Deliver stream per ordered pair of nodes carries the consensus messages of all partitions;
     delivery is best effort: when a queue is full the oldest messages are dropped and consensus sends again.
@@ -81,6 +87,12 @@ class PeerServiceAsyncStub:
         wire.v1.peer_pb2.PermitAnswer,
     ]
     """A replica that holds damaged data asks whether it may begin anew: who grants it promises to keep its own log for a while."""
+
+    Checkpoint: grpc.aio.UnaryUnaryMultiCallable[
+        wire.v1.peer_pb2.CheckpointRequest,
+        wire.v1.peer_pb2.CheckpointAnswer,
+    ]
+    """What a replica held at its last checkpoint, see node.partition.checkpoints."""
 
 class PeerServiceServicer(metaclass=abc.ABCMeta):
     """Node to node within a region. One Deliver stream per ordered pair of nodes carries the consensus messages of all partitions;
@@ -123,5 +135,13 @@ class PeerServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[wire.v1.peer_pb2.PermitAnswer, collections.abc.Awaitable[wire.v1.peer_pb2.PermitAnswer]]:
         """A replica that holds damaged data asks whether it may begin anew: who grants it promises to keep its own log for a while."""
+
+    @abc.abstractmethod
+    def Checkpoint(
+        self,
+        request: wire.v1.peer_pb2.CheckpointRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[wire.v1.peer_pb2.CheckpointAnswer, collections.abc.Awaitable[wire.v1.peer_pb2.CheckpointAnswer]]:
+        """What a replica held at its last checkpoint, see node.partition.checkpoints."""
 
 def add_PeerServiceServicer_to_server(servicer: PeerServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
