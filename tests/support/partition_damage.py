@@ -17,6 +17,7 @@ from wire.catalog import NodeId, PartitionId
 from wire.versions import Version
 
 PLENTY = 1 << 40
+PASSES_MAX = 200
 KINDS = ("flip key", "flip value", "lose", "yesterday")
 
 
@@ -74,12 +75,15 @@ class Damager:
     async def scrub(self) -> None:
         """Scrub every node, until a pass of each has come to its end since it was last damaged."""
         waiting = set(self.region.nodes)
-        while waiting:
+        for _ in range(PASSES_MAX):
+            if not waiting:
+                return
             for node in sorted(waiting):
                 if await self._scrubbed(self.region.nodes[node]):
                     waiting.discard(node)
                     self.damaged.discard(node)
             await asyncio.sleep(0.02)
+        raise AssertionError(f"scrubs find damage again and again on {sorted(waiting)}, and nobody withdraws")
 
     async def _scrubbed(self, node: SimulatedNode) -> bool:
         driver, writer = node.driver, node.writer
