@@ -145,13 +145,13 @@ class LogStore(Generic[_Entry]):
         What is durable may be ahead of what this log has been told, and entries may be dropped by then that it still counts.
         """
         with self._engine.snapshot() as view:
-            applied = self._numbers(view, APPLIED, _TERM, (0,))[0]
-            start = LogStart(*self._numbers(view, LOG_START, _TWO, (0, 0)))
+            applied = _stored_numbers(view, self._partition, APPLIED, _TERM, (0,))[0]
+            start = LogStart(*_stored_numbers(view, self._partition, LOG_START, _TWO, (0, 0)))
             if applied == start.index:
-                return applied, start.term, self._state(view, MEMBERSHIP) or b""
+                return applied, start.term, _stored_state(view, self._partition, MEMBERSHIP) or b""
             stored = view.get(Space.LOG, log_key(self._partition, applied))
             term, _ = _ENTRY.unpack_from(self._opened_entry(stored, applied))
-            return applied, int(term), self._state(view, MEMBERSHIP) or b""
+            return applied, int(term), _stored_state(view, self._partition, MEMBERSHIP) or b""
 
     def entries(self, lower: int, upper: int, bytes_max: int) -> list[_Entry]:
         """Return entries with lower <= index < upper, cut after `bytes_max` payload bytes but never empty."""
