@@ -1,5 +1,6 @@
 """What operators ask of a node, answered by a real one over gRPC."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,11 +15,14 @@ from node.main import StorageNode
 from node.replication.reports import HeldReport
 from node.rpc.admin import DUMP_ITEMS_MAX, AdminParts, AdminService
 from node.rpc.server import RpcServer
+from node.storage.engine import Space
 from router.placement.store import RegionStore
 from tests.support.rpc_catalog import create
+from tests.support.scrubbing import flipped, put_raw
 from wire.catalog import Delta, LinkSpec, LinkState, PartitionId, encode_row
 from wire.clock import SystemClock
 from wire.commands import Ahead, Write, WriteKind
+from wire.conditions import Condition
 from wire.keys import ItemKey, key_hash, token_of
 from wire.v1 import admin_pb2, admin_pb2_grpc
 from wire.versions import Version
@@ -182,3 +186,34 @@ async def test_held_changes_are_listed_by_their_keys(admin: Admin) -> None:
 async def test_a_decision_about_held_changes_is_passed_on(admin: Admin) -> None:
     request = admin_pb2.ReleaseHeldRequest(destination="eu-west-1", ahead=Ahead.OVERRULE)
     assert (await admin.stub.ReleaseHeld(request)).released == 209
+
+
+# `globetable node scrub` asks for a pass, watches how far it comes and shows what it found.
+async def test_a_scrub_can_be_asked_for_and_says_what_it_found(admin: Admin) -> None:
+    await filled(admin.node, 20)
+    scrubbing = asyncio.ensure_future(admin.node.scrubber.run())
+    try:
+        assert not (await scrubbed(admin)).findings
+        with admin.node.engine.snapshot() as view:
+            key, stored = next(view.scan(Space.ITEMS, b"", None))
+        put_raw(admin.node.engine, Space.ITEMS, key, None)
+        put_raw(admin.node.engine, Space.ITEMS, flipped(key, 8 * len(key) - 1), stored)
+        answer = await scrubbed(admin)
+        assert answer.rows > 20
+        assert "does not match" in answer.findings[0].text
+        partition = next(each for each in admin.node.driver.status() if each.partition == answer.findings[0].partition)
+        assert partition.conditions == {Condition.QUARANTINED}
+        # The only replica of its group goes on with what it can read.
+        assert partition.is_ready
+    finally:
+        scrubbing.cancel()
+
+
+async def scrubbed(admin: Admin) -> admin_pb2.ScrubAnswer:
+    """Ask for a scrub and wait for its end."""
+    asked = await admin.stub.Scrub(admin_pb2.ScrubRequest(begin=True))
+    while True:
+        answer = await admin.stub.Scrub(admin_pb2.ScrubRequest())
+        if answer.number > asked.number and not answer.running:
+            return answer
+        await asyncio.sleep(0)
