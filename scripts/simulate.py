@@ -5,7 +5,7 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.support.consensus_simulation import Simulation, SimulationFailed, SimulationOutcome  # noqa: E402
+from tests.support.partition_damage_storm import damaged  # noqa: E402
 from tests.support.partition_storm import stormed  # noqa: E402
 
 EPILOG = """\
@@ -26,6 +27,7 @@ seed gives the same trace, always.
   scripts/simulate.py --seed 1234 --show       one seed, with everything that happens: the way to look at a failure
   scripts/simulate.py --losses --seeds 5000    whole nodes instead of bare consensus, which lose their disks and get older copies
                                                of them back, among crashes, stalls, cuts, full disks and late messages
+  scripts/simulate.py --damage --seeds 5000    the same with rows that are flipped, moved, lost and brought back on one or two disks
 
 A failing seed is reported with the promise that was broken, and the run goes on; the exit status is 1. Before it is fixed it
 becomes a transcript under tests/unit/transcripts, or a unit test.
@@ -35,8 +37,8 @@ becomes a transcript under tests/unit/transcripts, or a unit test.
 def main() -> int:
     """Run the seeds asked for; return the exit status."""
     arguments = parsed_arguments()
-    if arguments.losses:
-        return lose_disks(arguments)
+    if arguments.losses or arguments.damage:
+        return storms(arguments, stormed if arguments.losses else damaged)
     if arguments.show:
         return show(arguments.seed)
     outcomes: list[SimulationOutcome] = []
@@ -63,18 +65,19 @@ def parsed_arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="the first seed (default: 0)")
     parser.add_argument("--show", action="store_true", help="run the one seed and print its trace")
     parser.add_argument("--losses", action="store_true", help="simulate nodes that lose their disks")
+    parser.add_argument("--damage", action="store_true", help="simulate nodes whose disks damage rows")
     return parser.parse_args()
 
 
-def lose_disks(arguments: argparse.Namespace) -> int:
-    """Run seeds of whole nodes that lose their disks; return the exit status."""
+def storms(arguments: argparse.Namespace, storm: Callable[[int], dict[str, int]]) -> int:
+    """Run seeds of whole nodes whose disks go wrong; return the exit status."""
     logging.disable(logging.CRITICAL)
     totals: Counter[str] = Counter()
     failures = 0
     begun = time.monotonic()
     for done, seed in enumerate(range(arguments.seed, arguments.seed + arguments.seeds), 1):
         try:
-            totals.update(stormed(seed))
+            totals.update(storm(seed))
         except (AssertionError, ExceptionGroup) as failure:
             failures += 1
             print(f"\rseed {seed}: {failure!r:.300}", flush=True)

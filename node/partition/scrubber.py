@@ -18,7 +18,17 @@ from node.storage.digests import NOTHING, SLOTS, Area, Sums, Trust, is_complete,
 from node.storage.engine import Engine, Space, Transaction, View
 from node.storage.errors import DamagedRecord, DamagedStorage, SnapshotLost, StorageError
 from node.storage.layout import COLLECTIONS
-from node.storage.scrub import areas_of, check_log, check_state, expected_sums, owners_of, require_sum, slot_sum, strays
+from node.storage.scrub import (
+    areas_of,
+    check_log,
+    check_node,
+    check_state,
+    expected_sums,
+    owners_of,
+    require_sum,
+    slot_sum,
+    strays,
+)
 from wire.catalog import CatalogView, NodeId, PartitionId
 from wire.keys import TokenRange
 from wire.telemetry import EventLog
@@ -213,9 +223,13 @@ class Scrubber:
         return slot
 
     async def _remove_strays(self) -> None:
-        """Remove rows that have come to where no partition of this node is, and give notice where they came from."""
+        """Remove rows that have come to where no partition of this node is, and give notice where they came from.
+
+        The rows of the node as a whole are looked at as well. Raises DamagedStorage.
+        """
         here = self._here()
         with self._engine.snapshot() as view:
+            check_node(view)
             found = list(strays(view, here))
         for space, key, stored in found:
             for owner in owners_of((space, key, stored), here):

@@ -10,9 +10,9 @@ import grpc
 
 from node.catalog.feed import CatalogFeed
 from node.partition.access import NodeAccess, ReplicaAccess, ReplicaStatus, StoredItem
+from node.partition.scrubber import Scrubber
 from node.replication.reports import HeldReport
 from node.rpc.held import held_answer
-from node.partition.scrubber import Scrubber
 from node.storage.engine import EngineUsage
 from wire.catalog import CATALOG_PARTITION, LinkState
 from wire.commands import Ahead

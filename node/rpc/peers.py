@@ -82,6 +82,7 @@ class PeerConnections:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 await asyncio.gather(*waiting)
+
     async def ask_permit(self, node: NodeId, partition: PartitionId, replica: int) -> Permit:
         """Ask whether a damaged replica may begin anew; a node that cannot be reached refuses."""
         connection = self._connections.get(node) or self._opened(node)

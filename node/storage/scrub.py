@@ -105,6 +105,15 @@ def check_state(view: View, partition: int) -> Iterator[int]:
         yield len(key) + len(stored)
 
 
+def check_node(view: View) -> None:
+    """Read the few rows of the node as a whole. Raises DamagedStorage: without them nobody knows whose disk this is."""
+    try:
+        for key, stored in _read(view, Space.NODE, (b"", None)):
+            require_whole(Space.NODE, key, stored)
+    except DamagedRecord as error:
+        raise DamagedStorage(str(error)) from error
+
+
 def check_log(view: View, partition: int) -> Iterator[int]:
     """Read the log of a partition. Raises DamagedRecord."""
     last, reached = log_ends(view, partition)
