@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ SCRUB_SECONDS = 2
 ITEMS = 400
 CORRUPTIONS = 300
 REBUILD_SECONDS = 90.0
+NOTICED = re.compile("replica_quarantined|begins anew|storage_set_aside")
 
 
 @pytest.fixture
@@ -158,12 +160,11 @@ class StrongReads:
             self.passes_right = self.passes_right + 1 if wrong == errors == 0 else 0
 
 
-def corrupt(path: Path, rng: random.Random) -> None:
-    """Overwrite eight bytes in many places of a file that is in use."""
+def corrupt(path: Path, used_bytes: int, rng: random.Random) -> None:
+    """Overwrite eight bytes in many places of what is in use of a file."""
     with path.open("r+b") as file:
-        size = file.seek(0, 2)
         for _ in range(CORRUPTIONS):
-            file.seek(rng.randrange(size - 8))
+            file.seek(rng.randrange(used_bytes - 8))
             file.write(rng.randbytes(8))
 
 
@@ -177,6 +178,7 @@ def test_a_file_full_of_damage_ends_in_a_whole_replica(cluster: RunningCluster) 
     node = cluster.leader(1)
     expected = held_by(cluster, node)
     assert len(expected) == ITEMS
+    used_bytes = next(each.storage_bytes for each in cluster.status().regions[0].nodes if each.id == node)
 
     def recovered() -> bool:
         if cluster.local.processes.running(node) is None:
@@ -184,7 +186,8 @@ def test_a_file_full_of_damage_ends_in_a_whole_replica(cluster: RunningCluster) 
         return is_well(cluster) and held_by(cluster, node) == expected
 
     with StrongReads(cluster) as reads:
-        corrupt(data_of(cluster, node) / "data.mdb", random.Random(seed))
+        corrupt(data_of(cluster, node) / "data.mdb", used_bytes, random.Random(seed))
+        eventually(lambda: not is_well(cluster) or NOTICED.search(log_of(cluster, node)), "the damage is noticed")
         eventually(recovered, "the node holds everything again", REBUILD_SECONDS)
         passes = reads.passes_right
         eventually(lambda: reads.passes_right > passes + 1 or reads.passes_right >= 2, "reads are right")
