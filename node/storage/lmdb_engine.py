@@ -27,11 +27,18 @@ _Result = TypeVar("_Result")
 DATA_NAME = "data.mdb"
 _PROBE_NAME = "space.probe"
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+# What LMDB says of pages that cannot be, and of the transactions and handles that it gives up because of them.
 _DAMAGE = (
+    lmdb.BadDbiError,
+    lmdb.BadTxnError,
     lmdb.CorruptedError,
+    lmdb.CursorFullError,
+    lmdb.IncompatibleError,
     lmdb.InvalidError,
+    lmdb.PageFullError,
     lmdb.PageNotFoundError,
     lmdb.PanicError,
+    lmdb.ProblemError,
     lmdb.VersionMismatchError,
 )
 # LMDB reports a write cut short as EIO, whatever the reason. Where this much space cannot be had, the reason was space.
