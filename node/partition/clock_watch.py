@@ -104,12 +104,12 @@ class ClockWatch:
 
 def _marking(mark: Mark) -> WriteBatch:
     batch = WriteBatch()
-    batch.put(Space.NODE, _MARK_KEY, sealed(_MARK.pack(mark.limit_ms, mark.borrowed_ms)))
+    batch.put(Space.NODE, _MARK_KEY, sealed(_MARK.pack(mark.limit_ms, mark.borrowed_ms), _MARK_KEY))
     return batch
 
 
 def _read_mark(view: View) -> Mark:
     """Return the mark of this node's clock; a damaged one is as good as none: nothing that was told is on this disk alone."""
     stored = view.get(Space.NODE, _MARK_KEY)
-    value = unsealed(stored) if stored is not None else None
+    value = unsealed(stored, _MARK_KEY) if stored is not None else None
     return Mark() if value is None else Mark(*_MARK.unpack(value))
