@@ -310,6 +310,21 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ),
         ),
         Panel(
+            "Damage found, scrubs",
+            "short",
+            "Replicas that were set aside because of damage, and scrubs that were completed. One quarantine seldom comes alone: look at the disk.",
+            (
+                Query(level("sum", "globetable_quarantines_total", "instance"), "{{instance}} quarantines"),
+                Query(level("sum", "globetable_scrubs_total", "instance"), "{{instance}} scrubs"),
+            ),
+        ),
+        Panel(
+            "Read by scrubs",
+            "Bps",
+            "Bytes a second; no more than scrub_bytes_per_second.",
+            (Query(rate("globetable_scrubbed_bytes_total", "instance"), "{{instance}}"),),
+        ),
+        Panel(
             "Nodes that are not well",
             "short",
             "1 while a node's disk or clock keeps it from its work.",
