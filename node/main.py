@@ -525,7 +525,8 @@ class NodeProcess:
         wait_seconds = min(DISK_WAIT_SECONDS_MIN * 2**self._failures, DISK_WAIT_SECONDS_MAX)
         while not self._stopping.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), wait_seconds)
+                async with asyncio.timeout(wait_seconds):
+                    await self._stopping.wait()
             if not self._stopping.is_set() and await asyncio.to_thread(takes_writes, self._data):
                 forget_cached(self._data / DATA_NAME)
                 return True

@@ -101,7 +101,8 @@ class Router:
     async def _answer(self, request: HttpRequest) -> HttpResponse:
         if not self.is_ready:
             try:
-                await asyncio.wait_for(self.store.wait_ready(), self._timeout_seconds)
+                async with asyncio.timeout(self._timeout_seconds):
+                    await self.store.wait_ready()
             except TimeoutError:
                 # Without a catalog every table would seem to be missing.
                 return HttpResponse(503, body_of(_NOT_READY), {"content-type": "application/x-amz-json-1.0"})

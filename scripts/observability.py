@@ -312,7 +312,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel(
             "Damage found, scrubs",
             "short",
-            "Replicas that were set aside because of damage, and scrubs that were completed. One quarantine seldom comes alone: look at the disk.",
+            "Replicas set aside because of damage, and scrubs completed. One quarantine seldom comes alone: look at the disk.",
             (
                 Query(level("sum", "globetable_quarantines_total", "instance"), "{{instance}} quarantines"),
                 Query(level("sum", "globetable_scrubs_total", "instance"), "{{instance}} scrubs"),

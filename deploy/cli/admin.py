@@ -45,7 +45,8 @@ async def control(spec: ClusterSpec, source: str, change: bytes) -> None:
     request = gateway_pb2.ControlRequest(source=source, change=change)
     async with grpc.aio.insecure_channel(region.gateway, options=_PATIENT) as channel:
         with suppress(TimeoutError):
-            await asyncio.wait_for(channel.channel_ready(), GATEWAY_SECONDS_MAX)
+            async with asyncio.timeout(GATEWAY_SECONDS_MAX):
+                await channel.channel_ready()
         stub = cast("gateway_pb2_grpc.GatewayServiceAsyncStub", gateway_pb2_grpc.GatewayServiceStub(channel))
         try:
             answer = await stub.Control(request, timeout=CONTROL_TIMEOUT_SECONDS)

@@ -73,7 +73,8 @@ class TableCollector:
         """Collect until cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), ROUND_SECONDS)
+                async with asyncio.timeout(ROUND_SECONDS):
+                    await self._wanted.wait()
             self._wanted.clear()
             await self.collect()
 

@@ -42,7 +42,8 @@ class TableSettler:
         """Finish tables as they are due, until cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), self._wait_seconds())
+                async with asyncio.timeout(self._wait_seconds()):
+                    await self._wanted.wait()
             self._wanted.clear()
             for table in self._due():
                 await self._finish(table)

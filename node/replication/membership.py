@@ -69,7 +69,8 @@ class MembershipDriver:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wanted.wait(), self._wait_seconds())
+                    async with asyncio.timeout(self._wait_seconds()):
+                        await self._wanted.wait()
                 self._wanted.clear()
                 self._start_steps(tasks)
 

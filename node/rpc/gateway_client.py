@@ -129,7 +129,8 @@ def _stub(channel: grpc.aio.Channel) -> "gateway_pb2_grpc.GatewayServiceAsyncStu
 
 async def _ready(channel: grpc.aio.Channel, destination: str) -> None:
     try:
-        await asyncio.wait_for(channel.channel_ready(), CONNECT_SECONDS)
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await channel.channel_ready()
     except TimeoutError:
         raise LinkBrokenError(f"no gateway of {destination} answers within {CONNECT_SECONDS:.0f} s") from None
 

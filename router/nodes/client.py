@@ -103,7 +103,8 @@ class NodeClient:
         call = stub.Watch(catalog_pb2.WatchRequest(known_version=known_version), metadata=meant_for(self.node))
         try:
             while True:
-                message = await asyncio.wait_for(call.read(), WATCH_SILENCE_SECONDS_MAX)
+                async with asyncio.timeout(WATCH_SILENCE_SECONDS_MAX):
+                    message = await call.read()
                 if message is grpc.aio.EOF:
                     raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, f"node {self.node} ended the catalog stream")
                 if message.delta:
