@@ -1,23 +1,28 @@
-"""Runs the judges of clocks and of what is held back against a mutated copy: python -m tests.support.clocks_mutant JUDGE FIRST COUNT.
+"""Runs a storm against a mutated copy of the node: python -m tests.support.node_mutant STORM FIRST COUNT.
 
 Ends with an exception that says what is wrong, or exits with 0 when nothing is. The copy comes first on PYTHONPATH.
 """
 
+import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-import node.clocks
+import node.partition
 from tests.simulation.test_replication_clocks import HOURS_MS, stormy
 from tests.support.clocks_simulation import World
+from tests.support.partition_damage_storm import damaged
+from tests.support.partition_storm import stormed
 from wire.keys import ItemKey
 
 
 def main(arguments: list[str]) -> int:
-    """Run the judge that is named on some seeds; return the exit status if it lives."""
-    print(f"judging {Path(node.clocks.__file__).parent}")
+    """Run the storm that is named on some seeds; return the exit status if nothing is found."""
+    logging.disable(logging.CRITICAL)
+    print(f"judging {Path(node.partition.__file__).parent}")
     first, count = map(int, arguments[1:])
     for seed in range(first, first + count):
-        World(seed).run() if arguments[0] == "clocks" else judge_replication(seed)
+        STORMS[arguments[0]](seed)
         print(f"seed {seed} found nothing", flush=True)
     return 0
 
@@ -38,6 +43,13 @@ def judge_replication(seed: int) -> None:
     world.settle()
     world.assert_converged()
 
+
+STORMS: dict[str, Callable[[int], object]] = {
+    "losses": stormed,
+    "damage": damaged,
+    "clocks": lambda seed: World(seed).run(),
+    "replication": judge_replication,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
