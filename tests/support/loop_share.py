@@ -13,22 +13,25 @@ from contextlib import contextmanager
 SHARE_MS = 20.0 * 1.5
 REFERENCE_MS = 5.5
 """What the reference took on the machine where 20 ms are 20 ms."""
-MEASURED_TIMES = 3
+MEASURED_TIMES = 5
 
 
 def taken_ms(work: Callable[[], object]) -> float:
     """Return the CPU time of the calling thread, as it would be on the machine of the reference."""
     with _uncollected():
-        reference = _least(_reference)
-        return _least(work) * REFERENCE_MS / reference
+        return min(_compared(lambda: _timed(work)) for _ in range(MEASURED_TIMES))
 
 
 def longest_turn_ms(begin: Callable[[], Callable[[], bool]]) -> float:
     """Begin, and call what that returns until there is nothing left to do; return how long the longest turn took."""
     with _uncollected():
-        reference = _least(_reference)
-        longest = min(_longest(begin()) for _ in range(MEASURED_TIMES))
-    return longest * REFERENCE_MS / reference
+        return min(_compared(lambda: _longest(begin())) for _ in range(MEASURED_TIMES))
+
+
+def _compared(measured: Callable[[], float]) -> float:
+    """Return a measurement against the reference just before it: neighbours on the same core slow down both."""
+    reference = _timed(_reference)
+    return measured() * REFERENCE_MS / reference
 
 
 def _longest(turn: Callable[[], bool]) -> float:
@@ -51,13 +54,10 @@ def _uncollected() -> Iterator[None]:
         gc.enable()
 
 
-def _least(work: Callable[[], object]) -> float:
-    least = float("inf")
-    for _ in range(MEASURED_TIMES):
-        began = time.thread_time()
-        work()
-        least = min(least, time.thread_time() - began)
-    return least
+def _timed(work: Callable[[], object]) -> float:
+    began = time.thread_time()
+    work()
+    return time.thread_time() - began
 
 
 def _reference() -> int:
