@@ -149,5 +149,8 @@ class ClusterFolder:
         return False
 
     def _foreign(self) -> list[str]:
-        """Return what lies where a cluster keeps its data, though no cluster has been made here."""
-        return [name for name in ("nodes", "logs") if (self.path / name).is_dir() and any((self.path / name).iterdir())]
+        """Return what lies where a cluster keeps its data, though no cluster has been made here.
+
+        Folders without a file are not in the way: a disk may be mounted for each node before there is a cluster.
+        """
+        return [name for name in ("nodes", "logs") if any(path.is_file() for path in (self.path / name).rglob("*"))]

@@ -108,6 +108,14 @@ def test_somebody_elses_folder(name: str, folder: Path) -> None:
     assert (folder / name / "thesis.txt").read_text() == "years of work"
 
 
+# Who gives each node a disk of its own mounts it before there is a cluster: folders alone are in nobody's way.
+def test_disks_may_be_mounted_first(folder: Path) -> None:
+    for name in NAMES:
+        (folder / "nodes" / name / "lost+found").mkdir(parents=True)
+    assert ended("up", folder).status == 0
+    assert set(processes_on(folder)) == NAMES
+
+
 # A copy of a folder has the process table of the original, whose processes are none of the copy's.
 def test_a_copied_folder(folder: Path, tmp_path: Path) -> None:
     assert ended("up", folder).status == 0
