@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from node.catalog.collector import TableCollector
 from node.catalog.feed import CatalogFeed
@@ -278,12 +278,13 @@ def _node_settings(settings: Settings) -> NodeSettings:
 class NodeProcess:
     """A node with its network edge, from the command line to the exit status."""
 
-    def __init__(self, settings: ProcessSettings, cluster: ClusterSpec, failures: int = 0) -> None:
+    def __init__(self, settings: ProcessSettings, cluster: ClusterSpec, failures: int, crash: TextIO) -> None:
         from node.rpc.peers import PeerConnections
 
         self._cluster = cluster
         self._data = settings.data
         self._failures = failures
+        self._crash = crash
         self._region = cluster.region_of_node(settings.node)
         entry = self._region.node(settings.node)
         assert entry is not None, "the region was found by the node"
@@ -521,6 +522,8 @@ class NodeProcess:
         self._state = "starting"
         await _ended(tasks)
         await self._node.stop()
+        faulthandler.enable()
+        self._crash.close()
         self._stopping.clear()
         wait_seconds = min(DISK_WAIT_SECONDS_MIN * 2**self._failures, DISK_WAIT_SECONDS_MAX)
         while not self._stopping.is_set():
@@ -586,10 +589,9 @@ async def _ended(tasks: Sequence[asyncio.Future[Any]]) -> None:
 
 
 async def _run(settings: ProcessSettings, cluster: ClusterSpec, failures: int) -> int:
-    settings.data.mkdir(parents=True, exist_ok=True)
-    with (settings.data / CRASH_NAME).open("a", encoding="utf-8") as crash:
+    with _crash_file(settings.data) as crash:
         faulthandler.enable(file=crash)
-        process = NodeProcess(settings, cluster, failures)
+        process = NodeProcess(settings, cluster, failures, crash)
         # The data directory is this process's now, and what the last life has left there was read when it was opened.
         crash.truncate(0)
         try:
@@ -601,6 +603,15 @@ async def _run(settings: ProcessSettings, cluster: ClusterSpec, failures: int) -
             return START_ANEW
         finally:
             faulthandler.enable()
+
+
+def _crash_file(data: Path) -> TextIO:
+    """Open the file that a crash leaves its stack in. Raises StorageError."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        return (data / CRASH_NAME).open("a", encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"data directory {data} cannot be used: {error.strerror or error}") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
