@@ -237,7 +237,9 @@ class Joiner:
 
     def _tell_waiting(self, why: str) -> None:
         if why and self._rounds % TELL_AGAIN_ROUNDS == 0:
-            _log.warning("joining_waits", why=why)
+            # Nodes of a region that starts wait for one another for a moment, which is nothing to warn of.
+            tell = _log.warning if self._rounds else _log.info
+            tell("joining_waits", why=why)
         self._rounds += 1
         self.waits_for = why
 

@@ -40,7 +40,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster
     settings = {"signatures": False, "request_timeout_ms": 3_000}
     with (
         small_disks(folder, nodes, DISK_MEGABYTES),
-        running_cluster(folder, regions=REGIONS, partitions=2, **settings) as running,
+        running_cluster(folder, regions=REGIONS, partitions=2, adjustable_clocks=True, **settings) as running,
     ):
         make_table(running.client(0), TABLE)
         for destination in range(1, REGIONS):

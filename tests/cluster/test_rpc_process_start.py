@@ -22,16 +22,26 @@ SECONDS_MAX = 90.0
 
 @pytest.fixture
 def cluster_file(tmp_path: Path) -> Path:
-    """A cluster of one region and two nodes on free ports of loopback; each is a group of its own size."""
+    """A cluster of one region and one node on free ports of loopback."""
+    return written_cluster(tmp_path, nodes=1)
+
+
+@pytest.fixture
+def pair_file(tmp_path: Path) -> Path:
+    """The same of two nodes: one alone waits for the other, as a region is founded by all of its nodes."""
+    return written_cluster(tmp_path, nodes=2)
+
+
+def written_cluster(folder: Path, nodes: int) -> Path:
     ports = free_ports(random.SystemRandom())
-    http, gateway, first, second = (f"127.0.0.1:{next(ports)}" for _ in range(4))
-    nodes = (NodeEntry("n1", "z1", first), NodeEntry("n2", "z2", second))
+    http, gateway, *addresses = (f"127.0.0.1:{next(ports)}" for _ in range(2 + nodes))
+    entries = tuple(NodeEntry(f"n{place}", f"z{place}", address) for place, address in enumerate(addresses, 1))
     spec = ClusterSpec(
         "test-cluster",
-        (RegionEntry("us-east-1", 1, http, gateway, nodes),),
+        (RegionEntry("us-east-1", 1, http, gateway, entries),),
         settings=Settings(partitions=1, replicas=1, signatures=False),
     )
-    path = tmp_path / "cluster.toml"
+    path = folder / "cluster.toml"
     path.write_text(dump_cluster(spec))
     return path
 
@@ -105,9 +115,9 @@ def test_a_missing_cluster_file(tmp_path: Path, arguments: Callable[[Path], list
 
 
 # A typing error in the id must not make a new, empty node; the message lists what there is.
-def test_an_unknown_node_or_region(cluster_file: Path) -> None:
-    assert "'n9' is not in the cluster file; it has n1, n2" in refused(node_arguments(cluster_file, "n9"))
-    assert "'mars' is not in the cluster file" in refused(router_arguments(cluster_file, "mars"))
+def test_an_unknown_node_or_region(pair_file: Path) -> None:
+    assert "'n9' is not in the cluster file; it has n1, n2" in refused(node_arguments(pair_file, "n9"))
+    assert "'mars' is not in the cluster file" in refused(router_arguments(pair_file, "mars"))
 
 
 # Two processes on one port would each get some of the connections.
@@ -137,16 +147,17 @@ def test_a_nodes_port_in_use(cluster_file: Path) -> None:
 
 
 # One directory, two processes: the second would write over the first one's log.
-def test_a_data_directory_in_use(cluster_file: Path) -> None:
-    with started(node_arguments(cluster_file), "node_ready") as first:
-        line = refused(node_arguments(cluster_file, "n2", data="n1"))
+def test_a_data_directory_in_use(pair_file: Path) -> None:
+    with started(node_arguments(pair_file), "joining_waits") as first:
+        line = refused(node_arguments(pair_file, "n2", data="n1"))
     assert f"is in use by process {first.pid}" in line
 
 
 # Somebody mixed up two directories: the data of one node must never be taken for another's.
-def test_another_nodes_data_directory(cluster_file: Path) -> None:
-    run_once(cluster_file)
-    assert "belongs to another node" in refused(node_arguments(cluster_file, "n2", data="n1"))
+def test_another_nodes_data_directory(pair_file: Path) -> None:
+    with started(node_arguments(pair_file), "joining_waits"):
+        pass
+    assert "belongs to another node" in refused(node_arguments(pair_file, "n2", data="n1"))
 
 
 # A directory of an earlier cluster would bring foreign entries into the log.
@@ -173,7 +184,7 @@ def test_a_damaged_log_entry(cluster_file: Path) -> None:
     with rows(cluster_file.parent / "n1", "log") as (transaction, database):
         stored_key, stored = next(iter(transaction.cursor(database)))
         transaction.put(stored_key, stored[:-1] + bytes([stored[-1] ^ 1]), db=database)
-    assert re.search(r"partition [01] log entry 2: its checksum does not match", refused(node_arguments(cluster_file)))
+    assert re.search(r"partition [01].* log .*its checksum", refused(node_arguments(cluster_file)))
 
 
 # An entry that is gone is as bad as a wrong one, even if the rest of the log still looks whole.
@@ -204,7 +215,6 @@ def test_a_node_ends_when_asked(cluster_file: Path) -> None:
 def test_a_router_and_its_workers_end_when_asked(cluster_file: Path) -> None:
     with (
         started(node_arguments(cluster_file, "n1"), "node_ready"),
-        started(node_arguments(cluster_file, "n2", "n2"), "node_ready"),
         started([*router_arguments(cluster_file), "--workers", "2"], "router_ready") as process,
     ):
         process.send_signal(signal.SIGTERM)

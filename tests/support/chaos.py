@@ -69,7 +69,7 @@ class NodeNemesis:
 
     def run(self) -> None:
         """Strike until told to stop; every fault is mended before this returns."""
-        faults: list[Callable[[str], None]] = [self._kill, self._freeze, self._wipe, self._fill]
+        faults: list[Callable[[str], None]] = [self._kill, self._freeze, self._wipe, self._fill, self._set_clock]
         while not self._stopping.is_set():
             fault = self._random.choice(faults)
             node = self._random.choice([each.id for each in self._cluster.regions[self._region].nodes])
