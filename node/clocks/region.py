@@ -58,7 +58,10 @@ class RegionClock:
         self._doubted_ms: float | None = None
         self._limit = math.inf
         if mark is not None:
-            self._now_ms, self.limit_ms, self._borrowed_ms = float(mark.limit_ms), mark.limit_ms, mark.borrowed_ms
+            self._now_ms, self.limit_ms = float(mark.limit_ms), mark.limit_ms
+            # A node that comes back at once begins at its mark, which was ahead of time: that is given back as soon as may be, or its
+            # region would win against writes of others that are later.
+            self._borrowed_ms = float(mark.borrowed_ms + MARK_AHEAD_MS) if mark.limit_ms else 0.0
         self.judge()
 
     # Telling time.

@@ -251,3 +251,13 @@ def test_versions_beyond_the_mark_drag_nothing_along() -> None:
         hybrid.observe(seen)
         assert hybrid.stamp(seen) > seen
         assert (hybrid.stamp() > seen) is is_dragged
+
+
+# A node that comes back at once begins at its mark, ahead of time; soon it must not win against later writes of other regions.
+def test_a_quick_restart_is_ahead_for_moments_only() -> None:
+    machine = ManualClock()
+    clock = RegionClock(machine, SKEW_MS, has_peers=False, mark=Mark(machine.wall_ms() + MARK_AHEAD_MS))
+    for _ in range(110):
+        machine.advance(0.1)
+        clock.judge()
+    assert clock.wall_ms() - machine.wall_ms() <= 1
