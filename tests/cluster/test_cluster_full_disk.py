@@ -5,46 +5,20 @@ Nodes' data lies on small file systems of their own, which a ballast file fills 
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from botocore.exceptions import ClientError
 
 from deploy.cli.status import NodeReport
 from tests.support.cluster import RunningCluster, eventually, make_table, running_cluster
 from tests.support.packages import need_command
+from tests.support.small_disks import fill, mount, mounted, small_disks
 
 TABLE = "ballast"
 DISK_MEGABYTES = 256
 VALUE = {"S": "x" * 20_000}
 ONE, TWO = "us-east-1-1", "us-east-1-2"
-
-
-@contextmanager
-def mounted(folder: Path, *options: str) -> Iterator[Path]:
-    """Put a file system of its own at a folder."""
-    folder.mkdir(parents=True)
-    mount(folder, *options)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], capture_output=True, check=False)
-
-
-def mount(folder: Path, *options: str) -> None:
-    done = subprocess.run(["mount", *options, str(folder)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.fail(f"this test needs the right to mount a small file system (run as root): {done.stderr.strip()}")
-
-
-@contextmanager
-def small_disks(folder: Path, *names: str) -> Iterator[list[Path]]:
-    """Give each of these nodes a small disk of its own, or all of them one, for no names."""
-    options = ("-t", "tmpfs", "-o", f"size={DISK_MEGABYTES}m", "tmpfs")
-    with ExitStack() as stack:
-        places = [folder / "nodes" / name for name in names] or [folder / "nodes"]
-        yield [stack.enter_context(mounted(place, *options)) for place in places]
 
 
 @contextmanager
@@ -156,17 +130,6 @@ def full_disks_stop_writes(cluster: RunningCluster, disk: Path) -> None:
     cluster.wait_ready()
     for key in ["before", "after", *acknowledged]:
         assert "Item" in dynamodb.get_item(TableName=TABLE, Key={"pk": {"S": key}}, ConsistentRead=True)
-
-
-def fill(path: Path) -> None:
-    """Write until the file system has no byte left."""
-    size = 1 << 20
-    with path.open("wb", buffering=0) as ballast:
-        while size:
-            try:
-                ballast.write(b"\0" * size)
-            except OSError:
-                size //= 2
 
 
 def put_until_refused(dynamodb) -> tuple[list[str], ClientError]:

@@ -16,9 +16,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from deploy.chaos.checkers import lost_puts, stale_reads, wrong_counters
 from deploy.chaos.workload import Workload
 from deploy.local.topology import REGION_NAMES
-from tests.support.chaos import LinkNemesis, NodeNemesis, small_disks
+from tests.support.chaos import LinkNemesis, NodeNemesis
 from tests.support.cluster import RunningCluster, add_replica, make_table, reader, running_cluster
 from tests.support.replication_cluster import converged
+from tests.support.small_disks import small_disks
 
 TABLE = "orders"
 REGIONS = 3
@@ -39,7 +40,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster
     nodes = [f"{region}-{number}" for region in REGION_NAMES[:REGIONS] for number in (1, 2, 3)]
     settings = {"signatures": False, "request_timeout_ms": 3_000}
     with (
-        small_disks(folder, nodes, DISK_MEGABYTES),
+        small_disks(folder, *nodes, megabytes=DISK_MEGABYTES),
         running_cluster(folder, regions=REGIONS, partitions=2, adjustable_clocks=True, **settings) as running,
     ):
         make_table(running.client(0), TABLE)

@@ -6,49 +6,20 @@ and apart from one another. What is drawn depends on the seed alone, when it str
 
 import random
 import shutil
-import subprocess
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from deploy.cli.admin import ControlRefused
 from deploy.local.topology import router_name
 from tests.support.cluster import RunningCluster, eventually
+from tests.support.small_disks import fill
 from wire.catalog import LinkState
 
 WELL_SECONDS_MAX = 90.0
 """Time in which a region with one node in trouble, and then with none, has to be well again by itself."""
 SECOND_WIPES_MAX = 2
-
-
-@contextmanager
-def small_disks(folder: Path, nodes: Sequence[str], megabytes: int) -> Iterator[None]:
-    """Give each node's data a file system of its own below a cluster's folder; needs root."""
-    mounted: list[Path] = []
-    try:
-        for node in nodes:
-            place = folder / "nodes" / node
-            place.mkdir(parents=True)
-            command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(place)]
-            subprocess.run(command, check=True)
-            mounted.append(place)
-        yield
-    finally:
-        for place in mounted:
-            subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-def fill_disk(folder: Path) -> Path:
-    """Leave the file system of a folder not a single byte; return the file that took them."""
-    ballast, size = folder / "ballast", 1 << 20
-    with ballast.open("wb", buffering=0) as file:
-        while size:
-            try:
-                file.write(b"\0" * size)
-            except OSError:
-                size //= 2
-    return ballast
 
 
 def wipe(folder: Path) -> None:
@@ -100,7 +71,8 @@ class NodeNemesis:
             self._cluster.local.start(node)
 
     def _fill(self, node: str) -> None:
-        ballast = fill_disk(self._data(node))
+        ballast = self._data(node) / "ballast"
+        fill(ballast)
         self._pause(4.0)
         ballast.unlink()
 
