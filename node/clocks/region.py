@@ -52,15 +52,17 @@ class RegionClock:
         self._monotonic_ms = clock.monotonic() * 1_000
         self._wall_offset = clock.wall_ms() - self._monotonic_ms
         self._now_ms = 0.0
+        self._began_ms = 0 if mark is None else mark.limit_ms
         self.limit_ms: float = math.inf
         """Below this is every time told: where the durable mark is."""
         self._borrowed_ms = 0.0
+        self._has_ended = False
         self._doubted_ms: float | None = None
         self._limit = math.inf
         if mark is not None:
             self._now_ms, self.limit_ms = float(mark.limit_ms), mark.limit_ms
-            # A node that comes back at once begins at its mark, which was ahead of time: that is given back as soon as may be, or its
-            # region would win against writes of others that are later.
+            # A node that comes back at once from a crash begins at its mark, which was ahead of time: that is given back as soon as may
+            # be, or its region would win against writes of others that are later.
             self._borrowed_ms = float(mark.borrowed_ms + MARK_AHEAD_MS) if mark.limit_ms else 0.0
         self.judge()
 
@@ -93,7 +95,9 @@ class RegionClock:
     @property
     def may_stamp(self) -> bool:
         """Tell whether versions may be stamped now; if not it is known soon, unless the clock is off."""
-        return self.standing is Standing.RIGHT and self._now_ms - self.limit_ms < MARK_SLACK_MS
+        # What the last life told may reach up to the mark: this one tells something later once its own mark is durable.
+        has_own_mark = self.limit_ms > self._began_ms
+        return self.standing is Standing.RIGHT and has_own_mark and self._now_ms - self.limit_ms < MARK_SLACK_MS
 
     @property
     def offset_seconds(self) -> float:
@@ -205,5 +209,14 @@ class RegionClock:
 
     def marked(self, mark: Mark) -> None:
         """Note that a mark is durable."""
-        if self.limit_ms != math.inf:
+        if self.limit_ms != math.inf and not self._has_ended:
             self.limit_ms = max(self.limit_ms, mark.limit_ms)
+
+    def end(self, stamped_ms: int) -> Mark:
+        """Let the time told stand still for good; return the mark with which the node's next life begins no later than it has to.
+
+        `stamped_ms` is the latest time that anything was stamped with here: ahead of the time told where another region's clock was.
+        """
+        self.limit_ms = min(self.limit_ms, max(self.wall_ms(), stamped_ms) + 1)
+        self._has_ended = True
+        return Mark(int(self.limit_ms), int(self._borrowed_ms))

@@ -3,6 +3,7 @@
 Knows the clock's row on disk. Refuses to know what a right clock is (`node.clocks`), and what a node does that must not lead.
 """
 
+import contextlib
 import struct
 from collections.abc import Callable
 from typing import Final
@@ -54,6 +55,14 @@ class ClockWatch:
         self.clock.judge()
         self._keep_mark()
         self._look()
+
+    def stop(self) -> None:
+        """Leave a mark that is not ahead of time, now that nothing is stamped any more; where it cannot be written the last one stays."""
+        mark = self.clock.end(self.hybrid.latest_ms)
+        if mark.limit_ms > 0:
+            with contextlib.suppress(StorageError):
+                future = self._parts.writer.submit(_marking(mark))
+                future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def stamp_for(self, node: NodeId) -> ClockStamp:
         """Return what a batch to another node that leaves now says of the clocks here."""

@@ -149,6 +149,7 @@ class NodeDriver:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._clock_watch.stop()
         self._view.drop()
 
     async def hand_over(self, timeout_seconds: float) -> int:

@@ -79,6 +79,11 @@ class HybridClock:
         if version.time > self._last:
             self._drag(version.time)
 
+    @property
+    def latest_ms(self) -> int:
+        """Return the milliseconds since 1970 of the latest stamp that drags others along, or of what dragged it; 0 before the first."""
+        return self._last >> COUNTER_BITS
+
     def _drag(self, time: int) -> None:
         if time >> COUNTER_BITS < self._limit_ms():
             self._last = time

@@ -58,6 +58,11 @@ class Node:
     def crash(self) -> None:
         self.is_up = False
 
+    def stop(self) -> None:
+        """End cleanly: everything that was to be written is."""
+        self.is_up = False
+        self.disk = self.clock.end(self.hybrid.latest_ms)
+
     def set_wrong(self, seconds: float) -> None:
         """Set the wall clock wrong by so much, compared to true time."""
         self.machine.jump_wall(seconds - self.error_seconds)
@@ -109,6 +114,7 @@ class World:
             self._tick()
             if self.random.random() < 0.08:
                 self._disturb()
+                self._write_before_anybody_judges()
         self._heal()
         for _ in range(TICKS_TO_HEAL):
             self._tick()
@@ -168,6 +174,13 @@ class World:
             due = self.now + self.random.choice((0.0, 0.05, 0.5))
             self.messages.append(Message(due, sender.node, recipient.node, sender.exchange.stamp(recipient.node)))
 
+    def _write_before_anybody_judges(self) -> None:
+        leader = self.nodes.get(self.leader) if self.leader is not None else None
+        if leader is not None and leader.is_up:
+            leader.clock.wall_ms()
+            if leader.clock.may_stamp:
+                self._write(leader)
+
     def _write(self, leader: Node) -> None:
         key = self.random.randrange(KEYS)
         before = self.items.get(key)
@@ -214,14 +227,20 @@ class World:
         """Set all clocks of the region back by the same, perhaps while all of it was off."""
         for node in self.nodes.values():
             if restarts:
-                node.crash()
+                self._end(node)
             node.set_wrong(-seconds)
         for node in self.nodes.values():
             if restarts:
                 node.start()
 
+    def _end(self, node: Node) -> None:
+        if self.random.random() < 0.5:
+            node.crash()
+        else:
+            node.stop()
+
     def _restart(self, node: Node) -> None:
-        node.crash()
+        self._end(node)
         for _ in range(self.random.randrange(1, 20)):
             self._tick()
         node.start()

@@ -221,6 +221,17 @@ def test_the_edge_of_the_bound_is_no_place_to_flap() -> None:
         assert bench.clock.standing is standing, jump
 
 
+# What others told is caught up with where a majority tells the same: two of three that disagree by an hour vouch for nothing.
+def test_two_that_are_ahead_by_different_times_are_no_majority() -> None:
+    bench = Bench(0.0, 0.0)
+    bench.told_ahead = [HOUR, 2 * HOUR]
+    bench.live(5)
+    assert abs(bench.off_seconds) < 0.01
+    bench.told_ahead = [HOUR, HOUR]
+    bench.live(5)
+    assert abs(bench.off_seconds - HOUR) < 10
+
+
 # Versions must not go back over a restart, even if the wall clock did: nothing at or above the durable mark is ever told.
 def test_time_goes_on_from_the_mark_after_a_restart() -> None:
     machine = ManualClock()
@@ -253,7 +264,35 @@ def test_versions_beyond_the_mark_drag_nothing_along() -> None:
         assert (hybrid.stamp() > seen) is is_dragged
 
 
-# A node that comes back at once begins at its mark, ahead of time; soon it must not win against later writes of other regions.
+# A node that was stopped cleanly and comes back at once is not ahead, and nothing that was stamped is forgotten, whatever dragged it.
+@pytest.mark.parametrize("ahead_ms", [0, 3_000])
+def test_a_clean_stop_leaves_the_time_as_it_was(ahead_ms: int) -> None:
+    machine = ManualClock()
+    clock = RegionClock(machine, SKEW_MS, has_peers=False, mark=Mark(machine.wall_ms() + MARK_AHEAD_MS))
+    machine.advance(MARK_AHEAD_MS / 1_000)
+    hybrid = HybridClock(clock, 1, limit_ms=lambda: clock.limit_ms)
+    pending = clock.wanted_mark()
+    assert pending is not None
+    clock.marked(Mark(pending.limit_ms + ahead_ms))
+    told_ms = clock.wall_ms()
+    hybrid.observe(Version((told_ms + ahead_ms) << COUNTER_BITS, 2))
+    last = hybrid.stamp()
+    mark = clock.end(hybrid.latest_ms)
+    assert mark.limit_ms == told_ms + ahead_ms + 1
+    clock.marked(pending)
+    machine.advance(1)
+    assert clock.wall_ms() < mark.limit_ms
+    again = RegionClock(machine, SKEW_MS, has_peers=False, mark=mark)
+    assert not again.may_stamp
+    further = again.wanted_mark()
+    assert further is not None
+    again.marked(further)
+    assert again.may_stamp
+    assert HybridClock(again, 1, limit_ms=lambda: again.limit_ms).stamp() > last
+    assert again.wall_ms() - mark.limit_ms <= 1
+
+
+# A node that comes back at once from a crash begins at its mark, ahead of time; soon it must not win against later writes of other regions.
 def test_a_quick_restart_is_ahead_for_moments_only() -> None:
     machine = ManualClock()
     clock = RegionClock(machine, SKEW_MS, has_peers=False, mark=Mark(machine.wall_ms() + MARK_AHEAD_MS))
