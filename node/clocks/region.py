@@ -24,8 +24,9 @@ MARK_AHEAD_MS: Final = 5_000
 """How far ahead of the time told the durable mark is written, and so how far ahead a node may begin after a restart, at worst."""
 MARK_SLACK_MS: Final = 1_000.0
 """How far the time told may stay behind the clock, because the mark is not durable yet, before stamping has to wait for it."""
-PACE: Final = 1 / 64
-"""How much slower than time this clock runs while the wall clock is behind it."""
+PACE: Final = 1 / 512
+"""How much slower than time this clock runs while the wall clock is behind it: two hours in a month and a half, and 7 s in an hour in which
+it was the wall clock that was wrong."""
 GIVING_BACK_PACE: Final = 1 / 2
 CALM: Final = 0.5
 """A clock that was off is right again when it is off by less than this share of the bound: no flapping at its edge."""
@@ -33,10 +34,15 @@ CALM: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is durable of a node's clock: `limit_ms`, below which all times are that were ever told, and what was gained by jumps."""
+    """What is durable of a node's clock: `limit_ms`, below which all times are that were ever told, and what was gained by jumps.
+
+    `told_ms` and `wall_ms` are the time told and the wall clock when the mark was made: the next life goes on from there.
+    """
 
     limit_ms: int = 0
     borrowed_ms: int = 0
+    told_ms: int = 0
+    wall_ms: int = 0
 
 
 class RegionClock:
@@ -60,11 +66,20 @@ class RegionClock:
         self._doubted_ms: float | None = None
         self._limit = math.inf
         if mark is not None:
-            self._now_ms, self.limit_ms = float(mark.limit_ms), mark.limit_ms
-            # A node that comes back at once from a crash begins at its mark, which was ahead of time: that is given back as soon as may
-            # be, or its region would win against writes of others that are later.
-            self._borrowed_ms = float(mark.borrowed_ms + MARK_AHEAD_MS) if mark.limit_ms else 0.0
+            self._resume(mark)
         self.judge()
+
+    def _resume(self, mark: Mark) -> None:
+        """Go on from the last life's time, by as much as the wall clock has gone on since if that may be believed.
+
+        A node that comes back at once from a crash begins at the limit, which was ahead of time: that is given back as soon as may be, or
+        its region would win against writes of others that are later. Time that passed while it was down must not be lost either, where
+        all wall clocks of a region are behind what it tells.
+        """
+        passed_ms = self._clock.wall_ms() - mark.wall_ms
+        resumed_ms = mark.told_ms + (passed_ms if 0 <= passed_ms <= self._skew_ms else 0)
+        self._now_ms, self.limit_ms = float(max(mark.limit_ms, resumed_ms)), mark.limit_ms
+        self._borrowed_ms = float(mark.borrowed_ms + min(MARK_AHEAD_MS, max(0, mark.limit_ms - resumed_ms)))
 
     # Telling time.
 
@@ -187,8 +202,8 @@ class RegionClock:
         self._doubted_ms = self._monotonic_ms
 
     def _given_back(self, passed_ms: float, behind_ms: float) -> float:
-        pace = GIVING_BACK_PACE if self._borrowed_ms > 0 else PACE
-        given_ms = min(behind_ms, passed_ms * pace)
+        borrowed_ms = min(self._borrowed_ms, passed_ms * GIVING_BACK_PACE)
+        given_ms = min(behind_ms, max(borrowed_ms, passed_ms * PACE))
         self._borrowed_ms = max(0.0, self._borrowed_ms - given_ms)
         return given_ms
 
@@ -205,7 +220,10 @@ class RegionClock:
         has_begun = self.standing is not Standing.UNSETTLED or not self._is_first
         if not has_begun or self.limit_ms - self._now_ms >= MARK_AHEAD_MS / 2:
             return None
-        return Mark(int(self._now_ms) + MARK_AHEAD_MS, int(self._borrowed_ms))
+        return self._mark(int(self._now_ms) + MARK_AHEAD_MS)
+
+    def _mark(self, limit_ms: int) -> Mark:
+        return Mark(limit_ms, int(self._borrowed_ms), int(self._now_ms), self._clock.wall_ms())
 
     def marked(self, mark: Mark) -> None:
         """Note that a mark is durable."""
@@ -219,4 +237,4 @@ class RegionClock:
         """
         self.limit_ms = min(self.limit_ms, max(self.wall_ms(), stamped_ms) + 1)
         self._has_ended = True
-        return Mark(int(self.limit_ms), int(self._borrowed_ms))
+        return self._mark(int(self.limit_ms))

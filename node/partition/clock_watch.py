@@ -4,6 +4,7 @@ Knows the clock's row on disk. Refuses to know what a right clock is (`node.cloc
 """
 
 import contextlib
+import dataclasses
 import struct
 from collections.abc import Callable
 from typing import Final
@@ -21,7 +22,7 @@ from wire.errors import ErrorCode
 from wire.telemetry import EventLog
 from wire.versions import HybridClock
 
-_MARK: Final = struct.Struct(">QQ")
+_MARK: Final = struct.Struct(">QQQQ")
 _MARK_KEY: Final = b"clock"
 
 _log = EventLog(__name__)
@@ -113,12 +114,15 @@ class ClockWatch:
 
 def _marking(mark: Mark) -> WriteBatch:
     batch = WriteBatch()
-    batch.put(Space.NODE, _MARK_KEY, sealed(_MARK.pack(mark.limit_ms, mark.borrowed_ms), _MARK_KEY))
+    batch.put(Space.NODE, _MARK_KEY, sealed(_MARK.pack(*dataclasses.astuple(mark)), _MARK_KEY))
     return batch
 
 
 def _read_mark(view: View) -> Mark:
-    """Return the mark of this node's clock; a damaged one is as good as none: nothing that was told is on this disk alone."""
+    """Return the mark of this node's clock; a damaged one is as good as none: nothing that was told is on this disk alone.
+
+    One that was written before marks knew more than a limit and what was borrowed is filled up.
+    """
     stored = view.get(Space.NODE, _MARK_KEY)
     value = unsealed(stored, _MARK_KEY) if stored is not None else None
-    return Mark() if value is None else Mark(*_MARK.unpack(value))
+    return Mark() if value is None else Mark(*_MARK.unpack(value.ljust(_MARK.size, b"\0")))
