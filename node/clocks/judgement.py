@@ -3,7 +3,8 @@
 Pure. The rule: a region's clock is what the majority of the nodes heard from lately say, this one included. A node is right when it may
 agree within `max_clock_skew` with enough others to be more than half; it is off when more than half of the nodes are, for certain, on one
 side of it by more than that. In between (one against one; three that all differ) nobody can tell who is right, and its own history
-decides: a clock that goes on as it did is believed, one that has just jumped ahead is not.
+decides: a clock that goes on as it did is believed, one that has just jumped ahead is not. A node that has just started has no history: a
+wall clock that agrees with its own confirms nothing where that node tells a later time, because all wall clocks may have been set back.
 """
 
 from collections.abc import Sequence
@@ -52,6 +53,8 @@ class OwnClock(NamedTuple):
     wall: float
     told: float
     jumped_ms: float
+    is_first: bool = False
+    """Whether it has never been judged right since the node started."""
 
 
 def judged(own: OwnClock, others: Sequence[PeerClock], skew_ms: float, wall_skew_ms: float) -> Judgement:
@@ -62,7 +65,8 @@ def judged(own: OwnClock, others: Sequence[PeerClock], skew_ms: float, wall_skew
     nodes = len(others) + 1
     offs = [_off_ms(own, each, skew_ms, wall_skew_ms) for each in others]
     ahead, behind = [off for off in offs if off > 0], [off for off in offs if off < 0]
-    if 2 * (1 + offs.count(0.0)) > nodes:
+    agreeing = offs.count(0.0) - len(_remembering(own, others, skew_ms, wall_skew_ms))
+    if 2 * (1 + agreeing) > nodes:
         return Judgement(Standing.RIGHT, 0, nodes)
     if 2 * len(ahead) > nodes:
         return Judgement(Standing.AHEAD, len(ahead), nodes, min(ahead))
@@ -82,6 +86,26 @@ def _off_ms(own: OwnClock, other: PeerClock, skew_ms: float, wall_skew_ms: float
     behind = other.lower - own.wall
     is_told = wall >= -wall_skew_ms - (other.upper - other.lower)
     return -behind if behind > wall_skew_ms and not is_told else 0.0
+
+
+def _remembering(
+    own: OwnClock, others: Sequence[PeerClock], skew_ms: float, wall_skew_ms: float
+) -> Sequence[PeerClock]:
+    """Return the nodes whose wall clocks agree with that of one that has just started, and that tell a later time than it can know of."""
+    latest = max(own.wall, own.told) + skew_ms
+    return [
+        each
+        for each in others
+        if own.is_first
+        and each.lower + each.told_ahead_ms > latest
+        and _off_ms(own, each, skew_ms, wall_skew_ms) == 0.0
+    ]
+
+
+def remembered(own: OwnClock, others: Sequence[PeerClock], skew_ms: float) -> float:
+    """Return the latest offset told by others whose wall clocks agree with that of a node without a history, or what it tells itself."""
+    remembering = _remembering(own, others, skew_ms, skew_ms)
+    return max((each.lower + each.told_ahead_ms for each in remembering), default=own.told)
 
 
 def limit(others: Sequence[PeerClock], skew_ms: float) -> float:

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from node.clocks.judgement import Judgement, OwnClock, Standing, agreed, judged, limit
+from node.clocks.judgement import Judgement, OwnClock, Standing, agreed, judged, limit, remembered
 from node.clocks.peers import PeerClocks, Reading
 from wire.catalog import NodeId
 from wire.clock import Clock
@@ -132,11 +132,14 @@ class RegionClock:
         others = self.peers.lately(self._monotonic_ms)
         lead_ms = self._monotonic_ms + self._wall_offset - self._now_ms
         if others:
-            own = OwnClock(self._wall_offset, self._now_ms - self._monotonic_ms, lead_ms)
+            own = OwnClock(self._wall_offset, self._now_ms - self._monotonic_ms, lead_ms, self._is_first)
             found = judged(own, others, self._skew_ms, self._wall_skew_ms())
             self._limit = limit(others, self._skew_ms) if found.standing is Standing.RIGHT else math.inf
             self.judgement = self._by_history(found, lead_ms)
             self._catch_up(agreed(own.told, others, self._skew_ms) + self._monotonic_ms)
+            if self.standing is not found.standing:
+                # A node without a history waits no longer for a majority: it goes by those that have one.
+                self._catch_up(remembered(own, others, self._skew_ms) + self._monotonic_ms)
         elif not (self.standing.is_off and lead_ms > self._skew_ms):
             # Who was contradicted does not become right by hearing nobody any more.
             self._limit = math.inf

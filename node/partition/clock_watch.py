@@ -35,7 +35,7 @@ class ClockWatch:
         self._parts = parts
         self._changed = changed
         with parts.engine.snapshot() as view:
-            mark = _read_mark(view)
+            mark = read_mark(view)
         self.clock = RegionClock(parts.clock, skew_ms, has_peers=parts.has_peers, mark=mark)
         self.hybrid = HybridClock(self.clock, parts.region_number, limit_ms=lambda: self.clock.limit_ms)
         self._exchange = ClockExchange(self.clock, parts.random)
@@ -118,7 +118,7 @@ def _marking(mark: Mark) -> WriteBatch:
     return batch
 
 
-def _read_mark(view: View) -> Mark:
+def read_mark(view: View) -> Mark:
     """Return the mark of this node's clock; a damaged one is as good as none: nothing that was told is on this disk alone.
 
     One that was written before marks knew more than a limit and what was borrowed is filled up.

@@ -159,6 +159,30 @@ def test_one_against_one_is_decided_by_history(jumps: bool, standing: Standing) 
     assert abs(bench.off_seconds) < 0.1
 
 
+# All wall clocks an hour back, and a node that has lost its disk, and with it what it knew of the time: that another node's clock agrees
+# with its own confirms nothing while that one tells a later time. It waits for a majority that knows, or goes by the one there is.
+@pytest.mark.parametrize("others", [1, 2])
+def test_a_node_that_remembers_nothing_goes_by_those_that_do(others: int) -> None:
+    bench = Bench()
+    bench.machine.jump_wall(-HOUR)
+    bench.errors, bench.told_ahead = [-HOUR], [HOUR]
+    bench.hear()
+    assert (bench.clock.standing, bench.clock.may_stamp) == (Standing.UNSETTLED, False)
+    bench.errors, bench.told_ahead = [-HOUR] * others, [HOUR] * others
+    bench.live(1 if others == 2 else BELIEVED_AFTER_MS / 1_000)
+    assert (bench.clock.standing, bench.clock.may_stamp) == (Standing.RIGHT, True)
+    assert abs(bench.off_seconds) < 0.1
+
+
+# ... but a single one that tells another time than a majority is not waited for.
+def test_a_new_node_does_not_wait_for_one_that_nobody_confirms() -> None:
+    bench = Bench()
+    bench.errors, bench.told_ahead = [0.0, 0.0], [0.0, HOUR]
+    bench.hear()
+    assert (bench.clock.standing, bench.clock.may_stamp) == (Standing.RIGHT, True)
+    assert abs(bench.off_seconds) < 0.1
+
+
 # A clock that has jumped is not confirmed by another that is wrong as well, and further ahead.
 def test_a_jump_is_not_confirmed_by_one_that_is_further_ahead() -> None:
     bench = Bench(0.0)
