@@ -1,7 +1,7 @@
-"""Mutants of the node: bugs planted in how it recovers from losses, finds damage and bears wrong clocks, which a judge must notice.
+"""Mutants of the node: bugs planted in how it bears lost, damaged and full disks, wrong clocks and cut links, which a judge must notice.
 
 Each file below tests/mutants' folders is a unified diff behind a header: what the bug is, which judge kills it (a storm with its first
-seed and their number, or a file of unit or property tests), and with which words (alternatives between bars). It is applied to a copy
+seed and their number, or a file of tests), and with which words (alternatives between bars). It is applied to a copy
 of the node, never to the checkout; one that no longer applies fails.
 """
 
@@ -40,6 +40,8 @@ def test_mutants_are_found() -> None:
     assert folders.count("losses") >= 10
     assert folders.count("clocks") >= 8
     assert folders.count("damage") >= 4
+    assert folders.count("disks") >= 7
+    assert folders.count("forwarding") >= 3
 
 
 # A judge that looked at the checkout would judge no mutant.
@@ -51,9 +53,10 @@ def test_storms_judge_the_copy(tmp_path: Path) -> None:
 def judged(judge: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     """Run one judge, such as `losses 0 20` or `unit test_joining`, on the copy in the folder."""
     kind, *arguments = judge.split()
-    if kind in ("unit", "property"):
+    if kind in ("unit", "property", "simulation"):
         paths = f"{folder} {ROOT} {ROOT / 'proto'}"
         command = ["pytest", "-q", "-p", "no:cacheprovider", "-o", f"pythonpath={paths}"]
+        command += ["-x"] if kind == "simulation" else []
         command.append(str(ROOT / "tests" / kind / f"{arguments[0]}.py"))
     else:
         command = ["tests.support.node_mutant", kind, *arguments]

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -208,6 +209,14 @@ def test_the_fittest_follower_takes_over() -> None:
     assert successor(status(r2=90, r3=100)) == 3
     assert successor(status(r2=100, r3=100)) == 2
     assert successor(status(r2=5, r3=-1)) is None
+
+
+# What a leader with a full disk hands over must be taken: one that says that it must not lead is no heir, however much it has.
+def test_one_that_stands_back_does_not_take_over() -> None:
+    follower, heir = status(r2=100, r3=90).peers
+    with_full_disk = replace(follower, stands_back=True)
+    assert successor(replace(status(), peers=(with_full_disk, heir))) == 3
+    assert successor(replace(status(), peers=(with_full_disk,))) is None
 
 
 # Once in an election timeout a leader has just forgotten who answers: checks must not all fall on that tick, or leadership that has
