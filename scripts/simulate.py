@@ -2,10 +2,12 @@
 
 import argparse
 import logging
+import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,7 +15,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.support.consensus_simulation import Simulation, SimulationFailed, SimulationOutcome  # noqa: E402
-from tests.support.partition_damage_storm import damaged  # noqa: E402
 from tests.support.partition_storm import stormed  # noqa: E402
 
 EPILOG = """\
@@ -25,9 +26,9 @@ seed gives the same trace, always.
   scripts/simulate.py --seeds 100000 --seed 1000000
                                                a long run over seeds nobody has tried
   scripts/simulate.py --seed 1234 --show       one seed, with everything that happens: the way to look at a failure
-  scripts/simulate.py --losses --seeds 5000    whole nodes instead of bare consensus, which lose their disks and get older copies
-                                               of them back, among crashes, stalls, cuts, full disks and late messages
-  scripts/simulate.py --damage --seeds 5000    the same with rows that are flipped, moved, lost and brought back on one or two disks
+  scripts/simulate.py --storms --seeds 5000    whole nodes instead of bare consensus, on all cores: disks that are wiped, replaced by
+                                               older copies, damaged, full and failing, clocks that are set wrong, crashes, stalls,
+                                               cuts and late messages, all in one run or some of them
 
 A failing seed is reported with the promise that was broken, and the run goes on; the exit status is 1. Before it is fixed it
 becomes a transcript under tests/unit/transcripts, or a unit test.
@@ -37,8 +38,8 @@ becomes a transcript under tests/unit/transcripts, or a unit test.
 def main() -> int:
     """Run the seeds asked for; return the exit status."""
     arguments = parsed_arguments()
-    if arguments.losses or arguments.damage:
-        return storms(arguments, stormed if arguments.losses else damaged)
+    if arguments.storms:
+        return storms(arguments)
     if arguments.show:
         return show(arguments.seed)
     outcomes: list[SimulationOutcome] = []
@@ -64,27 +65,40 @@ def parsed_arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=1000, metavar="N", help="how many seeds to run (default: 1000)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="the first seed (default: 0)")
     parser.add_argument("--show", action="store_true", help="run the one seed and print its trace")
-    parser.add_argument("--losses", action="store_true", help="simulate nodes that lose their disks")
-    parser.add_argument("--damage", action="store_true", help="simulate nodes whose disks damage rows")
+    parser.add_argument("--storms", action="store_true", help="simulate whole nodes in storms of everything at once")
+    jobs = os.cpu_count() or 1
+    parser.add_argument(
+        "--jobs", type=int, default=jobs, metavar="N", help="processes that run storms (default: cores)"
+    )
     return parser.parse_args()
 
 
-def storms(arguments: argparse.Namespace, storm: Callable[[int], dict[str, int]]) -> int:
-    """Run seeds of whole nodes whose disks go wrong; return the exit status."""
-    logging.disable(logging.CRITICAL)
+def storms(arguments: argparse.Namespace) -> int:
+    """Run seeds of whole nodes to which everything happens; return the exit status."""
     totals: Counter[str] = Counter()
     failures = 0
     begun = time.monotonic()
-    for done, seed in enumerate(range(arguments.seed, arguments.seed + arguments.seeds), 1):
-        try:
-            totals.update(storm(seed))
-        except (AssertionError, ExceptionGroup) as failure:
-            failures += 1
-            print(f"\rseed {seed}: {failure!r:.300}", flush=True)
-        report_progress(done, arguments.seeds, failures, time.monotonic() - begun)
+    seeds = range(arguments.seed, arguments.seed + arguments.seeds)
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        for done, (seed, found) in enumerate(pool.map(storm, seeds), 1):
+            if isinstance(found, str):
+                failures += 1
+                print(f"\rseed {seed}: {found:.300}", flush=True)
+            else:
+                totals.update(found)
+            report_progress(done, arguments.seeds, failures, time.monotonic() - begun)
     print(f"\n{arguments.seeds - failures} seeds passed, {failures} failed")
     print("\n".join(f"{name:<12} {count:>12,}" for name, count in totals.items()))
     return 1 if failures else 0
+
+
+def storm(seed: int) -> tuple[int, dict[str, int] | str]:
+    """Run one storm; return its seed, and what happened or what was wrong."""
+    logging.disable(logging.CRITICAL)
+    try:
+        return seed, stormed(seed).counts
+    except Exception as failure:  # noqa: BLE001  # whatever it is: the other seeds are worth as much
+        return seed, repr(failure)
 
 
 def show(seed: int) -> int:

@@ -1,24 +1,16 @@
-"""Regions whose disks lie: what a scrub has found is never served, replicas are rebuilt, and nothing acknowledged is lost."""
+"""A replica that differs from the others is found and rebuilt; disks that lie under load are in the storms (`test_partition_storm`)."""
 
 import asyncio
-import os
-
-import pytest
+import random
 
 from tests.support.partition_convergence import converge
 from tests.support.partition_damage import Damager
-from tests.support.partition_damage_storm import CLIENTS, TABLE, damaged, rebuilt
 from tests.support.partition_history import History
 from tests.support.partition_simulation import CALM, PARTITION, SimulatedRegion
+from tests.support.partition_storm import CLIENTS, TABLE
+from tests.support.partition_wholeness import Wholeness
 from tests.support.scrubbing import finding
 from tests.support.virtual_loop import VirtualLoop, run_virtually
-
-
-# Rows flipped, moved, lost and brought back on one or two disks of three, beside crashes, cuts, stalls and full disks.
-@pytest.mark.parametrize("seed", range(int(os.environ.get("GLOBETABLE_DAMAGE_SEEDS", "6"))))
-def test_damage_is_found_and_mended(seed: int) -> None:
-    print(f"seed {seed}")
-    assert damaged(seed)["rows"] > 0
 
 
 # A replica that is whole by all that it knows of itself, and is not what the others are: only they can tell.
@@ -26,7 +18,7 @@ def test_a_replica_that_differs_from_the_others_is_rebuilt() -> None:
     async def main(loop: VirtualLoop) -> None:
         region = SimulatedRegion(loop, 1, TABLE)
         region.weather = CALM
-        history, damager = History(region, 2), Damager(region, 3)
+        history, damager = History(region, 2), Damager(region, Wholeness(region), random.Random(3))
         region.start()
         await asyncio.gather(*(history.client(f"client-{number}", 0.5) for number in range(CLIENTS)))
         await converge(region)
@@ -38,7 +30,7 @@ def test_a_replica_that_differs_from_the_others_is_rebuilt() -> None:
             await asyncio.sleep(2)
         assert damager.findings[node]
         assert not any(found for name, found in damager.findings.items() if name != node)
-        await rebuilt(region, damager)
+        await damager.rebuilt()
         await history.settle()
         await converge(region)
         await region.stop()

@@ -11,8 +11,7 @@ from pathlib import Path
 import node.partition
 from tests.simulation.test_replication_clocks import HOURS_MS, stormy
 from tests.support.clocks_simulation import World
-from tests.support.partition_damage_storm import damaged
-from tests.support.partition_storm import stormed
+from tests.support.partition_storm import Fault, stormed
 from wire.keys import ItemKey
 
 
@@ -45,8 +44,9 @@ def judge_replication(seed: int) -> None:
 
 
 STORMS: dict[str, Callable[[int], object]] = {
-    "losses": stormed,
-    "damage": damaged,
+    "losses": lambda seed: stormed(seed, [Fault.LOSSES, Fault.LATE]),
+    "damage": lambda seed: stormed(seed, [Fault.DAMAGE, Fault.CRASHES]),
+    "disks": lambda seed: stormed(seed, [Fault.DISKS]),
     "clocks": lambda seed: World(seed).run(),
     "replication": judge_replication,
 }

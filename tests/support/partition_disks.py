@@ -5,12 +5,11 @@ import random
 from enum import Enum
 
 from node.partition.node_driver import RESERVE_BYTES, RESERVE_FOLLOWED_BYTES
-from tests.support.partition_simulation import PARTITION, SimulatedNode, SimulatedRegion
+from tests.support.partition_simulation import PARTITION, SimulatedRegion
 from wire.catalog import NodeId
 from wire.commands import Command, Failed, NotLeader, Outcome
 from wire.errors import NOT_APPLIED
 
-PLENTY_BYTES = 1 << 40
 LAST_WORDS_SECONDS = 0.02
 
 
@@ -28,7 +27,8 @@ class Trouble(Enum):
 
 
 async def trouble(region: SimulatedRegion, name: NodeId, kind: Trouble) -> None:
-    """Let something be the matter with a node's disk until `mend`."""
+    """Let something be the matter with a node's disk until it is mended."""
+    region.counts[kind.value] = region.counts.get(kind.value, 0) + 1
     node = region.nodes[name]
     assert node.writer is not None
     match kind:
@@ -46,15 +46,6 @@ async def trouble(region: SimulatedRegion, name: NodeId, kind: Trouble) -> None:
             await region.crash(name)
 
 
-def mend(node: SimulatedNode) -> None:
-    """Let there be space again, or another disk."""
-    node.engine.disk_free_bytes = PLENTY_BYTES
-    if node.writer is not None:
-        node.writer.is_full = False
-    if node.driver is None:
-        node.start()
-
-
 async def disks_nemesis(region: SimulatedRegion, rng: random.Random, until: float) -> None:
     """Trouble one disk after another, whatever else goes on."""
     while region.loop.time() < until:
@@ -62,7 +53,7 @@ async def disks_nemesis(region: SimulatedRegion, rng: random.Random, until: floa
         if name in region.nodes and region.nodes[NodeId(name)].driver is not None:
             await trouble(region, NodeId(name), rng.choice(list(Trouble)))
             await asyncio.sleep(rng.uniform(0.05, 0.6))
-            mend(region.nodes[NodeId(name)])
+            region.nodes[NodeId(name)].mend()
         await asyncio.sleep(rng.uniform(0.05, 0.4))
 
 

@@ -7,6 +7,8 @@ key at most one is acknowledged, and a strong read after it shows that one. Toge
 
 import asyncio
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import orjson
@@ -21,6 +23,7 @@ from wire.expressions import update as update_tree
 
 INCREMENT = update_tree(add(path("n"), value(0)))
 REFUSED = NOT_APPLIED | {ErrorCode.DEADLINE_EXCEEDED}
+ANSWERED_WITHIN_SECONDS = 5.0
 
 
 @dataclass
@@ -52,6 +55,8 @@ class History:
         self.claims: dict[str, Claim] = {}
         self.trace: list[str] = []
         self._claimed = 0
+        self._may_ask = asyncio.Event()
+        self._may_ask.set()
 
     async def client(self, name: str, until: float) -> None:
         """Ask one thing after another."""
@@ -64,6 +69,19 @@ class History:
             if isinstance(outcome, NotLeader):
                 guess = NodeId(outcome.leader) if outcome.leader else rng.choice(list(region.nodes))
             await asyncio.sleep(rng.uniform(0, 0.01))
+            await self._may_ask.wait()
+
+    @asynccontextmanager
+    async def silence(self) -> AsyncIterator[None]:
+        """Have nobody ask anything, from when all that was asked before is over."""
+        self._may_ask.clear()
+        try:
+            async with asyncio.timeout(ANSWERED_WITHIN_SECONDS):
+                while self.region.is_asked:  # noqa: ASYNC110  # nodes that crash answer nobody
+                    await asyncio.sleep(0.005)
+            yield
+        finally:
+            self._may_ask.set()
 
     async def _ask_something(self, name: str, node: NodeId) -> Outcome:
         choice = self.rng.random()

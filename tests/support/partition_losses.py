@@ -8,12 +8,11 @@ import asyncio
 import random
 from dataclasses import dataclass
 
-from node.partition.lost_logs import has_begun, lost_reason
-from node.partition.node_driver import NodeDriver
 from node.storage.disk import Disk
 from node.storage.engine import Space
 from tests.support.partition_joining import identity_of
 from tests.support.partition_simulation import PARTITION, RoomyEngine, SimulatedRegion
+from tests.support.partition_wholeness import Wholeness
 from wire.catalog import NodeId
 
 COPIES_MAX = 4
@@ -31,14 +30,12 @@ class Copy:
 class Losses:
     """Lose disks and put copies back until a time."""
 
-    def __init__(self, region: SimulatedRegion, rng: random.Random) -> None:
+    def __init__(self, region: SimulatedRegion, wholeness: Wholeness, rng: random.Random) -> None:
         self.region = region
+        self.wholeness = wholeness
         self.rng = rng
         self.copies: dict[NodeId, list[Copy]] = {node: [] for node in region.nodes}
-        self._stale: set[NodeId] = set()
-        # Replicas that were told to begin anew, in which process; that is durable a little later only.
-        self._losing: dict[NodeId, NodeDriver] = {}
-        region.counts |= {"wipes": 0, "copies": 0, "losses": 0}
+        region.counts |= {"wipes": 0, "second wipes": 0, "copies": 0, "losses": 0}
 
     async def run(self, until: float) -> None:
         """Do one thing after another, never waiting long."""
@@ -47,17 +44,21 @@ class Losses:
             await asyncio.sleep(rng.uniform(0.01, 0.15))
             node = rng.choice(list(region.nodes))
             self._copy(rng.choice(list(region.nodes)))
-            if not self._others_are_whole(node):
-                continue
-            choice = rng.random()
-            if choice < 0.3:
-                await self._wipe(node)
-            elif choice < 0.5:
-                await self._put_back(node)
-            elif choice < 0.65:
-                await self._lose(node)
-            elif (leader := region.leader) is not None:
-                await self._try_to_forget(leader, node)
+            async with self.wholeness.one_at_a_time:
+                if self.wholeness.spares(node):
+                    await self._take_from(node)
+
+    async def _take_from(self, node: NodeId) -> None:
+        choice = self.rng.random()
+        if choice < 0.3:
+            await self._wipe(node)
+            self._perhaps_start(node)
+        elif choice < 0.5:
+            await self._put_back(node)
+        elif choice < 0.65:
+            await self._lose(node)
+        elif (leader := self.region.leader) is not None:
+            await self._try_to_forget(leader, node)
 
     async def _try_to_forget(self, leader: NodeId, victim: NodeId) -> None:
         """Have a leader and one follower acknowledge something alone, and see what that follower does without its log.
@@ -66,7 +67,7 @@ class Losses:
         """
         region, rng = self.region, self.rng
         bystander = next(node for node in region.nodes if node not in (leader, victim))
-        if victim == leader or not all(map(self._is_whole, region.nodes)):
+        if victim == leader or not self.wholeness.is_whole(victim):
             return
         copy = self._copied(victim)
         await self._restart(victim)
@@ -75,12 +76,9 @@ class Losses:
         await asyncio.sleep(rng.uniform(0.05, 0.3))
         await region.nodes[victim].crash()
         if rng.random() < 0.5 or not self._others_know_more(victim, copy):
-            region.counts["wipes"] += 1
-            region.nodes[victim].engine = RoomyEngine()
+            await self._wipe(victim)
         else:
-            region.counts["copies"] += 1
-            region.nodes[victim].engine = copy.engine
-            self._stale.add(victim)
+            await self._replace(victim, copy)
         for _ in range(rng.randrange(3)):
             await self._restart(victim)
             await asyncio.sleep(rng.uniform(0.0, 0.1))
@@ -104,23 +102,10 @@ class Losses:
             return
         self.region.counts["losses"] += 1
         driver.begin_loss([PARTITION], "simulated")
-        self._losing[node] = driver
+        self.wholeness.told(node, driver)
         if self.rng.random() < 0.6:
             await asyncio.sleep(self.rng.uniform(0.0, 0.012))
             await self._restart(node)
-
-    def _others_are_whole(self, node: NodeId) -> bool:
-        return all(self._is_whole(other) for other in self.region.nodes if other != node)
-
-    def _is_whole(self, node: NodeId) -> bool:
-        with self.region.nodes[node].engine.snapshot() as view:
-            is_marked = lost_reason(view, PARTITION) is not None
-            is_begun = has_begun(view, PARTITION)
-        if is_marked:
-            self._stale.discard(node)
-            self._losing.pop(node, None)
-        is_losing = self._losing.get(node) is not None and self._losing[node] is self.region.nodes[node].driver
-        return is_begun and not is_marked and not is_losing and node not in self._stale
 
     def _copy(self, node: NodeId) -> None:
         if len(self.copies[node]) < COPIES_MAX:
@@ -133,9 +118,9 @@ class Losses:
 
     async def _wipe(self, node: NodeId) -> None:
         self.region.counts["wipes"] += 1
-        await self.region.nodes[node].crash()
-        self.region.nodes[node].engine = RoomyEngine()
-        self._perhaps_start(node)
+        self.region.counts["second wipes"] += not self.wholeness.is_whole(node)
+        await self.region.nodes[node].replace_disk(RoomyEngine())
+        self.wholeness.wiped(node)
 
     async def _put_back(self, node: NodeId) -> None:
         tellable = [copy for copy in self.copies[node] if self._others_know_more(node, copy)]
@@ -143,11 +128,13 @@ class Losses:
             return
         copy = self.rng.choice(tellable)
         self.copies[node].remove(copy)
-        self.region.counts["copies"] += 1
-        await self.region.nodes[node].crash()
-        self.region.nodes[node].engine = copy.engine
-        self._stale.add(node)
+        await self._replace(node, copy)
         self._perhaps_start(node)
+
+    async def _replace(self, node: NodeId, copy: Copy) -> None:
+        self.region.counts["copies"] += 1
+        await self.region.nodes[node].replace_disk(copy.engine)
+        self.wholeness.made_stale(node)
 
     def _perhaps_start(self, node: NodeId) -> None:
         if self.rng.random() < 0.8:

@@ -37,6 +37,7 @@ from wire.tables import TableSpec
 PARTITION = PartitionId(1)
 TICK_MS = 10
 LATE_SECONDS_MAX = 0.6
+PLENTY_BYTES = 1 << 40
 NO_ANSWER = Failed(ErrorCode.UNKNOWN_OUTCOME, "the node crashed")
 
 
@@ -112,7 +113,7 @@ class RoomyEngine:
 
     def __init__(self) -> None:
         self._engine = MemoryEngine()
-        self.disk_free_bytes = 1 << 40
+        self.disk_free_bytes = PLENTY_BYTES
 
     def snapshot(self) -> Snapshot:
         return self._engine.snapshot()
@@ -269,6 +270,21 @@ class SimulatedNode:
         if driver is not None and driver.is_started:
             await driver.stop()
 
+    async def replace_disk(self, engine: RoomyEngine) -> None:
+        """Crash, and have another disk in place of this one from now on; it is not started."""
+        while self.driver is not None:
+            # Whatever else goes wrong may have started it while the crash took its time.
+            await self.crash()
+        self.engine = engine
+
+    def mend(self) -> None:
+        """Let there be space on the disk again, or a node at all."""
+        self.engine.disk_free_bytes = PLENTY_BYTES
+        if self.writer is not None:
+            self.writer.is_full = False
+        if self.driver is None:
+            self.start()
+
     def send(self, node: NodeId, partition: PartitionId, message: Message) -> None:
         region, rng = self.region, self.region.rng
         weather = region.weather
@@ -372,7 +388,7 @@ class SimulatedRegion:
         self.nodes = {node: SimulatedNode(self, node) for node in names}
         self.request_id = 0
         self._leaders: dict[int, NodeId] = {}
-        self._waiting: set[asyncio.Future[Outcome]] = set()
+        self._asked: dict[int, NodeDriver] = {}
 
     def start(self) -> None:
         founding = {name: Disk(node.engine, identity_of(name)).disk for name, node in self.nodes.items()}
@@ -402,19 +418,27 @@ class SimulatedRegion:
         future: asyncio.Future[Outcome] = self.loop.create_future()
         outcomes: list[Outcome] = []
 
-        def done(_: int, outcome: Outcome) -> None:
+        def done(number: int, outcome: Outcome) -> None:
+            self._asked.pop(number, None)
             outcomes.append(outcome)
             assert len(outcomes) == 1, f"answered more than once: {outcomes}"
             if not future.done():
                 future.set_result(outcome)
 
         request = Request(self.request_id, PARTITION, 1, timeout_ms, command)
+        self._asked[request.id] = driver
         self.nodes[node].hear(lambda: driver.submit(request, done))
         try:
             async with asyncio.timeout(1.2 * timeout_ms / 1_000):
                 return await future
         except TimeoutError:
             return NO_ANSWER
+
+    @property
+    def is_asked(self) -> bool:
+        """Tell whether a node works on something that somebody has asked, or may still begin to."""
+        drivers = [node.driver for node in self.nodes.values()]
+        return any(driver in drivers for driver in self._asked.values())
 
     async def crash(self, node: NodeId) -> None:
         self.counts["crashes"] += 1
@@ -441,10 +465,8 @@ class SimulatedRegion:
         self.cut.clear()
         self.weather = CALM
         for node in self.nodes.values():
-            if node.driver is None:
-                node.start()
-            assert node.writer is not None
-            node.writer.is_full = False
+            node.set_clock(0)
+            node.mend()
 
     async def stop(self) -> None:
         for node in self.nodes.values():
