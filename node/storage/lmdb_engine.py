@@ -6,6 +6,7 @@ bytes mean. Open it after the process was spawned; never fork with it open.
 """
 
 import errno
+import mmap
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -260,7 +261,9 @@ class LmdbEngine:
         # A crash while probing for space leaves the probe behind.
         (self._directory.path / _PROBE_NAME).unlink(missing_ok=True)
         path = self._directory.path / DATA_NAME
-        if not is_new and (not path.exists() or path.stat().st_size == 0):
+        if is_new:
+            _remove_unmade(path)
+        elif not path.exists() or path.stat().st_size == 0:
             raise DamagedStorage(f"{path} is missing or empty though this node was started before; {_REJOIN}")
         try:
             environment = self._environment_of(path)
@@ -396,6 +399,12 @@ class LmdbEngine:
             with suppress(OSError):
                 probe.unlink()
         return False
+
+
+def _remove_unmade(path: Path) -> None:
+    """Remove what a first start has left that ended before LMDB had written its first two pages: nothing was ever stored in it."""
+    if path.exists() and path.stat().st_size < 2 * mmap.PAGESIZE:
+        path.unlink()
 
 
 def _scanned(

@@ -262,6 +262,18 @@ def test_failed_start_frees_the_directory(folder: Path) -> None:
     LmdbEngine(folder, IDENTITY).close()
 
 
+# A disk that fills up while LMDB makes its file leaves a piece of it, in which nothing can have been stored: the next start begins anew.
+# Where the node has been before, a file like that is one that has lost everything.
+@pytest.mark.parametrize("size", [0, 1, 4_096, 8_191])
+def test_a_file_that_was_never_whole_is_made_anew(folder: Path, size: int) -> None:
+    folder.mkdir()
+    (folder / "data.mdb").write_bytes(b"\xbe\xef" * (size // 2) + b"x" * (size % 2))
+    LmdbEngine(folder, IDENTITY).close()
+    (folder / "data.mdb").write_bytes(b"\xbe\xef" * (size // 2))
+    with pytest.raises(DamagedStorage, match=r"data\.mdb (cannot be opened|is missing or empty)"):
+        LmdbEngine(folder, IDENTITY)
+
+
 # Swapped directories are the classic mistake; starting would put one node's votes into another's mouth.
 @pytest.mark.parametrize(
     ("identity", "wrong"),
