@@ -144,7 +144,7 @@ class LmdbTransaction:
         deleted = 0
         found = cursor.set_range(lower)
         while found and deleted < entries_max and (upper is None or cursor.key() < upper):
-            cursor.delete()
+            _delete_here(cursor)
             deleted += 1
             # Deleting moves on to the next key, which is empty at the end.
             found = bool(cursor.key())
@@ -405,6 +405,14 @@ def _remove_unmade(path: Path) -> None:
     """Remove what a first start has left that ended before LMDB had written its first two pages: nothing was ever stored in it."""
     if path.exists() and path.stat().st_size < 2 * mmap.PAGESIZE:
         path.unlink()
+
+
+def _delete_here(cursor: "lmdb.Cursor[bytes]") -> None:
+    """Delete the entry at the cursor, which goes on to the next: where that one cannot be read, lmdb fails in a way of its own."""
+    try:
+        cursor.delete()
+    except SystemError as error:
+        raise error.__cause__ or error from error
 
 
 def _scanned(

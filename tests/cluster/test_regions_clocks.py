@@ -20,6 +20,7 @@ from wire.versions import Version
 HOUR_MS = 3_600_000
 SKEW_MS = 60_000
 TABLE = "things"
+MOMENTS = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,12 @@ def off(cluster: RunningCluster) -> set[str]:
 def ahead_ms(cluster: RunningCluster, region: int) -> int:
     """Return how far the latest version that a region holds is ahead of true time."""
     now_ms = SystemClock().wall_ms()
-    return max(Version(time, region).wall_ms for time, region, _, _ in cluster.dump(TABLE, region).values()) - now_ms
+    return latest_ms(cluster, region) - now_ms
+
+
+def latest_ms(cluster: RunningCluster, region: int) -> int:
+    """Return the latest version that a region holds, in milliseconds."""
+    return max(Version(time, region).wall_ms for time, region, _, _ in cluster.dump(TABLE, region).values())
 
 
 def read(client: Any, name: str) -> dict[str, dict[str, str]]:
@@ -126,6 +132,15 @@ def test_a_region_an_hour_back_goes_on(calm: RunningCluster) -> None:
     calm.isolate(0)
     key = {"pk": {"S": "raced"}}
     there.put_item(TableName=TABLE, Item={**key, "by": {"S": "older"}})
+    older_ms = SystemClock().wall_ms()
+
+    def is_later() -> bool:
+        here.put_item(TableName=TABLE, Item={"pk": {"S": "between"}})
+        return latest_ms(calm, 0) > older_ms
+
+    eventually(
+        is_later, "the region is moments behind, which is how exactly its nodes know each other's clocks", MOMENTS
+    )
     here.put_item(TableName=TABLE, Item={**key, "by": {"S": "newer"}})
     calm.isolate(0, LinkState.UP)
     converged(calm, TABLE, 30)

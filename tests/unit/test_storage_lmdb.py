@@ -262,6 +262,57 @@ def test_failed_start_frees_the_directory(folder: Path) -> None:
     LmdbEngine(folder, IDENTITY).close()
 
 
+# Whatever page is broken, and whatever is done with it: it is damage that is told, or a signal, and never an error that nobody expects.
+def test_broken_pages_are_damage_to_whoever_meets_them(folder: Path) -> None:
+    code = f"""
+import os
+from pathlib import Path
+from random import Random
+
+from node.storage.engine import Space
+from node.storage.errors import StorageError
+from node.storage.lmdb_engine import LmdbEngine
+from tests.support.storage import IDENTITY
+
+PAGE = 4096
+folder = Path({str(folder)!r})
+engine = LmdbEngine(folder, IDENTITY)
+with engine.transaction() as transaction:
+    for number in range(2_000):
+        transaction.put(Space.LOG, b"%06d" % number, b"x" * 100)
+engine.close()
+whole = (folder / "data.mdb").read_bytes()
+
+def meet(seed):
+    random, broken = Random(seed), bytearray(whole)
+    for _ in range(3):
+        at = random.randrange(2 * PAGE, len(broken), PAGE) + random.choice((10, 12, 14, 16 + 2 * random.randrange(20)))
+        broken[at : at + 2] = random.randbytes(2)
+    (folder / "data.mdb").write_bytes(broken)
+    try:
+        engine = LmdbEngine(folder, IDENTITY)
+        while engine.write(lambda transaction: transaction.delete_range(Space.LOG, b"000000", b"9", 50)):
+            pass
+        engine.close()
+    except StorageError as error:
+        return 1
+    return 0
+
+found = []
+for seed in range(150):
+    child = os.fork()
+    if not child:
+        os._exit(meet(seed))
+    found.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+print({{code: found.count(code) for code in set(found)}})
+assert found.count(1) > 10
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    print(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
 # A disk that fills up while LMDB makes its file leaves a piece of it, in which nothing can have been stored: the next start begins anew.
 # Where the node has been before, a file like that is one that has lost everything.
 @pytest.mark.parametrize("size", [0, 1, 4_096, 8_191])
