@@ -7,18 +7,11 @@ first. Refuses to know what any operation does.
 import asyncio
 import random
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
 
-from router.http.encoding import (
-    GZIP_BODY_BYTES_MIN,
-    BodyTooLargeError,
-    accepts_gzip,
-    compressed,
-    decoded,
-)
+from router.http.encoding import PLAIN_BYTES_MAX, answer_coding, decoded, encoded
 from router.http.errors import body_of, checksum, public_code, status_of
 from router.http.identifiers import new_request_id
 from router.http.identity import Authentication, Identity
@@ -136,8 +129,6 @@ class Dispatcher:
             return status_of(code), body_of(error), code.value
         except _ElsewhereError:
             raise
-        except BodyTooLargeError:
-            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value, b"", "RequestEntityTooLarge"
         except Exception:  # noqa: BLE001 - the end of the line: a bug must become an answer, and one line in the log
             _log.exception("request_crashed", request_id=request_id, target=request.headers.get("X-Amz-Target"))
             crash = StoreError(ErrorCode.INTERNAL, "The request processing has failed because of an unknown error.")
@@ -277,8 +268,8 @@ def _plain(status: int, body: bytes, headers: dict[str, str]) -> HttpResponse:
 
 
 def _finished(request: HttpRequest, status: int, body: bytes, headers: dict[str, str]) -> HttpResponse:
-    if len(body) >= GZIP_BODY_BYTES_MIN and accepts_gzip(request.headers.get("Accept-Encoding")):
-        body = compressed(body)
-        headers["content-encoding"] = "gzip"
+    if len(body) > PLAIN_BYTES_MAX and (coding := answer_coding(request.headers.get("Accept-Encoding"))) is not None:
+        body = encoded(body, coding)
+        headers["content-encoding"] = coding
     headers["x-amz-crc32"] = checksum(body)
     return HttpResponse(status, body, headers)
