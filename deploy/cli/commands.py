@@ -68,6 +68,8 @@ def env(
     if spec.credentials:
         _print_export("AWS_ACCESS_KEY_ID", spec.credentials[0].access_key_id)
         _print_export("AWS_SECRET_ACCESS_KEY", spec.credentials[0].secret_access_key)
+        # A token left over from another login would be sent beside these keys, and is refused.
+        sys.stdout.write("unset AWS_SESSION_TOKEN\n")
     # The AWS CLI and most SDKs prefer AWS_REGION, boto3 reads AWS_DEFAULT_REGION.
     _print_export("AWS_REGION", chosen.name)
     _print_export("AWS_DEFAULT_REGION", chosen.name)

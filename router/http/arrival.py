@@ -16,10 +16,14 @@ from multidict import CIMultiDict
 from router.http.messages import Gate, HttpRequest, HttpResponse
 from router.http.strangers import SMALL_BODY_BYTES_MAX, BodyHold, StrangersBudget
 
-FIELD_BYTES_MAX: Final = 16 << 10  # of the target, and of each field
+HEAD_BYTES_MAX: Final = 16 << 10  # of the target and all fields, as AWS has it
 FIELDS_MAX: Final = 128
+_FIELD_OVERHEAD_BYTES: Final = 4  # a colon, a blank and the end of the line
 PIECE_OVERHEAD_BYTES: Final = 64  # what a piece of a body takes beside its bytes; a client may send many of one byte
-HEAD_BYTES_MAX: Final = 1 << 20  # as far as it has come without being complete, give or take a read
+# What is taken in while a head is not complete; a read may hold the end of the request before it as well.
+HEAD_READ_BYTES_MAX: Final = 1 << 20
+
+_HEAD_TOO_LARGE: Final = f"a head of more than {HEAD_BYTES_MAX} bytes, or {FIELDS_MAX} fields"
 
 
 class Arrived(NamedTuple):
@@ -70,6 +74,7 @@ class Arrival:
         "_digest",
         "_fields",
         "_head_bytes",
+        "_head_read_bytes",
         "_headers",
         "_hold",
         "_listener",
@@ -108,9 +113,9 @@ class Arrival:
             except httptools.HttpParserError as error:
                 raise self._refusal or Refusal.malformed(HTTPStatus.BAD_REQUEST, str(error)) from None
         if self._headers is None and self._target:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES_MAX:
-                raise Refusal.malformed(HTTPStatus.BAD_REQUEST, f"a head of more than {HEAD_BYTES_MAX} bytes")
+            self._head_read_bytes += len(data)
+            if self._head_read_bytes > HEAD_READ_BYTES_MAX:
+                raise Refusal.malformed(HTTPStatus.BAD_REQUEST, _HEAD_TOO_LARGE)
 
     def let_go(self) -> None:
         """Forget a body that is not whole."""
@@ -127,13 +132,15 @@ class Arrival:
     def on_url(self, piece: bytes) -> None:
         """Take a piece of the target."""
         self._target += piece
-        if len(self._target) > FIELD_BYTES_MAX:
-            raise self._refused(HTTPStatus.BAD_REQUEST, f"a target of more than {FIELD_BYTES_MAX} bytes")
+        self._head_bytes += len(piece)
+        if self._head_bytes > HEAD_BYTES_MAX:
+            raise self._refused(HTTPStatus.BAD_REQUEST, _HEAD_TOO_LARGE)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a field. Bytes that are no UTF-8 are kept, for the signature's sake."""
-        if len(name) + len(value) > FIELD_BYTES_MAX or len(self._fields) >= FIELDS_MAX:
-            raise self._refused(HTTPStatus.BAD_REQUEST, "a field is too long, or there are too many")
+        self._head_bytes += len(name) + len(value) + _FIELD_OVERHEAD_BYTES
+        if self._head_bytes > HEAD_BYTES_MAX or len(self._fields) >= FIELDS_MAX:
+            raise self._refused(HTTPStatus.BAD_REQUEST, _HEAD_TOO_LARGE)
         self._fields.append((name.decode("latin-1"), value.strip(b" \t").decode("utf-8", "surrogateescape")))
 
     def on_headers_complete(self) -> None:
@@ -197,7 +204,8 @@ class Arrival:
         self._target = b""
         self._fields: list[tuple[str, str]] = []
         self._headers = None
-        self._head_bytes = 0  # of a head that is not complete
+        self._head_bytes = 0
+        self._head_read_bytes = 0
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._plain_bytes = 0  # of a body that the parser does not see

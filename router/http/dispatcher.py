@@ -7,18 +7,11 @@ first. Refuses to know what any operation does.
 import asyncio
 import random
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
 
-from router.http.encoding import (
-    GZIP_BODY_BYTES_MIN,
-    BodyTooLargeError,
-    accepts_gzip,
-    compressed,
-    decoded,
-)
+from router.http.encoding import PLAIN_BYTES_MAX, answer_coding, decoded, encoded
 from router.http.errors import body_of, checksum, public_code, status_of
 from router.http.identifiers import new_request_id
 from router.http.identity import Authentication, Identity
@@ -37,7 +30,7 @@ from wire.telemetry import EventLog
 _log = EventLog(__name__)
 
 _JSON: Final = "application/json"
-_JSON_TYPES: Final = frozenset({"application/x-amz-json-1.0", "application/x-amz-json-1.1", _JSON})
+_JSON_TYPES: Final = frozenset({"application/x-amz-json-1.0", _JSON})
 _NOT_AN_OPERATION: Final = b"<UnknownOperationException/>\n"
 # An answer larger than this is compressed and summed up beside the event loop.
 FINISHED_BYTES_MAX: Final = 256 << 10
@@ -49,6 +42,10 @@ _PREFLIGHT: Final = (
 
 # Where there is no room for a body; SDKs wait and try again.
 _THROTTLED: Final = StoreError(ErrorCode.THROTTLING, "Rate of requests exceeds the allowed throughput.")
+
+
+class _ElsewhereError(Exception):
+    """A request asks for an operation at a path where there is none."""
 
 
 class Dispatcher:
@@ -83,7 +80,10 @@ class Dispatcher:
         if plain is not None:
             return plain
         began = self._clock.monotonic()
-        status, body, code = await self._answer(request, headers["x-amzn-requestid"], began)
+        try:
+            status, body, code = await self._answer(request, headers["x-amzn-requestid"], began)
+        except _ElsewhereError:
+            return _no_call(headers)
         self.traffic.note(request.headers.get("X-Amz-Target"), code, self._clock.monotonic() - began)
         if len(body) > FINISHED_BYTES_MAX:  # zlib lets go of the interpreter while it works
             return await asyncio.to_thread(_finished, request, status, body, headers)
@@ -127,8 +127,8 @@ class Dispatcher:
                 self.traffic.note_cause(request.headers.get("X-Amz-Target"), error.code)
                 _log.warning("request_failed", request_id=request_id, code=error.code.value, message=error.message)
             return status_of(code), body_of(error), code.value
-        except BodyTooLargeError:
-            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value, b"", "RequestEntityTooLarge"
+        except _ElsewhereError:
+            raise
         except Exception:  # noqa: BLE001 - the end of the line: a bug must become an answer, and one line in the log
             _log.exception("request_crashed", request_id=request_id, target=request.headers.get("X-Amz-Target"))
             crash = StoreError(ErrorCode.INTERNAL, "The request processing has failed because of an unknown error.")
@@ -141,8 +141,7 @@ class Dispatcher:
         # AWS's order: first that the body is JSON, then the operation, then the signature, and only then the members.
         body = _parsed(request.body)
         operation = self._operation(request)
-        identity = self._authentication.verify(request)
-        request.release()
+        identity = self._identity(request)
         context = self._context(request, request_id, identity, began)
         if len(request.body) > SHORT_BYTES_MAX:
             context.is_short, context.is_long = False, is_dense(request.body)
@@ -153,8 +152,7 @@ class Dispatcher:
     ) -> bytes:
         """Run a request whose body is work to read: nobody does that work for strangers."""
         operation = self._operation(request)
-        identity = self._authentication.verify(request)
-        request.release()
+        identity = self._identity(request)
         text = request.body if encoding is None else await asyncio.to_thread(decoded, request.body, encoding)
         context = self._context(request, request_id, identity, began)
         context.is_short = len(text) <= SHORT_BYTES_MAX
@@ -175,6 +173,15 @@ class Dispatcher:
         if operation is None:
             raise StoreError(ErrorCode.UNKNOWN_OPERATION, "")
         return operation
+
+    def _identity(self, request: HttpRequest) -> Identity:
+        """Return who sent `request`, of which nothing is a stranger's from now on."""
+        identity = self._authentication.verify(request)
+        request.release()
+        # After the signature, which covers the path: what was signed for / and arrives elsewhere is refused for that.
+        if _is_elsewhere(request):
+            raise _ElsewhereError
+        return identity
 
     def _context(self, request: HttpRequest, request_id: str, identity: Identity, began: float) -> RequestContext:
         region = identity.region
@@ -207,6 +214,11 @@ def _content_type(request: HttpRequest) -> str:
     return value.partition(";")[0].strip().lower()
 
 
+def _is_elsewhere(request: HttpRequest) -> bool:
+    """Tell whether a request is for another path than /, the only one that there is."""
+    return request.target != "/" and request.target.partition("?")[0].strip("/") != ""
+
+
 def _parsed(body: bytes, read: Callable[[bytes], Any] = orjson.loads) -> Any:
     """Return the JSON value of a body, or None for no body.
 
@@ -236,13 +248,18 @@ def _plainly_answered(request: HttpRequest, headers: dict[str, str], has_body: b
         _allow_origin(request, headers)
         if request.method == "OPTIONS":
             return HttpResponse(200, b"", headers)
-    if request.method in {"GET", "HEAD"}:
+    if request.method in {"GET", "HEAD"} and not _is_elsewhere(request):
         return _plain(200, f"healthy: {request.headers.get('Host') or ''} ".encode(), headers)
     content_type = _content_type(request)
     if request.method != "POST" or (has_body and content_type not in _JSON_TYPES):
-        return _plain(404, _NOT_AN_OPERATION, headers)
+        return _no_call(headers)
     headers["content-type"] = content_type if content_type in _JSON_TYPES else _JSON
     return None
+
+
+def _no_call(headers: dict[str, str]) -> HttpResponse:
+    headers.pop("content-type", None)
+    return _plain(404, _NOT_AN_OPERATION, headers)
 
 
 def _plain(status: int, body: bytes, headers: dict[str, str]) -> HttpResponse:
@@ -251,8 +268,8 @@ def _plain(status: int, body: bytes, headers: dict[str, str]) -> HttpResponse:
 
 
 def _finished(request: HttpRequest, status: int, body: bytes, headers: dict[str, str]) -> HttpResponse:
-    if len(body) >= GZIP_BODY_BYTES_MIN and accepts_gzip(request.headers.get("Accept-Encoding")):
-        body = compressed(body)
-        headers["content-encoding"] = "gzip"
+    if len(body) > PLAIN_BYTES_MAX and (coding := answer_coding(request.headers.get("Accept-Encoding"))) is not None:
+        body = encoded(body, coding)
+        headers["content-encoding"] = coding
     headers["x-amz-crc32"] = checksum(body)
     return HttpResponse(status, body, headers)

@@ -37,6 +37,7 @@ _MISMATCH: Final = (
 )
 _SECONDS: Final = re.compile(r"[0-9]{1,6}")
 _AMAZON: Final = "x-amz-"
+_TOKEN: Final = "X-Amz-Security-Token"
 # AWS SDK for PHP sends this field and leaves it out of the signature; nothing here reads it.
 _MAY_BE_UNSIGNED: Final = "x-amz-user-agent"
 _HEADER_PARAMETERS: Final = ("Credential", "Signature", "SignedHeaders")
@@ -198,6 +199,7 @@ class SignatureVerifier:
         algorithm = authorization.split(maxsplit=1)[0]
         claim = self._claim(algorithm, parameters["Credential"], parameters["SignedHeaders"], date)
         _require_signed_once(request, claim.signed_headers)
+        _require_no_token(request.headers.get(_TOKEN))
         return claim, parameters["Signature"], date
 
     # The query of a presigned URL.
@@ -229,6 +231,7 @@ class SignatureVerifier:
             parameters["X-Amz-Algorithm"], parameters["X-Amz-Credential"], parameters["X-Amz-SignedHeaders"], date
         )
         _require_signed_once(request, claim.signed_headers)
+        _require_no_token(request.headers.get(_TOKEN) or parameters.get(_TOKEN))
         return claim, date
 
     # What both have in common.
@@ -263,7 +266,7 @@ class SignatureVerifier:
         _require_scope(day, service, terminator, date)
         secret = self._credentials.get(access_key_id)
         if secret is None:
-            raise StoreError(ErrorCode.UNRECOGNIZED_CLIENT, "The security token included in the request is invalid.")
+            raise _unrecognized()
         return _Claim(
             identity=Identity(access_key_id=access_key_id, region=region),
             access_key_id=access_key_id,
@@ -343,6 +346,12 @@ def _require_signed_once(request: HttpRequest, signed_headers: tuple[str, ...]) 
             raise _invalid(f"'{name.title()}' must be present once in the query-string, found {count} of it.")
 
 
+def _require_no_token(token: str | None) -> None:
+    """Refuse the token of a session: there are none here, so nobody issued it. An empty one is none."""
+    if token:
+        raise _unrecognized()
+
+
 def _amazon_names(headers: Headers) -> list[str]:
     return [name for name, _ in headers.items() if name[:6].lower() == _AMAZON]
 
@@ -356,6 +365,10 @@ def _require_signature(claim: _Claim, date: str, canonical: bytes, signature: st
     expected = claim.key.signature(to_sign.encode("utf-8", "surrogateescape"))
     if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "surrogateescape")):
         raise _invalid(_MISMATCH)
+
+
+def _unrecognized() -> StoreError:
+    return StoreError(ErrorCode.UNRECOGNIZED_CLIENT, "The security token included in the request is invalid.")
 
 
 def _invalid(message: str) -> StoreError:

@@ -8,6 +8,8 @@ from typing import Any
 import orjson
 
 EMPTY = b"{}"
+NOTHING = b""
+"""What an operation sends that has nothing to say: a body without a byte."""
 
 
 def encoded(answer: dict[str, Any]) -> bytes:

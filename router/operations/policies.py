@@ -6,7 +6,7 @@ given back, not enforced: requests are not judged by them.
 
 from typing import Any
 
-from router.operations.answers import encoded
+from router.operations.answers import NOTHING, encoded
 from router.operations.context import RequestContext
 from router.operations.policy_actions import STREAM_ACTIONS, TABLE_ACTIONS
 from router.operations.policy_documents import canonical_policy
@@ -80,7 +80,7 @@ async def _decided(
     decided = await store.change(change, deadline=context.deadline)
     assert decided.table is not None, f"the catalog changed a policy of {resource.table!r} and does not show it"
     shown = _policy(decided.table, resource)
-    return encoded({} if shown is None else {"RevisionId": shown.revision_id})
+    return NOTHING if shown is None else encoded({"RevisionId": shown.revision_id})
 
 
 def _governed_table(store: Store, resource: Resource) -> TableSpec:

@@ -164,6 +164,18 @@ _LATER_CHECKS: Final[dict[str, Check]] = {
 }
 
 
+# With these an operation refuses a request before it does anything.
+_MAY_HIDE_WRONG_TYPES: Final = frozenset(
+    {
+        ErrorCode.SERIALIZATION,
+        ErrorCode.VALIDATION,
+        ErrorCode.RESOURCE_NOT_FOUND,
+        ErrorCode.ACCESS_DENIED,
+        ErrorCode.UNSUPPORTED_OPERATION,
+    }
+)
+
+
 def build_operations(surroundings: Surroundings, model: ServiceModel) -> OperationRegistry:
     """Return every operation by name, each behind the model's validation."""
     store = surroundings.store
@@ -212,8 +224,12 @@ class _Validated:
         try:
             return await self._operation(context, body)
         except StoreError as error:
+            if error.code not in _MAY_HIDE_WRONG_TYPES:
+                raise
+            # Nothing was done. Types come before all else, and what is deep inside items has not been looked at for its own sake: the
+            # model knows AWS's words for it, or what AWS makes of it.
+            context.is_long = context.is_long or not context.is_short
+            await context.read(self._model.require_types, self._name, body)
             if error.code is not ErrorCode.SERIALIZATION:
                 raise
-        # Found deep inside an item, before anything was done: the model knows AWS's words for it, or what AWS makes of it.
-        await context.read(self._model.require_types, self._name, body)
         return await self._operation(context, body)

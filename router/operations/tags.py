@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any, Final
 
-from router.operations.answers import EMPTY
+from router.operations.answers import NOTHING
 from router.operations.context import RequestContext
 from router.operations.resource_arns import tagged_table
 from router.operations.store import Store
@@ -39,7 +39,7 @@ class TagResource:
         _standing_table(self._store, body["ResourceArn"], name)
         change = SetTags(name=name, tags=tags, now_ms=self._clock.wall_ms())
         await self._store.change(change, deadline=context.deadline)
-        return EMPTY
+        return NOTHING
 
 
 class UntagResource:
@@ -59,7 +59,7 @@ class UntagResource:
         _standing_table(self._store, body["ResourceArn"], name)
         change = SetTags(name=name, removes=tuple(keys), now_ms=self._clock.wall_ms())
         await self._store.change(change, deadline=context.deadline)
-        return EMPTY
+        return NOTHING
 
 
 def list_tags_of_resource(store: Store, body: dict[str, Any]) -> dict[str, Any]:

@@ -56,6 +56,19 @@ def test_tags_are_removed(things: Table) -> None:
     becomes(things, {"b": "2"})
 
 
+# What has nothing to say says it with a body without a byte.
+# Source: scylladb/scylladb, test/alternator/test_manual_requests.py, test_tags_return_empty_body; the model has no output for these two.
+def test_changes_of_tags_are_answered_with_nothing(things: Table) -> None:
+    found = arn(things)
+    for answer in (
+        things.client.tag_resource(ResourceArn=found, Tags=tags(a="1")),
+        things.client.untag_resource(ResourceArn=found, TagKeys=["a"]),
+    ):
+        headers = answer["ResponseMetadata"]["HTTPHeaders"]
+        assert (headers["content-length"], headers["x-amz-crc32"]) == ("0", "0")
+        assert headers["content-type"] == "application/x-amz-json-1.0"
+
+
 # Letters of all scripts, digits, white space and a few signs.
 def test_tags_may_have_these_characters(things: Table) -> None:
     plain = {"äöü 漢字 +-=._:/": "@ 1/2: a_b"}

@@ -60,6 +60,68 @@ def test_types_come_before_everything(dynamodb: Any) -> None:
     assert (code, text) == ("SerializationException", "NUMBER_VALUE cannot be converted to String")
 
 
+WRONG = {"S": 1}
+UNUSED: dict[str, Any] = {"ExpressionAttributeNames": {"#unused": "a"}}
+
+
+# Nor is one deep inside an item or a value, whatever else there is to say of the request, of its table, or of its other values.
+# Source: architect/dynalite, lib/index.js, whose tests were run against AWS: it reads types to their depths, then asks for the rest.
+@pytest.mark.parametrize(
+    ("operation", "request_"),
+    [
+        ("put_item", {"Item": {"pk": WRONG}, **UNUSED}),
+        ("put_item", {"Item": {"pk": {"S": "a"}, "a": {"L": [{"M": {"b": WRONG}}]}}, **UNUSED}),
+        ("put_item", {"Item": {"pk": {}, "a": WRONG}}),
+        ("put_item", {"Item": {"pk": WRONG}, "Expected": {"a": {"Exists": False}}, "ConditionExpression": "a = :v"}),
+        (
+            "put_item",
+            {"Item": {"pk": {"S": "a"}}, "ConditionExpression": "(", "ExpressionAttributeValues": {":v": WRONG}},
+        ),
+        ("put_item", {"TableName": "nowhere", "Item": {"pk": WRONG}}),
+        ("get_item", {"Key": {"no": {"S": "a"}, "pk": WRONG}}),
+        ("get_item", {"Key": {"pk": WRONG}, **UNUSED}),
+        ("get_item", {"TableName": "nowhere", "Key": {"pk": WRONG}}),
+        ("delete_item", {"Key": {"pk": {"S": "a"}}, "Expected": {"a": {"Value": WRONG}}, "ConditionExpression": "a"}),
+        ("update_item", {"Key": {"pk": WRONG}, "UpdateExpression": "nonsense"}),
+        (
+            "update_item",
+            {"Key": {"pk": {"S": "a"}}, "UpdateExpression": "SET a = b", "AttributeUpdates": {"a": {"Value": WRONG}}},
+        ),
+        ("query", {"KeyConditionExpression": "pk = :missing", "ExpressionAttributeValues": {":v": WRONG}}),
+        ("query", {"ExclusiveStartKey": {"pk": WRONG}}),
+        ("scan", {"Select": "COUNT", "ProjectionExpression": "a", "ExclusiveStartKey": {"pk": WRONG}}),
+    ],
+)
+def test_types_inside_items_come_first(things: Table, dynamodb: Any, operation: str, request_: dict[str, Any]) -> None:
+    code, text = refused(getattr(dynamodb, operation), **{"TableName": things.name, **request_})
+    assert (code, text) == ("SerializationException", "NUMBER_VALUE cannot be converted to String")
+
+
+# The same of requests that are about several items, in whichever of them it is.
+def test_types_inside_the_items_of_a_batch_come_first(things: Table, dynamodb: Any) -> None:
+    fine, wrong = {"pk": {"S": "a"}}, {"pk": WRONG}
+    writes = [{"PutRequest": {"Item": fine}}] * 2 + [{"DeleteRequest": {"Key": wrong}}]
+    actions = [{"Put": {"TableName": "nowhere", "Item": fine}}, {"Put": {"TableName": "nowhere", "Item": wrong}}]
+    for call, parameters in (
+        (dynamodb.batch_write_item, {"RequestItems": {things.name: writes}}),
+        (dynamodb.batch_get_item, {"RequestItems": {things.name: {"Keys": [fine, fine, wrong]}}}),
+        (dynamodb.batch_get_item, {"RequestItems": {"nowhere": {"Keys": [fine]}, things.name: {"Keys": [wrong]}}}),
+        (dynamodb.transact_write_items, {"TransactItems": actions}),
+        (dynamodb.execute_statement, {"Statement": "nonsense", "Parameters": [WRONG]}),
+    ):
+        code, text = refused(call, **parameters)
+        assert (code, text) == ("SerializationException", "NUMBER_VALUE cannot be converted to String")
+
+
+# A request whose types are in order is refused for what it was refused for before they were looked at, and a type that is converted is.
+def test_what_is_wrong_beside_good_types_is_told(things: Table, dynamodb: Any) -> None:
+    flagged = {"pk": {"S": "a"}, "a": {"BOOL": "true"}}
+    text = invalid(dynamodb.put_item, TableName=things.name, Item=flagged, **UNUSED)
+    assert text.startswith(NO_NAMES)
+    things.put(flagged)
+    assert things.get({"pk": {"S": "a"}}) == {"pk": {"S": "a"}, "a": {"BOOL": True}}
+
+
 # PutItem: which parameters go together, the item, ReturnValues, Expected; then names, values and expressions, the table, the key.
 def test_the_order_of_put_item(things: Table, dynamodb: Any) -> None:
     request = {
