@@ -30,7 +30,7 @@ class CreateTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     throughput: Throughput
     stream_view: StreamViewType | None = None
     deletion_protection: bool = False
-    table_class: str = "STANDARD"
+    table_class: str | None = None  # None = nobody named one
     indexes: tuple[IndexSpec, ...] = ()  # numbers, statuses and generations are the catalog's to give
     on_demand: OnDemandMaxima = OnDemandMaxima()
     warm: Throughput = Throughput()

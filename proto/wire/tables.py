@@ -5,12 +5,14 @@ that an older process can read what a newer one wrote.
 """
 
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 import msgspec
 
 from wire.keys import AttributeType
 from wire.members import Member, Told
+
+DEFAULT_TABLE_CLASS: Final = "STANDARD"
 
 TableNumber = NewType("TableNumber", int)  # u32, region-local, never reused
 RegionName = NewType("RegionName", str)
@@ -249,7 +251,7 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     replicas: tuple[ReplicaSpec, ...] = ()  # other regions only, never this one
     global_table_id: str = ""  # the same in every region of a global table; empty for a regional table
     deletion_protection: bool = False
-    table_class: str = "STANDARD"
+    table_class: str = DEFAULT_TABLE_CLASS
     version: int = 0  # catalog version of the last change of this row
     acted_as_source_ms: int = 0  # wall time at which this region's table was last the source of a new replica
     indexes: tuple[IndexSpec, ...] = ()
@@ -275,11 +277,20 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     members: tuple[Member, ...] = ()  # of the global table, this region and those that left included, by region
     news_version: int = 0  # catalog version at which members or stamps last changed
     told: tuple[Told, ...] = ()  # up to which of these versions other regions know, by region
+    names_class: bool = False  # whether the table was made with a class, be it the default one
+    # What is on show while the table is UPDATING: the settings that it had. None and empty = those that it has.
+    throughput_before: Throughput | None = None
+    class_before: str = ""
 
     @property
     def records_changes(self) -> bool:
         """Whether a write to this table must leave a change record."""
         return bool(self.replicas) or (self.stream is not None and self.stream.is_enabled) or bool(self.global_indexes)
+
+    @property
+    def shown_throughput(self) -> Throughput:
+        """Return the provisioned capacity that is on show: as on AWS the former one, until a change of it is done."""
+        return self.throughput if self.throughput_before is None else self.throughput_before
 
     @property
     def streams(self) -> tuple[StreamSpec, ...]:

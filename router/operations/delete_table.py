@@ -6,6 +6,7 @@ from router.operations.answers import encoded
 from router.operations.arns import table_name
 from router.operations.context import RequestContext
 from router.operations.store import Store
+from router.operations.table_answers import dropped
 from router.operations.table_description import table_description
 from router.operations.table_sizes import TableSizes
 from wire import catalog_changes
@@ -28,4 +29,4 @@ class DeleteTable:
         assert decided.table is not None, f"the catalog dropped table {name!r} and does not show it"
         sizes = self._sizes.known(decided.table.number)
         description = table_description(decided.table, self._store.region, sizes, now_ms=change.now_ms)
-        return encoded({"TableDescription": description})
+        return encoded({"TableDescription": dropped(description)})

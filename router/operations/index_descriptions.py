@@ -27,14 +27,10 @@ def attribute_definitions(spec: TableSpec) -> list[dict[str, str]]:
 
 
 def index_members(spec: TableSpec, region: str, sizes: Sizes, now_ms: int) -> dict[str, Any]:
-    """Return LocalSecondaryIndexes and GlobalSecondaryIndexes, each where there are any; `now_ms` tells which day today is.
-
-    A table that is DELETING shows no global ones any more, as on AWS.
-    """
-    shown = () if spec.status is TableStatus.DELETING else spec.global_indexes
+    """Return LocalSecondaryIndexes and GlobalSecondaryIndexes, each where there are any; `now_ms` tells which day today is."""
     members = {
         "LocalSecondaryIndexes": [_index(spec, index, region, sizes) for index in spec.local_indexes],
-        "GlobalSecondaryIndexes": [_global_index(spec, index, region, sizes, now_ms) for index in shown],
+        "GlobalSecondaryIndexes": [_global_index(spec, index, region, sizes, now_ms) for index in spec.global_indexes],
     }
     return {name: indexes for name, indexes in members.items() if indexes}
 
@@ -56,7 +52,6 @@ def _index(spec: TableSpec, index: IndexSpec, region: str, sizes: Sizes) -> dict
 
 
 def _global_index(spec: TableSpec, index: IndexSpec, region: str, sizes: Sizes, now_ms: int) -> dict[str, Any]:
-    warm = warm_throughput(spec.billing_mode, index.throughput, index.warm)
     # An index that is made with its table comes with it.
     status = IndexStatus.CREATING if spec.status is TableStatus.CREATING else index.status
     return {
@@ -65,8 +60,16 @@ def _global_index(spec: TableSpec, index: IndexSpec, region: str, sizes: Sizes, 
         **_backfilling(spec, index),
         "ProvisionedThroughput": throughput_description(index.throughput, index.history, now_ms),
         **maxima_description(index.on_demand),
-        "WarmThroughput": warm_description(warm, IndexStatus.ACTIVE.value),
+        **_warm_throughput(spec, index),
     }
+
+
+def _warm_throughput(spec: TableSpec, index: IndexSpec) -> dict[str, Any]:
+    """Return the member, which no index has before its table is there, whether or not it was asked for."""
+    if spec.status is TableStatus.CREATING:
+        return {}
+    warm = warm_throughput(spec.billing_mode, index.throughput, index.warm)
+    return {"WarmThroughput": warm_description(warm, IndexStatus.ACTIVE.value)}
 
 
 def _projection(index: IndexSpec) -> dict[str, Any]:

@@ -11,12 +11,11 @@ from router.operations.encryption import encryption_description
 from router.operations.index_descriptions import Sizes, attribute_definitions, index_members
 from router.operations.throughput_description import throughput_description
 from wire.capacity import warm_throughput
-from wire.tables import BillingMode, KeySchema, ReplicaSpec, TableSpec
+from wire.tables import DEFAULT_TABLE_CLASS, BillingMode, KeySchema, ReplicaSpec, TableSpec, TableStatus, Throughput
 
 GLOBAL_TABLE_VERSION: Final = "2019.11.21"
 
 _UNCOUNTED: Final = (0, 0)
-_DEFAULT_TABLE_CLASS: Final = "STANDARD"
 
 
 def table_description(spec: TableSpec, region: str, sizes: Sizes | None = None, *, now_ms: int = 0) -> dict[str, Any]:
@@ -28,7 +27,7 @@ def table_description(spec: TableSpec, region: str, sizes: Sizes | None = None, 
         "KeySchema": key_schema_elements(spec.key_schema),
         "TableStatus": spec.status.value,
         "CreationDateTime": spec.created_ms / 1000,
-        "ProvisionedThroughput": throughput_description(spec.throughput, spec.history, now_ms),
+        "ProvisionedThroughput": throughput_description(spec.shown_throughput, spec.history, now_ms),
         "TableSizeBytes": size,
         "ItemCount": count,
         "TableArn": table_arn(region, spec.name),
@@ -41,7 +40,7 @@ def table_description(spec: TableSpec, region: str, sizes: Sizes | None = None, 
         **_table_class(spec),
         "DeletionProtectionEnabled": spec.deletion_protection,
         **maxima_description(spec.on_demand),
-        "WarmThroughput": _warm_throughput(spec),
+        **_warm_throughput(spec),
     }
 
 
@@ -53,17 +52,14 @@ def key_schema_elements(schema: KeySchema) -> list[dict[str, str]]:
 
 
 def _billing(spec: TableSpec) -> dict[str, Any]:
-    """Return the summary, which AWS leaves out for a table that was always provisioned."""
+    """Return the summary, which AWS leaves out for a table that was always provisioned, and dates once the table is there."""
     if spec.billing_mode is BillingMode.PROVISIONED and not spec.billing_changed_ms:
         return {}
-    changed_ms = spec.billing_changed_ms or spec.created_ms
-    return {
-        "BillingModeSummary": {
-            "BillingMode": spec.billing_mode.value,
-            # The time stays on show when the table has become provisioned since.
-            "LastUpdateToPayPerRequestDateTime": changed_ms / 1000,
-        }
-    }
+    summary: dict[str, Any] = {"BillingMode": spec.billing_mode.value}
+    if spec.status is not TableStatus.CREATING:
+        # The time stays on show when the table has become provisioned since.
+        summary["LastUpdateToPayPerRequestDateTime"] = (spec.billing_changed_ms or spec.created_ms) / 1000
+    return {"BillingModeSummary": summary}
 
 
 def _stream(spec: TableSpec, region: str) -> dict[str, Any]:
@@ -94,8 +90,8 @@ def _replica(replica: ReplicaSpec, spec: TableSpec) -> dict[str, Any]:
     description: dict[str, Any] = {
         "RegionName": replica.region,
         "ReplicaStatus": replica.status.value,
-        "ReplicaArn": table_arn(replica.region, spec.name),
-        "WarmThroughput": _warm_throughput(spec),
+        "WarmThroughput": warm_description(_warmth(spec), "ACTIVE"),
+        **_replica_indexes(spec),
         "GlobalTableSettingsReplicationMode": "ENABLED_WITH_OVERRIDES",
     }
     if replica.status_text:
@@ -103,14 +99,36 @@ def _replica(replica: ReplicaSpec, spec: TableSpec) -> dict[str, Any]:
     return description
 
 
-def _table_class(spec: TableSpec) -> dict[str, Any]:
-    """Return the summary, which AWS leaves out for a table that always was of the default class."""
-    if spec.class_changes:
-        return {
-            "TableClassSummary": {"TableClass": spec.table_class, "LastUpdateDateTime": spec.class_changes[-1] / 1000}
+def _replica_indexes(spec: TableSpec) -> dict[str, Any]:
+    indexes = [
+        {
+            "IndexName": index.name,
+            "WarmThroughput": warm_description(
+                warm_throughput(spec.billing_mode, index.throughput, index.warm), "ACTIVE"
+            ),
         }
-    return {} if spec.table_class == _DEFAULT_TABLE_CLASS else {"TableClassSummary": {"TableClass": spec.table_class}}
+        for index in spec.global_indexes
+    ]
+    return {"GlobalSecondaryIndexes": indexes} if indexes else {}
+
+
+def _table_class(spec: TableSpec) -> dict[str, Any]:
+    """Return the summary, which AWS leaves out for a table whose class nobody ever named, and dates once it was changed."""
+    changes = spec.class_changes[:-1] if spec.class_before else spec.class_changes
+    if not (changes or spec.names_class or spec.table_class != DEFAULT_TABLE_CLASS):
+        return {}
+    summary: dict[str, Any] = {"TableClass": spec.class_before or spec.table_class}
+    if changes:
+        summary["LastUpdateDateTime"] = changes[-1] / 1000
+    return {"TableClassSummary": summary}
 
 
 def _warm_throughput(spec: TableSpec) -> dict[str, Any]:
-    return warm_description(warm_throughput(spec.billing_mode, spec.throughput, spec.warm), "ACTIVE")
+    """Return the member, which a table that is being made only has if it was asked for."""
+    if spec.status is not TableStatus.CREATING:
+        return {"WarmThroughput": warm_description(_warmth(spec), "ACTIVE")}
+    return {"WarmThroughput": warm_description(_warmth(spec), "UPDATING")} if spec.warm != Throughput() else {}
+
+
+def _warmth(spec: TableSpec) -> Throughput:
+    return warm_throughput(spec.billing_mode, spec.shown_throughput, spec.warm)

@@ -12,6 +12,7 @@ from router.operations.index_updates import parsed_index_updates, refuse_empty_w
 from router.operations.regions import Regions, require_agreed
 from router.operations.replica_updates import parsed_replica_update
 from router.operations.store import Store
+from router.operations.table_answers import changed
 from router.operations.table_description import table_description
 from router.operations.table_settings import (
     CAPACITY_WITH_ON_DEMAND,
@@ -57,7 +58,7 @@ class UpdateTable:
         assert decided.table is not None, f"the catalog changed table {name!r} and does not show it"
         sizes = self._sizes.known(decided.table.number)
         description = table_description(decided.table, self._store.region, sizes, now_ms=self._clock.wall_ms())
-        return encoded({"TableDescription": description})
+        return encoded({"TableDescription": changed(description, body)})
 
 
 def parse(

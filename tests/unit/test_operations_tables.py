@@ -338,9 +338,30 @@ async def test_how_a_global_table_shows() -> None:
     replica = ReplicaSpec(RegionName("eu-west-1"), ReplicaStatus.CREATING)
     table = (await Api(FakeStore(table_spec(replicas=(replica,))))("DescribeTable", TableName="things"))["Table"]
     assert table["GlobalTableVersion"] == "2019.11.21"
-    (shown,) = table["Replicas"]
-    assert (shown["RegionName"], shown["ReplicaStatus"]) == ("eu-west-1", "CREATING")
-    assert shown["GlobalTableSettingsReplicationMode"] == "ENABLED_WITH_OVERRIDES"
+    # Source of the members: tests that moto marks `aws_verified`; ReplicaArn was never seen.
+    assert table["Replicas"] == [
+        {
+            "RegionName": "eu-west-1",
+            "ReplicaStatus": "CREATING",
+            "WarmThroughput": {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000, "Status": "ACTIVE"},
+            "GlobalTableSettingsReplicationMode": "ENABLED_WITH_OVERRIDES",
+        }
+    ]
+
+
+# The answer that adds a replica does not show it yet, and the one that removes it shows it as it was; the table is UPDATING.
+async def test_how_a_replica_comes_and_goes() -> None:
+    for status, update, shown in (
+        (ReplicaStatus.CREATING, "Create", []),
+        (ReplicaStatus.DELETING, "Delete", [("eu-west-1", "ACTIVE")]),
+    ):
+        api = Api(FakeStore(table_spec()))
+        replica = ReplicaSpec(RegionName("eu-west-1"), status)
+        api.store.decisions.append(table_spec(status=TableStatus.UPDATING, replicas=(replica,)))
+        asked = [{update: {"RegionName": "eu-west-1"}}]
+        answer = (await api("UpdateTable", TableName="things", ReplicaUpdates=asked))["TableDescription"]
+        assert (answer["TableStatus"], answer["GlobalTableVersion"]) == ("UPDATING", "2019.11.21")
+        assert [(each["RegionName"], each["ReplicaStatus"]) for each in answer["Replicas"]] == shown
 
 
 # Unlike requests for items, requests about tables name the one that is missing.
