@@ -166,5 +166,6 @@ def _check_bounds(lower: AttributeValue, upper: AttributeValue) -> None:
 
 
 def value_text(value: AttributeValue) -> str:
+    """Return a value as AWS's texts quote it: {S:a}."""
     ((kind, payload),) = value.items()
     return f"{{{kind}:{payload}}}"
