@@ -95,7 +95,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )  # how long a replica that was a source may not be deleted; 0 = no hold
     ttl_sweep_seconds: float = 1.0  # between two looks for items that have expired
     ttl_grace_seconds: Natural = 60  # how long an item that another region wrote last is left to that region to expire
-    ttl_hold_seconds: Natural = 0  # how long time to live of a table stays as it is; with `aws` timing at least an hour
+    ttl_hold_seconds: Natural = (
+        0  # how long time to live of a table stays as it is; with `aws` timing at least 31 minutes
+    )
     item_collection_bytes_max: Positive = ITEM_COLLECTION_BYTES_MAX  # of tables with local indexes, as in AWS
     control_plane: ControlPlane = "instant"
     validation_wording: WordingOfErrors = "classic"

@@ -184,9 +184,8 @@ class IndexSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimeToLiveStatus(StrEnum):
-    """AWS's TimeToLiveStatus, without DISABLING: leaders stop expiring items as soon as they see the row."""
+    """AWS's TimeToLiveStatus as it is seen on AWS: ENABLED at once, and DISABLED as soon as leaders see the row."""
 
-    ENABLING = "ENABLING"
     ENABLED = "ENABLED"
     DISABLED = "DISABLED"
 
@@ -204,10 +203,8 @@ class TimeToLive(msgspec.Struct, frozen=True):
 
     @property
     def status(self) -> TimeToLiveStatus:
-        """Return how far it is: ENABLED once every item is in the expiry index."""
-        if not self.is_enabled:
-            return TimeToLiveStatus.DISABLED
-        return TimeToLiveStatus.ENABLED if self.is_complete else TimeToLiveStatus.ENABLING
+        """Return what clients are told, who never hear that the expiry index is being filled."""
+        return TimeToLiveStatus.ENABLED if self.is_enabled else TimeToLiveStatus.DISABLED
 
 
 class Encryption(msgspec.Struct, frozen=True):
