@@ -33,7 +33,7 @@ def backed_up_table(store: Store, given: str) -> TableSpec:
 
     Raises StoreError TABLE_NOT_FOUND.
     """
-    name = table_name(given, store.region)
+    name = table_name(given, store.home)
     spec = store.view.tables.get(name)
     if spec is None or spec.status is TableStatus.CREATING:
         raise StoreError(ErrorCode.TABLE_NOT_FOUND, f"Table not found: {name}")
@@ -92,7 +92,7 @@ def _checked_backup(store: Store, arn: str) -> str:
         raise StoreError(ErrorCode.ACCESS_DENIED, "Access is denied")
     if not parts.is_of_aws(store.region) or not _BACKUP_ID.fullmatch(parts.id):
         raise validation_error(f"{_INVALID_REQUEST}BackupArn is not valid")
-    require_own_account(parts.account)
+    require_own_account(parts.account, store.home)
     return parts.region
 
 

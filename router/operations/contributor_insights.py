@@ -12,19 +12,19 @@ from wire.tables import IndexStatus, TableSpec, TableStatus
 
 def _describe(store: Store, body: dict[str, Any]) -> dict[str, Any]:
     index = _named_index(body)
-    return _disabled(described_table(store.view, body, store.region), index)
+    return _disabled(described_table(store.view, body, store.home), index)
 
 
 def _list(store: Store, body: dict[str, Any]) -> dict[str, Any]:
     if body.get("TableName") is not None:
-        described_table(store.view, body, store.region)
+        described_table(store.view, body, store.home)
     # AWS names only tables and indexes where it is not off.
     return {"ContributorInsightsSummaries": []}
 
 
 def _update(store: Store, body: dict[str, Any]) -> dict[str, Any]:
     index = _named_index(body)
-    spec = described_table(store.view, body, store.region)
+    spec = described_table(store.view, body, store.home)
     answer = _disabled(spec, index)
     if body["ContributorInsightsAction"] == "ENABLE":
         _require_active(spec, index)

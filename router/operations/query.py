@@ -59,7 +59,7 @@ def parse(store: Store, body: dict[str, Any]) -> tuple[Target, Range]:
     start = start_members(body)
     condition, expressions = _expressions(body, older)
     require_valid_selection(body, _SELECTION_PREFACE)
-    target = target_of(store.view, body, store.region)
+    target = target_of(store.view, body, store.home)
     if start is not None:
         target.require_start(start)
     matched = condition.matched(target.key)

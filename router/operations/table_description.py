@@ -11,6 +11,7 @@ from router.operations.encryption import encryption_description
 from router.operations.index_descriptions import Sizes, attribute_definitions, index_members
 from router.operations.throughput_description import throughput_description
 from wire.capacity import warm_throughput
+from wire.cluster import Home
 from wire.tables import DEFAULT_TABLE_CLASS, BillingMode, KeySchema, ReplicaSpec, TableSpec, TableStatus, Throughput
 
 GLOBAL_TABLE_VERSION: Final = "2019.11.21"
@@ -18,7 +19,7 @@ GLOBAL_TABLE_VERSION: Final = "2019.11.21"
 _UNCOUNTED: Final = (0, 0)
 
 
-def table_description(spec: TableSpec, region: str, sizes: Sizes | None = None, *, now_ms: int = 0) -> dict[str, Any]:
+def table_description(spec: TableSpec, home: Home, sizes: Sizes | None = None, *, now_ms: int = 0) -> dict[str, Any]:
     """Return the TableDescription of a table; None as sizes = nothing was counted; `now_ms` tells which day today is."""
     count, size = (sizes or {}).get(0, _UNCOUNTED)
     return {
@@ -30,13 +31,13 @@ def table_description(spec: TableSpec, region: str, sizes: Sizes | None = None, 
         "ProvisionedThroughput": throughput_description(spec.shown_throughput, spec.history, now_ms),
         "TableSizeBytes": size,
         "ItemCount": count,
-        "TableArn": table_arn(region, spec.name),
+        "TableArn": table_arn(home, spec.name),
         "TableId": spec.table_id,
-        **index_members(spec, region, sizes or {}, now_ms),
+        **index_members(spec, home, sizes or {}, now_ms),
         **_billing(spec),
-        **_stream(spec, region),
+        **_stream(spec, home),
         **_replicas(spec),
-        **encryption_description(spec.encryption, region),
+        **encryption_description(spec.encryption, home),
         **_table_class(spec),
         "DeletionProtectionEnabled": spec.deletion_protection,
         **maxima_description(spec.on_demand),
@@ -62,14 +63,14 @@ def _billing(spec: TableSpec) -> dict[str, Any]:
     return {"BillingModeSummary": summary}
 
 
-def _stream(spec: TableSpec, region: str) -> dict[str, Any]:
+def _stream(spec: TableSpec, home: Home) -> dict[str, Any]:
     """Return the stream's members; label and ARN outlive a stream that was switched off."""
     stream = spec.stream
     if stream is None:
         return {}
     members: dict[str, Any] = {
         "LatestStreamLabel": stream.label,
-        "LatestStreamArn": stream_arn(region, spec.name, stream.label),
+        "LatestStreamArn": stream_arn(home, spec.name, stream.label),
     }
     if stream.is_enabled:
         members["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": stream.view_type.value}

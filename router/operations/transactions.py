@@ -87,7 +87,7 @@ def _checked_expressions(kind: str, asked: dict[str, Any]) -> tuple[str, ...]:
 
 def _targets(store: Store, actions: Sequence[_Action]) -> list[_Target]:
     """Return what actions are about: a table that is not there comes before any key."""
-    specs = [table_of_items(store.view, action.asked["TableName"], store.region) for action in actions]
+    specs = [table_of_items(store.view, action.asked["TableName"], store.home) for action in actions]
     return [_target(spec, action) for spec, action in zip(specs, actions, strict=True)]
 
 

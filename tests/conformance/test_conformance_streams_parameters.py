@@ -17,9 +17,9 @@ from tests.support.conformance_streams import (
 )
 from tests.support.conformance_table import Table, invalid, refused
 
-ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/nobody/stream/2026-01-02T03:04:05.006"
+ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/nobody/stream/2026-01-02T03:04:05.006"
 SHARD = "shardId-00000001700000000000-00000001"
-NUMBER = "100000000000000000001"
+NUMBER = "112345678901200000001"
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from tests.support.conformance_surface import MISSING, arn_of, assert_not_available
 from tests.support.conformance_table import Table, invalid, refused
 
-STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/changes"
+STREAM = "arn:aws:kinesis:us-east-1:123456789012:stream/changes"
 NO_TABLE = ("ResourceNotFoundException", f"Requested resource not found: Table: {MISSING} not found")
 STATE = "Table is not in a valid state to enable Kinesis Streaming Destination: "
 TOO_SHORT = "TableName must be at least 3 characters long and at most 255 characters long"

@@ -259,9 +259,9 @@ def test_a_regional_table_stamps_nothing() -> None:
 # A key of the customer's belongs to one region.
 def test_a_customers_key_is_not_replicated() -> None:
     with pytest.raises(StoreError, match="KMSMasterKeyId must be specified for each replica"):
-        Pair(encryption=Encryption("arn:aws:kms:us-east-1:000000000000:key/1"))
+        Pair(encryption=Encryption("arn:aws:kms:us-east-1:123456789012:key/1"))
     with pytest.raises(StoreError, match="KMSMasterKeyId must be specified for each replica"):
-        Pair().here.change(update(encryption=Encryption("arn:aws:kms:us-east-1:000000000000:key/1")))
+        Pair().here.change(update(encryption=Encryption("arn:aws:kms:us-east-1:123456789012:key/1")))
 
 
 # An index made anew here, while its capacity was changed there later: the new index has that capacity, in both regions.

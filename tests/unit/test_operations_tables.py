@@ -313,7 +313,7 @@ async def test_how_a_plain_table_looks() -> None:
         "ProvisionedThroughput": {"NumberOfDecreasesToday": 0, **UNITS},
         "TableSizeBytes": 0,
         "ItemCount": 0,
-        "TableArn": "arn:aws:dynamodb:us-east-1:000000000000:table/things",
+        "TableArn": "arn:aws:dynamodb:us-east-1:123456789012:table/things",
         "TableId": spec.table_id,
         "DeletionProtectionEnabled": False,
         "WarmThroughput": {"ReadUnitsPerSecond": 5, "WriteUnitsPerSecond": 6, "Status": "ACTIVE"},
@@ -323,7 +323,7 @@ async def test_how_a_plain_table_looks() -> None:
 # The stream's label and ARN outlive it; the specification does not.
 async def test_how_a_stream_shows() -> None:
     stream = StreamSpec(StreamViewType.NEW_IMAGE, "2026-01-02T03:04:05.006", 3, 1_700_000_000_000)
-    arn = "arn:aws:dynamodb:us-east-1:000000000000:table/things/stream/2026-01-02T03:04:05.006"
+    arn = "arn:aws:dynamodb:us-east-1:123456789012:table/things/stream/2026-01-02T03:04:05.006"
     table = (await Api(FakeStore(table_spec(stream=stream)))("DescribeTable", TableName="things"))["Table"]
     assert table["LatestStreamArn"] == arn
     assert table["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
@@ -365,7 +365,7 @@ async def test_how_a_replica_comes_and_goes() -> None:
 
 
 # Unlike requests for items, requests about tables name the one that is missing.
-@pytest.mark.parametrize("name", ["nope", "arn:aws:dynamodb:us-east-1:000000000000:table/nope"])
+@pytest.mark.parametrize("name", ["nope", "arn:aws:dynamodb:us-east-1:123456789012:table/nope"])
 async def test_a_missing_table_is_named(name: str) -> None:
     refusal = await Api(FakeStore()).refused("DescribeTable", TableName=name)
     assert (refusal.code, refusal.message) == (

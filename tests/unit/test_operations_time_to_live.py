@@ -14,7 +14,7 @@ ASKED = {"Enabled": True, "AttributeName": "expires"}
 
 
 # The answer repeats the request; an ARN names the table as well as its name does.
-@pytest.mark.parametrize("name", ["things", "arn:aws:dynamodb:us-east-1:000000000000:table/things"])
+@pytest.mark.parametrize("name", ["things", "arn:aws:dynamodb:us-east-1:123456789012:table/things"])
 async def test_an_update_asks_the_catalog(name: str) -> None:
     api = Api(FakeStore(table_spec()))
     api.store.decisions.append(table_spec())
