@@ -13,6 +13,7 @@ from wire.tables import (
     IndexSpec,
     KeySchema,
     OnDemandMaxima,
+    ReplicaOverrides,
     ReplicaStatus,
     ResourcePolicy,
     StreamViewType,
@@ -82,8 +83,17 @@ class AddReplica(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     name: str
     region: str
+    overrides: ReplicaOverrides | None = None
     now_ms: int
     global_table_id: str
+
+
+class UpdateReplicas(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Change what replicas in other regions have otherwise than the table here."""
+
+    name: str
+    overrides: tuple[ReplicaOverrides, ...]
+    now_ms: int
 
 
 class RemoveReplica(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -287,6 +297,7 @@ CatalogChange = (
     | UpdateTable
     | DeleteTable
     | AddReplica
+    | UpdateReplicas
     | RemoveReplica
     | CheckReplica
     | JoinGlobalTable

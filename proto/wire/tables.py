@@ -231,6 +231,17 @@ class SettingStamp(msgspec.Struct, frozen=True, order=True):
     name: str
 
 
+class ReplicaOverrides(msgspec.Struct, frozen=True):
+    """What one region's replica has otherwise than the table elsewhere; empty, 0 and None = nothing was ever said of it."""
+
+    region: str
+    table_class: str = ""
+    class_changed_ms: int = 0
+    max_reads: int = 0  # the maximum of on-demand reads; -1 = none
+    key_arn: str | None = None  # of the customer's key; empty = the key that AWS manages
+    indexes: tuple[tuple[str, int], ...] = ()  # by name: the maximum of on-demand reads of an index
+
+
 class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One table of this region. `number` names it in keys; `table_id` is the UUID that clients see."""
 
@@ -278,6 +289,7 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     # What is on show while the table is UPDATING: the settings that it had. None and empty = those that it has.
     throughput_before: Throughput | None = None
     class_before: str = ""
+    overrides: tuple[ReplicaOverrides, ...] = ()  # of this region and the others, by region
 
     @property
     def records_changes(self) -> bool:
@@ -330,6 +342,10 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
         return self.status is not TableStatus.DELETING and all(
             replica.status is ReplicaStatus.ACTIVE for replica in self.replicas
         )
+
+    def override(self, region: str) -> ReplicaOverrides:
+        """Return what the replica of `region` has otherwise."""
+        return next((each for each in self.overrides if each.region == region), ReplicaOverrides(region))
 
     def replica(self, region: str) -> ReplicaSpec | None:
         """Return the replica entry of `region`, or None."""

@@ -31,7 +31,7 @@ def parsed_encryption(given: dict[str, Any] | None, home: Home) -> Encryption | 
         return Encryption("")
     if kind is None:
         raise validation_error(f"{INVALID}SSEType KMS is required if KMSMasterKeyId is specified")
-    return Encryption(_key_arn(key, home))
+    return Encryption(key_arn(key, home))
 
 
 def encryption_description(encryption: Encryption | None, home: Home) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def encryption_description(encryption: Encryption | None, home: Home) -> dict[st
     return {"SSEDescription": {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": arn}}
 
 
-def _key_arn(key: str, home: Home) -> str:
+def key_arn(key: str, home: Home) -> str:
     """Return the ARN of a key given by id, ARN, alias or alias ARN; empty for the one that AWS manages."""
     resource = key
     if key.startswith("arn:"):

@@ -9,10 +9,11 @@ from router.operations.arns import stream_arn, table_arn
 from router.operations.capacity_settings import maxima_description, warm_description
 from router.operations.encryption import encryption_description
 from router.operations.index_descriptions import Sizes, attribute_definitions, index_members
+from router.operations.replica_description import SETTINGS_MODE, replica_description
 from router.operations.throughput_description import throughput_description
 from wire.capacity import warm_throughput
 from wire.cluster import Home
-from wire.tables import DEFAULT_TABLE_CLASS, BillingMode, KeySchema, ReplicaSpec, TableSpec, TableStatus, Throughput
+from wire.tables import DEFAULT_TABLE_CLASS, BillingMode, KeySchema, TableSpec, TableStatus, Throughput
 
 GLOBAL_TABLE_VERSION: Final = "2019.11.21"
 
@@ -82,35 +83,9 @@ def _replicas(spec: TableSpec) -> dict[str, Any]:
         return {}
     return {
         "GlobalTableVersion": GLOBAL_TABLE_VERSION,
-        "Replicas": [_replica(replica, spec) for replica in spec.replicas],
-        "GlobalTableSettingsReplicationMode": "ENABLED_WITH_OVERRIDES",
+        "Replicas": [replica_description(replica, spec) for replica in spec.replicas],
+        "GlobalTableSettingsReplicationMode": SETTINGS_MODE,
     }
-
-
-def _replica(replica: ReplicaSpec, spec: TableSpec) -> dict[str, Any]:
-    description: dict[str, Any] = {
-        "RegionName": replica.region,
-        "ReplicaStatus": replica.status.value,
-        "WarmThroughput": warm_description(_warmth(spec), "ACTIVE"),
-        **_replica_indexes(spec),
-        "GlobalTableSettingsReplicationMode": "ENABLED_WITH_OVERRIDES",
-    }
-    if replica.status_text:
-        description["ReplicaStatusDescription"] = replica.status_text
-    return description
-
-
-def _replica_indexes(spec: TableSpec) -> dict[str, Any]:
-    indexes = [
-        {
-            "IndexName": index.name,
-            "WarmThroughput": warm_description(
-                warm_throughput(spec.billing_mode, index.throughput, index.warm), "ACTIVE"
-            ),
-        }
-        for index in spec.global_indexes
-    ]
-    return {"GlobalSecondaryIndexes": indexes} if indexes else {}
 
 
 def _table_class(spec: TableSpec) -> dict[str, Any]:

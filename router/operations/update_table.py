@@ -70,7 +70,9 @@ def parse(
     require_one_change(body)
     replica_updates = body.get("ReplicaUpdates")
     if replica_updates is not None:
-        return parsed_replica_update(name, replica_updates, now_ms=now_ms, global_table_id=f"{random_bits:032x}")
+        return parsed_replica_update(
+            name, replica_updates, home=home, now_ms=now_ms, global_table_id=f"{random_bits:032x}"
+        )
     indexes = parsed_index_updates(body, table)
     stream, encryption = body.get("StreamSpecification"), body.get("SSESpecification")
     encrypts = parsed_encryption(encryption, home)

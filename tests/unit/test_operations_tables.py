@@ -11,7 +11,9 @@ from wire.tables import (
     BillingMode,
     KeyAttribute,
     KeySchema,
+    OnDemandMaxima,
     RegionName,
+    ReplicaOverrides,
     ReplicaSpec,
     ReplicaStatus,
     StreamSpec,
@@ -216,6 +218,58 @@ async def test_replicas_are_added_and_removed() -> None:
     assert isinstance(change, catalog_changes.RemoveReplica)
 
 
+# What a replica is to have otherwise: on Create beside the region, on Update of one or several regions at once.
+async def test_overrides_of_replicas() -> None:
+    index = {"IndexName": "byX", "OnDemandThroughputOverride": {"MaxReadRequestUnits": 3}}
+    asked = {
+        "RegionName": "eu-west-1",
+        "KMSMasterKeyId": "1234abcd",
+        "TableClassOverride": "STANDARD_INFREQUENT_ACCESS",
+        "OnDemandThroughputOverride": {"MaxReadRequestUnits": 7},
+        "GlobalSecondaryIndexes": [index],
+    }
+    change = await _changed(ReplicaUpdates=[{"Create": asked}])
+    assert isinstance(change, catalog_changes.AddReplica)
+    assert change.overrides == ReplicaOverrides(
+        "eu-west-1",
+        table_class="STANDARD_INFREQUENT_ACCESS",
+        max_reads=7,
+        key_arn="arn:aws:kms:eu-west-1:123456789012:key/1234abcd",
+        indexes=(("byX", 3),),
+    )
+    several = [
+        {"Update": {"RegionName": "eu-west-1", "OnDemandThroughputOverride": {"MaxReadRequestUnits": -1}}},
+        {"Update": {"RegionName": "sa-east-1", "TableClassOverride": "STANDARD"}},
+    ]
+    change = await _changed(ReplicaUpdates=several)
+    assert isinstance(change, catalog_changes.UpdateReplicas)
+    assert change.overrides == (
+        ReplicaOverrides("eu-west-1", max_reads=-1),
+        ReplicaOverrides("sa-east-1", table_class="STANDARD"),
+    )
+
+
+# Overrides show for as long as they differ from the table that is described. Source: tests that moto marks `aws_verified`.
+async def test_how_overrides_show() -> None:
+    replica = ReplicaSpec(RegionName("eu-west-1"), ReplicaStatus.ACTIVE)
+    key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1"
+    overrides = ReplicaOverrides(
+        "eu-west-1", table_class="STANDARD", class_changed_ms=5000, max_reads=7, key_arn=key_arn
+    )
+
+    async def shown(base: int) -> dict[str, Any]:
+        spec = table_spec(replicas=(replica,), overrides=(overrides,), on_demand=OnDemandMaxima(base, 0))
+        table = (await Api(FakeStore(spec))("DescribeTable", TableName="things"))["Table"]
+        (entry,) = table["Replicas"]
+        return dict(entry)
+
+    differing, same = await shown(5), await shown(7)
+    assert differing["OnDemandThroughputOverride"] == {"MaxReadRequestUnits": 7}
+    assert "OnDemandThroughputOverride" not in same
+    assert same["KMSMasterKeyId"] == key_arn
+    assert same["ReplicaTableClassSummary"] == {"TableClass": "STANDARD", "LastUpdateDateTime": 5.0}
+
+
 # AWS's words for updates that ask for nothing, or for too much at once.
 @pytest.mark.parametrize(
     ("body", "text"),
@@ -241,6 +295,19 @@ async def test_replicas_are_added_and_removed() -> None:
         (
             {"ReplicaUpdates": [_CREATE, {"Create": {"RegionName": "x-1"}}]},
             "Update table operation with more than one create or delete replica actions not allowed",
+        ),
+        (
+            {"ReplicaUpdates": [{"Update": {"RegionName": "x-1", "TableClassOverride": "GLACIER"}}]},
+            "Invalid table-class parameter provided.",
+        ),
+        (
+            # All global tables are on demand here. AWS's words for that case could not be established.
+            {
+                "ReplicaUpdates": [
+                    {"Create": {"RegionName": "x-1", "ProvisionedThroughputOverride": {"ReadCapacityUnits": 1}}}
+                ]
+            },
+            INVALID + "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode",
         ),
         ({"ReplicaUpdates": [{}]}, "There are no actions specified in the Replica Update Action of the request."),
         (
