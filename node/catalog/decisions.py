@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from node.catalog import gossip, indexes, membership, replica_overrides, settings, tables, tags, time_to_live
+from node.catalog import gossip, indexes, membership, recorded, replica_overrides, settings, tables, tags, time_to_live
 from node.catalog.rules import CatalogRules, Decision
 from wire import catalog_changes
 from wire.catalog import CatalogView
@@ -52,5 +52,7 @@ _decisions: dict[type, Callable[[CatalogView, Any, CatalogRules], Decision]] = {
     catalog_changes.RecordTimeToLive: time_to_live.record_time_to_live,
     catalog_changes.SetTags: tags.set_tags,
     catalog_changes.SetResourcePolicy: tags.set_resource_policy,
+    catalog_changes.SetRecovery: recorded.set_recovery,
+    catalog_changes.SetInsights: recorded.set_insights,
     catalog_changes.SetLink: membership.set_link,
 }

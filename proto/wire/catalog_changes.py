@@ -275,6 +275,24 @@ class SetResourcePolicy(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     now_ms: int
 
 
+class SetRecovery(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Note that point-in-time recovery is on for so many days, or with 0 that it is off."""
+
+    name: str
+    days: int
+    now_ms: int
+
+
+class SetInsights(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Note that Contributor Insights of an index or, without a name, of the table are on or off; an empty mode stays as it is."""
+
+    name: str
+    index: str
+    is_enabled: bool
+    mode: str
+    now_ms: int
+
+
 class FinishTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Move a table on: CREATING or UPDATING to ACTIVE, or, when DELETING, out of the catalog.
 
@@ -314,6 +332,8 @@ CatalogChange = (
     | RecordTimeToLive
     | SetTags
     | SetResourcePolicy
+    | SetRecovery
+    | SetInsights
     | FinishTable
     | SetLink
 )

@@ -231,6 +231,22 @@ class SettingStamp(msgspec.Struct, frozen=True, order=True):
     name: str
 
 
+class Recovery(msgspec.Struct, frozen=True):
+    """Point-in-time recovery, as it was asked for. Descriptive only: nothing can be restored yet."""
+
+    since_ms: int
+    days: int
+
+
+class Insights(msgspec.Struct, frozen=True):
+    """Contributor Insights of an index or, without a name, of the table, once asked for. Descriptive only: nothing is counted yet."""
+
+    index: str
+    is_enabled: bool
+    mode: str
+    changed_ms: int
+
+
 class ReplicaOverrides(msgspec.Struct, frozen=True):
     """What one region's replica has otherwise than the table elsewhere; empty, 0 and None = nothing was ever said of it."""
 
@@ -289,6 +305,8 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     # What is on show while the table is UPDATING: the settings that it had. None and empty = those that it has.
     throughput_before: Throughput | None = None
     class_before: str = ""
+    recovery: Recovery | None = None
+    insights: tuple[Insights, ...] = ()  # by index
     overrides: tuple[ReplicaOverrides, ...] = ()  # of this region and the others, by region
 
     @property
@@ -342,6 +360,10 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
         return self.status is not TableStatus.DELETING and all(
             replica.status is ReplicaStatus.ACTIVE for replica in self.replicas
         )
+
+    def insight(self, index: str) -> Insights | None:
+        """Return the Contributor Insights of an index or, without a name, of the table."""
+        return next((each for each in self.insights if each.index == index), None)
 
     def override(self, region: str) -> ReplicaOverrides:
         """Return what the replica of `region` has otherwise."""
