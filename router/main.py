@@ -51,7 +51,7 @@ class Router:
         regions: Regions = NO_OTHER_REGIONS,
         listens_when_ready: bool = False,
     ) -> None:
-        self.store = region_store(region, connect, clock, randomness)
+        self.store = region_store(cluster.home(region.name), region, connect, clock, randomness)
         self._listens_when_ready = listens_when_ready
         self._dispatcher = _dispatcher(cluster, region, self.store, regions, clock, randomness)
         self._server = HttpServer(self._answer, http, gate=self._dispatcher)

@@ -14,7 +14,7 @@ from router.placement.store import RegionStore
 from router.settings import RouterSettings
 from wire.catalog import NodeSpec
 from wire.clock import Clock, SystemClock
-from wire.cluster import ClusterSpec, RegionEntry
+from wire.cluster import ClusterSpec, Home, RegionEntry
 from wire.garbage import settled
 from wire.metrics_server import READY, MetricsServer
 from wire.telemetry import EventLog
@@ -126,7 +126,9 @@ async def _until_first(duties: Sequence[Coroutine[Any, Any, object]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def region_store(region: RegionEntry, connect: Connect, clock: Clock, randomness: random.Random) -> RegionStore:
+def region_store(
+    home: Home, region: RegionEntry, connect: Connect, clock: Clock, randomness: random.Random
+) -> RegionStore:
     """Return the way to a region's nodes."""
     nodes = [node.spec() for node in region.nodes]
-    return RegionStore(region=region.name, nodes=nodes, connect=connect, clock=clock, randomness=randomness)
+    return RegionStore(home=home, nodes=nodes, connect=connect, clock=clock, randomness=randomness)

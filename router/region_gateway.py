@@ -18,7 +18,9 @@ class GatewayPart(PartOfRouter):
 
     def __init__(self, settings: RouterSettings, cluster: ClusterSpec, lifeline: Lifeline) -> None:
         super().__init__(settings, cluster, lifeline)
-        self._store = region_store(self.region, self.connect, self.clock, self.randomness)
+        self._store = region_store(
+            cluster.home(self.region.name), self.region, self.connect, self.clock, self.randomness
+        )
         self._receiver = Receiver(self._store, self.clock, timeout_ms=cluster.settings.request_timeout_ms)
         address = listen_address(self.region.gateway, settings.listen)
         self._server = GatewayServer(self._receiver, address, self.region.name)

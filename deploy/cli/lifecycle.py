@@ -22,6 +22,10 @@ WordingOption = typer.Option(
     help="What is said of requests that the API forbids: all that is wrong (the default), or the first, as most of AWS since 2026."
 )
 
+AccountOption = typer.Option(
+    help=f"The account in ARNs; any other is somebody else's (default: {Settings().account_id})."
+)
+
 
 def up(
     regions: Annotated[
@@ -54,6 +58,7 @@ def up(
     ] = None,
     control_plane: Annotated[ControlPlane | None, ControlPlaneOption] = None,
     validation_wording: Annotated[WordingOfErrors | None, WordingOption] = None,
+    account_id: Annotated[str | None, AccountOption] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once every region is ready.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -74,6 +79,7 @@ def up(
         signatures=signatures,
         control_plane=control_plane,
         validation_wording=validation_wording,
+        account_id=account_id,
     )
     bring_up(data_folder(data), asked, detach=detach, as_json=as_json)
 
@@ -113,6 +119,7 @@ def dev(
     region: Annotated[str, typer.Option(help="The region's name.")] = "us-east-1",
     control_plane: Annotated[ControlPlane, ControlPlaneOption] = "instant",
     validation_wording: Annotated[WordingOfErrors, WordingOption] = "classic",
+    account_id: Annotated[str, AccountOption] = Settings().account_id,
 ) -> None:
     """Run one region in one process, signatures off: for tests and laptops. Ready in well under a second; Ctrl-C ends it."""
     from deploy.local.embedded import run_embedded
@@ -127,6 +134,7 @@ def dev(
                 region=region,
                 control_plane=control_plane,
                 validation_wording=validation_wording,
+                account=account_id,
             )
         )
     except (LocalClusterError, OSError, ValueError) as error:

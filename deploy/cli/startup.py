@@ -17,7 +17,7 @@ from deploy.local.cluster import LocalCluster
 from deploy.local.errors import LocalClusterError
 from deploy.local.folder import PROCESS_FILE, ClusterFolder
 from deploy.local.ports import PortsUnavailable
-from deploy.local.topology import DEMO_CREDENTIAL, Layout, region_names
+from deploy.local.topology import DEMO_CREDENTIAL, Layout, account_id, region_names
 from wire.cluster import ClusterFileError, ControlPlane, Credential, Settings, WordingOfErrors
 
 READY_TIMEOUT_SECONDS = 90.0
@@ -39,6 +39,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     signatures: bool | None
     control_plane: ControlPlane | None
     validation_wording: WordingOfErrors | None = None
+    account_id: str | None = None
 
     def credential(self) -> Credential | None:
         """Return the credential asked for, if any. Raises ValueError when half of it is missing."""
@@ -57,6 +58,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             signatures=self.signatures is not False,
             control_plane=self.control_plane or Settings().control_plane,
             validation_wording=self.validation_wording or Settings().validation_wording,
+            account_id=account_id(self.account_id or Settings().account_id),
         )
         return Layout(
             regions=region_names(self.regions or "3"),
@@ -76,6 +78,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             "--nodes": (self.nodes, len(spec.regions[0].nodes)),
             "--partitions": (self.partitions, spec.settings.partitions),
             "--control-plane": (self.control_plane, spec.settings.control_plane),
+            "--account-id": (self.account_id, spec.settings.account_id),
             "--validation-wording": (self.validation_wording, spec.settings.validation_wording),
             "--port": (self.port or None, int(spec.regions[0].http.rpartition(":")[2])),
         }

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from deploy.local.errors import LocalClusterError
+from deploy.local.topology import account_id
 from wire.catalog import Delta, NodeId, PartitionId
 from wire.clock import Clock, SystemClock
 from wire.cluster import ClusterSpec, ControlPlane, NodeEntry, RegionEntry, Settings, WordingOfErrors
@@ -46,10 +47,11 @@ class EmbeddedRegion:
         region: str = "us-east-1",
         control_plane: ControlPlane = "instant",
         validation_wording: WordingOfErrors = "classic",
+        account: str = Settings().account_id,
     ) -> None:
         self._data = data
         self._port = port
-        self._cluster = embedded_cluster(region, control_plane, validation_wording)
+        self._cluster = embedded_cluster(region, control_plane, validation_wording, account)
         self._failed: asyncio.Future[BaseException] | None = None
         self._stack = AsyncExitStack()
         self._router: Router | None = None
@@ -226,9 +228,12 @@ class NoPeers:
 
 
 def embedded_cluster(
-    region: str, control_plane: ControlPlane = "instant", validation_wording: WordingOfErrors = "classic"
+    region: str,
+    control_plane: ControlPlane = "instant",
+    validation_wording: WordingOfErrors = "classic",
+    account: str = Settings().account_id,
 ) -> ClusterSpec:
-    """Return the cluster of one region with one node; nothing listens at its addresses."""
+    """Return the cluster of one region with one node; nothing listens at its addresses. Raises ValueError."""
     node = NodeEntry(f"{region}-1", "zone-1", _UNUSED_ADDRESS)
     entry = RegionEntry(region, 1, _UNUSED_ADDRESS, _UNUSED_ADDRESS, (node,))
     settings = Settings(
@@ -238,12 +243,19 @@ def embedded_cluster(
         replica_source_hold_seconds=0,
         control_plane=control_plane,
         validation_wording=validation_wording,
+        account_id=account_id(account),
     )
     return ClusterSpec(CLUSTER_ID, (entry,), settings=settings)
 
 
 async def run_embedded(
-    *, port: int, data: Path | None, region: str, control_plane: ControlPlane, validation_wording: WordingOfErrors
+    *,
+    port: int,
+    data: Path | None,
+    region: str,
+    control_plane: ControlPlane,
+    validation_wording: WordingOfErrors,
+    account: str,
 ) -> None:
     """Run a region until SIGINT, SIGTERM or the end of the terminal. Raises LocalClusterError when it cannot start or go on."""
     configure_logs(level="warning", output=sys.stderr)
@@ -252,7 +264,12 @@ async def run_embedded(
     for number in (each for each in heeded if signal.getsignal(each) is not signal.SIG_IGN):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with EmbeddedRegion(
-        data, port=port, region=region, control_plane=control_plane, validation_wording=validation_wording
+        data,
+        port=port,
+        region=region,
+        control_plane=control_plane,
+        validation_wording=validation_wording,
+        account=account,
     ) as embedded:
         print(
             f"{region} is ready at {embedded.url}; data in {data or 'a temporary folder'}; Ctrl-C ends it", flush=True

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from wire.cluster import REGION_NAME, ClusterSpec, Credential, NodeEntry, RegionEntry, Settings
+from wire.cluster import ACCOUNT_ID, REGION_NAME, ClusterSpec, Credential, NodeEntry, RegionEntry, Settings
 
 HOST = "127.0.0.1"
 
@@ -41,6 +41,13 @@ def composed_cluster(cluster_id: str, layout: Layout, http_ports: list[int], inn
     )
     settings = msgspec.structs.replace(layout.settings, replicas=min(layout.settings.replicas, layout.nodes_per_region))
     return ClusterSpec(cluster_id=cluster_id, regions=regions, credentials=(layout.credential,), settings=settings)
+
+
+def account_id(text: str) -> str:
+    """Read `--account-id`. Raises ValueError with a line for the operator."""
+    if not ACCOUNT_ID.fullmatch(text):
+        raise ValueError(f"--account-id {text!r}: expected twelve digits, as in {Settings().account_id}")
+    return text
 
 
 def region_names(text: str) -> tuple[str, ...]:

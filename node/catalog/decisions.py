@@ -3,11 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
-from node.catalog import gossip, indexes, membership, settings, tables, tags, time_to_live
+from node.catalog import gossip, indexes, membership, recorded, replica_overrides, settings, tables, tags, time_to_live
 from node.catalog.rules import CatalogRules, Decision
 from wire import catalog_changes
 from wire.catalog import CatalogView
 from wire.catalog_changes import CatalogChange
+
+_SHARED = (
+    catalog_changes.UpdateTable,
+    catalog_changes.SetTimeToLive,
+    catalog_changes.AddReplica,
+    catalog_changes.UpdateReplicas,
+)
 
 
 def decide(view: CatalogView, change: CatalogChange, rules: CatalogRules) -> Decision:
@@ -16,7 +23,7 @@ def decide(view: CatalogView, change: CatalogChange, rules: CatalogRules) -> Dec
     Raises StoreError when it is refused.
     """
     decision = _decisions[type(change)](view, change, rules)
-    if isinstance(change, (catalog_changes.UpdateTable, catalog_changes.SetTimeToLive)):
+    if isinstance(change, _SHARED):
         # What all regions share has to reach them, and to win there over what is older.
         return settings.stamped(view.tables.get(change.name), decision, view, change.now_ms, rules.region)
     return decision
@@ -28,6 +35,7 @@ _decisions: dict[type, Callable[[CatalogView, Any, CatalogRules], Decision]] = {
     catalog_changes.DeleteTable: tables.delete_table,
     catalog_changes.FinishTable: tables.finish_table,
     catalog_changes.AddReplica: membership.add_replica,
+    catalog_changes.UpdateReplicas: replica_overrides.update_replicas,
     catalog_changes.RemoveReplica: membership.remove_replica,
     catalog_changes.CheckReplica: gossip.check_replica,
     catalog_changes.JoinGlobalTable: gossip.join_global_table,
@@ -44,5 +52,7 @@ _decisions: dict[type, Callable[[CatalogView, Any, CatalogRules], Decision]] = {
     catalog_changes.RecordTimeToLive: time_to_live.record_time_to_live,
     catalog_changes.SetTags: tags.set_tags,
     catalog_changes.SetResourcePolicy: tags.set_resource_policy,
+    catalog_changes.SetRecovery: recorded.set_recovery,
+    catalog_changes.SetInsights: recorded.set_insights,
     catalog_changes.SetLink: membership.set_link,
 }

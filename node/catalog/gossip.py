@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from node.catalog import refusals
 from node.catalog.members import is_alone, reconciled, reminder, settled
 from node.catalog.membership import departed, member_table, standing
+from node.catalog.replica_overrides import begun, in_force
 from node.catalog.rules import CatalogRules, Decision, next_version
 from node.catalog.settings import joined, merged
 from node.catalog.tables import changed, created, dropped, first_stream, next_number, require_new_name
@@ -56,7 +57,7 @@ def join_global_table(view: CatalogView, change: JoinGlobalTable, rules: Catalog
     )
     table = reconciled(table, rules.region, version)
     if change.settings is not None:
-        table = joined(view, table, change.settings, change.now_ms)
+        table = begun(joined(view, table, change.settings, change.now_ms), rules.region)
     return created(view, _with_source(table, change))
 
 
@@ -91,7 +92,7 @@ def sync_global_table(view: CatalogView, change: SyncGlobalTable, rules: Catalog
     if not after.replicas and is_alone(after, rules.region):
         return standing(view, after, change.now_ms, rules)
     if change.settings is not None:
-        after = merged(view, after, change.settings, change.now_ms)
+        after = in_force(merged(view, after, change.settings, change.now_ms), rules.region)
     return Decision(table=table) if after == table else changed(view, after)
 
 

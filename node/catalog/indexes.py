@@ -63,11 +63,6 @@ def shown(before: TableSpec, after: TableSpec, change: UpdateTable) -> TableSpec
     return _mapped(after, as_shown)
 
 
-def moves_table(change: UpdateTable) -> bool:
-    """Tell whether a change makes or drops an index, so that its table is UPDATING for a while."""
-    return change.creates_index is not None or change.deletes_index is not None
-
-
 def finished(view: CatalogView, table: TableSpec) -> TableSpec:
     """Return the table with what needs nothing but time done: DELETING indexes are gone, filled ones ACTIVE."""
     left = tuple(index for index in table.indexes if index.status is not IndexStatus.DELETING)

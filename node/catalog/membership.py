@@ -21,6 +21,7 @@ from node.catalog.members import (
     with_told,
     without_waiting,
 )
+from node.catalog.replica_overrides import require_keys, with_overrides
 from node.catalog.rules import CatalogRules, Decision, next_version
 from node.catalog.tables import changed, idle_table, is_held, with_stream
 from wire.catalog import CatalogView, LinkSpec, encode_row
@@ -46,6 +47,7 @@ def add_replica(view: CatalogView, change: AddReplica, rules: CatalogRules) -> D
     table = idle_table(view, change.name)
     _require_other_region(change.region, rules)
     _require_replicable(table, change.region)
+    require_keys(table, change)
     version = next_version(view)
     if table.stream is None or not table.stream.is_enabled:
         table = with_stream(table, StreamViewType.NEW_AND_OLD_IMAGES, version, change.now_ms)
@@ -57,6 +59,8 @@ def add_replica(view: CatalogView, change: AddReplica, rules: CatalogRules) -> D
     table = _founded(table, change.now_ms, rules.region)
     joining = member_of(table.members, change.region).joining(change.now_ms, rules.region)
     table = with_member(table, rules.region, joining)
+    if change.overrides is not None:
+        table = with_overrides(table, change.overrides, 0)
     return changed(view, settled(with_replica(table, arriving(joining, version))))
 
 
@@ -67,7 +71,7 @@ def remove_replica(view: CatalogView, change: RemoveReplica, rules: CatalogRules
         raise refusals.local_region()
     replica = table.replica(change.region)
     if replica is None:
-        raise refusals.replica_missing(change.region)
+        raise refusals.replica_missing(change.region, is_alone=not table.replicas)
     if is_held(replica.acted_as_source_ms, change.now_ms, rules):
         raise refusals.replica_was_source()
     going = replace(replica, status=ReplicaStatus.DELETING, status_text="", source="", backfilled=(), is_overdue=False)
@@ -194,8 +198,6 @@ def _require_replicable(table: TableSpec, region: str) -> None:
         raise refusals.replica_exists(table.name)
     if table.billing_mode is BillingMode.PROVISIONED:
         raise refusals.replicas_need_capacity()
-    if table.encryption is not None and table.encryption.key_arn:
-        raise refusals.replicas_need_keys()
     stream = table.stream
     if stream is not None and stream.is_enabled and stream.view_type is not StreamViewType.NEW_AND_OLD_IMAGES:
         raise refusals.replicas_need_images(table.name)

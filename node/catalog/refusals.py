@@ -130,6 +130,13 @@ def replicas_need_keys() -> StoreError:
     )
 
 
+def replicas_need_like_keys() -> StoreError:
+    """A replica would have a key of another kind than the table."""
+    return validation_error(
+        "One or more parameter values were invalid: All replica keys must either be Customer Managed CMK or AWS Managed CMK."
+    )
+
+
 def replicas_need_images(name: str) -> StoreError:
     """A table is replicated whose stream shows less than both images. AWS's documentation asks for that; the words are ours."""
     return validation_error(
@@ -162,8 +169,12 @@ def replica_exists(name: str) -> StoreError:
     )
 
 
-def replica_missing(region: str) -> StoreError:
-    """A replica is removed that is not one."""
+def replica_missing(region: str, *, is_alone: bool = False) -> StoreError:
+    """A replica is changed or removed that is not one; of a table that `is_alone`, without any, AWS says it otherwise."""
+    if is_alone:
+        return validation_error(
+            "Replica specified in the Replica Update or Replica Delete action of the request was not found."
+        )
     return validation_error(
         "Update global table operation failed because one or more replicas were not part of the global table. "
         f"Please retry the request without these replicas: [{region}]."

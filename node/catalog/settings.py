@@ -6,7 +6,7 @@ stays. So it makes no difference in what order, and how often, settings arrive. 
 which never falls, and a stream, which cannot be changed while there are replicas.
 
 AWS also copies read capacity, table class and the maximum of on-demand reads, but lets every region override them: here a new replica
-begins with them, and then they are each region's own.
+begins with them, and then they are each region's own. What a region has otherwise is a register, too (`node.catalog.replica_overrides`).
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from node.catalog import indexes
+from node.catalog.replica_overrides import with_entry, with_own
 from node.catalog.rules import Decision, next_version
 from node.catalog.tables import changed
 from node.catalog.time_to_live import with_time_to_live
@@ -45,6 +46,7 @@ _ENCRYPTION: Final = "encryption"
 _EXPIRY: Final = "time_to_live"
 _INDEX: Final = "index/"
 _INDEX_CAPACITY: Final = "index_capacity/"
+_REPLICA: Final = "replica/"
 
 
 def stamped(before: TableSpec | None, decision: Decision, view: CatalogView, now_ms: int, region: str) -> Decision:
@@ -54,7 +56,7 @@ def stamped(before: TableSpec | None, decision: Decision, view: CatalogView, now
     if before is None or after is None or not before.replicas or decision.rows.get(row) is None:
         return decision
     # The row, not the answer: that may show indexes as they were.
-    table = _decoded(decision, row)
+    table = with_own(before, _decoded(decision, row), region, now_ms)
     old, new = _registers(before), _registers(table)
     names = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
     if not names:
@@ -89,6 +91,7 @@ def joined(view: CatalogView, table: TableSpec, settings: SyncedSettings, now_ms
         encryption=Encryption("") if settings.is_encrypted else None,
         table_class=settings.table_class,
         stamps=settings.stamps,
+        overrides=settings.overrides,
     )
     if settings.time_to_live is not None:
         table = _with_expiry(view, table, settings.time_to_live, now_ms)
@@ -117,6 +120,7 @@ def _registers(table: TableSpec) -> dict[str, object]:
         if index.status is not IndexStatus.DELETING:
             registers[_INDEX + index.name] = _definition(index)
             registers[_INDEX_CAPACITY + index.name] = _index_capacity(index)
+    registers |= {_REPLICA + each.region: each for each in table.overrides}
     return registers
 
 
@@ -217,6 +221,12 @@ def _with_index_capacity(
     return replace(table, indexes=tuple(after if each.name == index else each for each in table.indexes))
 
 
+def _with_overrides(
+    view: CatalogView, table: TableSpec, settings: SyncedSettings, region: str, now_ms: int
+) -> TableSpec:
+    return with_entry(table, region, settings.overrides)
+
+
 _Take = Callable[[CatalogView, TableSpec, SyncedSettings, str, int], TableSpec]
 _TAKE: Final[dict[str, _Take]] = {
     _CAPACITY: _with_capacity,
@@ -225,6 +235,7 @@ _TAKE: Final[dict[str, _Take]] = {
     _EXPIRY: _with_time_to_live,
     _INDEX: _with_index,
     _INDEX_CAPACITY: _with_index_capacity,
+    _REPLICA: _with_overrides,
 }
 
 
@@ -236,7 +247,11 @@ def _with_writes_of(own: Throughput, other: Throughput) -> Throughput:
 def _kept(stamps: dict[str, SettingStamp], table: TableSpec) -> tuple[SettingStamp, ...]:
     """Return the stamps to keep, by name: all but those of indexes deleted longest ago."""
     present = {index.name for index in table.global_indexes if index.status is not IndexStatus.DELETING}
-    gone = [stamp for stamp in stamps.values() if "/" in stamp.name and stamp.name.partition("/")[2] not in present]
+    gone = [
+        stamp
+        for stamp in stamps.values()
+        if stamp.name.startswith((_INDEX, _INDEX_CAPACITY)) and stamp.name.partition("/")[2] not in present
+    ]
     # Each index has two.
     forgotten = {stamp.name for stamp in sorted(gone)[: -2 * DELETED_INDEXES_MAX]}
     return tuple(sorted((each for each in stamps.values() if each.name not in forgotten), key=lambda each: each.name))

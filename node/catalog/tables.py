@@ -14,6 +14,7 @@ from node.catalog.rules import CatalogRules, Decision, next_version
 from wire.catalog import CatalogView, encode_row
 from wire.catalog_changes import CreateTable, DeleteTable, FinishTable, UpdateTable
 from wire.tables import (
+    DEFAULT_TABLE_CLASS,
     BillingMode,
     ReplicaStatus,
     StreamSpec,
@@ -43,7 +44,8 @@ def create_table(view: CatalogView, change: CreateTable, rules: CatalogRules) ->
         billing_changed_ms=change.now_ms if change.billing_mode is BillingMode.PAY_PER_REQUEST else 0,
         stream=first_stream(view, change.name, change.stream_view, version, change.now_ms),
         deletion_protection=change.deletion_protection,
-        table_class=change.table_class,
+        table_class=change.table_class or DEFAULT_TABLE_CLASS,
+        names_class=change.table_class is not None,
         on_demand=change.on_demand,
         warm=change.warm,
         encryption=change.encryption,
@@ -65,14 +67,19 @@ def update_table(view: CatalogView, change: UpdateTable, rules: CatalogRules) ->
     table = table_settings.with_settings(table, change, rules)
     indexed = indexes.with_index_changes(table, change, next_version(view))
     require_allowed(view, before, indexed, rules.region)
-    after = timing.updating(before, indexed, change.now_ms, rules)
+    after = timing.updating(before, indexed, change, rules)
     decision = changed(view, after if timing.is_moving(after) else indexes.finished(view, after))
-    return _answered(decision, indexes.shown(table, indexed, change), moves=indexes.moves_table(change))
+    shown = indexes.shown(table, indexed, change)
+    return _answered(decision, before, shown, moves=timing.moves(before, indexed, change))
 
 
-def _answered(decision: Decision, shown: TableSpec, *, moves: bool) -> Decision:
-    """Return a decision that answers with its table on the way: UPDATING if it moves, its indexes coming, changing or going."""
+def _answered(decision: Decision, before: TableSpec, shown: TableSpec, *, moves: bool) -> Decision:
+    """Return a decision that answers with its table on the way, however soon that is over.
+
+    The table is UPDATING if that is what AWS says, its indexes come, change or go, and what changes is on show as it was.
+    """
     assert decision.table is not None, "a change of a table answers with it"
+    shown = timing.showing_former(before, replace(shown, warm=before.warm, encryption=before.encryption))
     status = TableStatus.UPDATING if moves else decision.table.status
     return Decision(rows=decision.rows, table=replace(shown, status=status, version=decision.table.version))
 
@@ -109,7 +116,7 @@ def finish_table(view: CatalogView, change: FinishTable, rules: CatalogRules) ->
         return Decision(table=table)
     if table.status is TableStatus.DELETING:
         return dropped(view, table, change.now_ms, rules)
-    return changed(view, settled(indexes.finished(view, replace(table, status=TableStatus.ACTIVE, settles_ms=0))))
+    return changed(view, settled(indexes.finished(view, timing.settled(table))))
 
 
 # Shared with the decisions on global tables.

@@ -10,6 +10,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from node.catalog.rules import CatalogRules
+from wire.catalog_changes import UpdateTable
 from wire.errors import ErrorCode, StoreError
 from wire.tables import IndexStatus, TableSpec, TableStatus
 
@@ -33,12 +34,30 @@ def creating(table: TableSpec, now_ms: int, rules: CatalogRules) -> TableSpec:
     return replace(table, status=TableStatus.CREATING, settles_ms=now_ms + CREATING_MS)
 
 
-def updating(before: TableSpec, after: TableSpec, now_ms: int, rules: CatalogRules) -> TableSpec:
+def updating(before: TableSpec, after: TableSpec, change: UpdateTable, rules: CatalogRules) -> TableSpec:
     """Return a changed table, UPDATING if what was changed takes its time."""
-    duration_ms = _duration_ms(before, after) if rules.takes_time else 0
+    duration_ms = _duration_ms(before, after, change) if rules.takes_time else 0
     if not duration_ms:
         return after
-    return replace(after, status=TableStatus.UPDATING, settles_ms=now_ms + duration_ms)
+    shown = showing_former(before, after)
+    return replace(shown, status=TableStatus.UPDATING, settles_ms=change.now_ms + duration_ms)
+
+
+def moves(before: TableSpec, after: TableSpec, change: UpdateTable) -> bool:
+    """Tell whether the answer to a change calls its table UPDATING; that of a replica is when its protection is changed, too."""
+    return _duration_ms(before, after, change) > 0 or (change.deletion_protection is not None and bool(before.replicas))
+
+
+def showing_former(before: TableSpec, after: TableSpec) -> TableSpec:
+    """Return a changed table that shows the provisioned capacity and the class it had, as AWS does until it is ACTIVE again."""
+    if before.billing_mode is after.billing_mode and before.throughput != after.throughput:
+        after = replace(after, throughput_before=before.throughput)
+    return after if before.table_class == after.table_class else replace(after, class_before=before.table_class)
+
+
+def settled(table: TableSpec) -> TableSpec:
+    """Return a table ACTIVE whose time has come."""
+    return replace(table, status=TableStatus.ACTIVE, settles_ms=0, throughput_before=None, class_before="")
 
 
 def deleting(table: TableSpec, now_ms: int) -> TableSpec:
@@ -62,11 +81,12 @@ def require_rested(table: TableSpec, now_ms: int, rules: CatalogRules) -> None:
         raise StoreError(ErrorCode.RESOURCE_IN_USE, text)
 
 
-def _duration_ms(before: TableSpec, after: TableSpec) -> int:
+def _duration_ms(before: TableSpec, after: TableSpec, change: UpdateTable) -> int:
     if before.billing_mode is not after.billing_mode:
         return BILLING_MS
-    others = ("stream", "table_class")
-    if any(getattr(before, name) != getattr(after, name) for name in others) or _standing(before) != _standing(after):
+    # AWS takes its time for a mode or a class that the table has already, too.
+    is_named = change.billing_mode is not None or change.table_class is not None
+    if is_named or before.stream != after.stream or _standing(before) != _standing(after):
         return UPDATING_MS
     return THROUGHPUT_MS if before.throughput != after.throughput else 0
 

@@ -1,8 +1,8 @@
 """Updates: compiled from their trees' bytes to functions from an old item to a new one.
 
-Every source is computed from the old item before anything is written, and list indexes mean positions in the old item,
-whatever else the update does. The old item is never changed: what an update writes into is copied first, the rest is
-shared.
+Every source is computed from the old item, or from the key of a new one, before anything is written, and list indexes mean
+positions in the old item, whatever else the update does. The old item is never changed: what an update writes into is copied
+first, the rest is shared.
 """
 
 from collections.abc import Collection, Sequence
@@ -50,17 +50,19 @@ class Update:
     def apply(self, old: Item | None, key: Item, values: Values) -> Item | None:
         """Return the item after the update: `old` changed or, from its key, a new one; None where there is still none.
 
+        What the update reads of a new one is its key already: only a condition is judged on an item that does not exist.
+
         Raises a validation StoreError with AWS's text when the item does not allow the update.
         """
         if old is None and not self.creates:
             return None
-        seen = {} if old is None else old
-        changes = [change(seen, values) for change in self._changes]
+        before = key if old is None else old
+        changes = [change(before, values) for change in self._changes]
         levels: dict[int, int] = {}
         for depth, value in zip(self._depths, changes, strict=True):
             if depth and value is not None and depth + _known_nesting(value, levels) > NESTING_LEVELS_MAX:
                 raise validation_error(NESTING_TOO_DEEP)
-        return _rewritten_members(key if old is None else old, self._branch, changes)
+        return _rewritten_members(before, self._branch, changes)
 
     def size_after(self, old: Item | None, old_bytes: int, new: Item) -> int:
         """Return the size in bytes of the item this update made of `old`, measuring only what it wrote.

@@ -13,6 +13,7 @@ from wire.tables import (
     IndexSpec,
     KeySchema,
     OnDemandMaxima,
+    ReplicaOverrides,
     ReplicaStatus,
     ResourcePolicy,
     StreamViewType,
@@ -30,7 +31,7 @@ class CreateTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     throughput: Throughput
     stream_view: StreamViewType | None = None
     deletion_protection: bool = False
-    table_class: str = "STANDARD"
+    table_class: str | None = None  # None = nobody named one
     indexes: tuple[IndexSpec, ...] = ()  # numbers, statuses and generations are the catalog's to give
     on_demand: OnDemandMaxima = OnDemandMaxima()
     warm: Throughput = Throughput()
@@ -82,8 +83,17 @@ class AddReplica(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     name: str
     region: str
+    overrides: ReplicaOverrides | None = None
     now_ms: int
     global_table_id: str
+
+
+class UpdateReplicas(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Change what replicas in other regions have otherwise than the table here."""
+
+    name: str
+    overrides: tuple[ReplicaOverrides, ...]
+    now_ms: int
 
 
 class RemoveReplica(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -265,6 +275,24 @@ class SetResourcePolicy(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     now_ms: int
 
 
+class SetRecovery(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Note that point-in-time recovery is on for so many days, or with 0 that it is off."""
+
+    name: str
+    days: int
+    now_ms: int
+
+
+class SetInsights(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Note that Contributor Insights of an index or, without a name, of the table are on or off; an empty mode stays as it is."""
+
+    name: str
+    index: str
+    is_enabled: bool
+    mode: str
+    now_ms: int
+
+
 class FinishTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Move a table on: CREATING or UPDATING to ACTIVE, or, when DELETING, out of the catalog.
 
@@ -287,6 +315,7 @@ CatalogChange = (
     | UpdateTable
     | DeleteTable
     | AddReplica
+    | UpdateReplicas
     | RemoveReplica
     | CheckReplica
     | JoinGlobalTable
@@ -303,6 +332,8 @@ CatalogChange = (
     | RecordTimeToLive
     | SetTags
     | SetResourcePolicy
+    | SetRecovery
+    | SetInsights
     | FinishTable
     | SetLink
 )

@@ -7,7 +7,7 @@ A mistake in it is a `ClusterFileError`: one line that says what is wrong and wh
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -27,9 +27,11 @@ _MOST: Final = 1 << 48
 Positive = Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
 Natural = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
 Word = Annotated[str, msgspec.Meta(min_length=1)]
+AccountId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}\Z")]
 
 # Names end up in file names, host names, ARNs and shell lines.
 REGION_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
+ACCOUNT_ID: Final = re.compile(r"[0-9]{12}", re.ASCII)
 _NODE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _ADDRESS: Final = re.compile(r"(\S+):([0-9]{1,5})", re.ASCII)
 _PORT_MAX: Final = 65_535
@@ -58,6 +60,17 @@ class NodeEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return NodeSpec(NodeId(self.id), self.zone, self.address)
 
 
+class Home(NamedTuple):
+    """Where what an ARN names is at home: a region, and the account that everything in the cluster belongs to."""
+
+    region: str
+    account: str
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of a resource of a service here."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+
 class RegionEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A region: its name, its number (1..65535, never reused), its router's HTTP and gateway addresses, its nodes."""
 
@@ -83,6 +96,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lease_reads: bool = True
     request_timeout_ms: Positive = 10_000
     max_clock_skew_ms: Natural = 60_000  # how far clocks may be apart: a node beyond it stamps nothing, a version waits
+    account_id: AccountId = "123456789012"  # that of every ARN; AWS's documentation calls itself so, and moto does
     signatures: bool = True
     signature_skew_seconds: Natural = 900
     map_bytes_initial: Positive = 64 << 20
@@ -95,7 +109,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )  # how long a replica that was a source may not be deleted; 0 = no hold
     ttl_sweep_seconds: float = 1.0  # between two looks for items that have expired
     ttl_grace_seconds: Natural = 60  # how long an item that another region wrote last is left to that region to expire
-    ttl_hold_seconds: Natural = 0  # how long time to live of a table stays as it is; with `aws` timing at least an hour
+    ttl_hold_seconds: Natural = (
+        0  # how long time to live of a table stays as it is; with `aws` timing at least 31 minutes
+    )
     item_collection_bytes_max: Positive = ITEM_COLLECTION_BYTES_MAX  # of tables with local indexes, as in AWS
     control_plane: ControlPlane = "instant"
     validation_wording: WordingOfErrors = "classic"
@@ -121,6 +137,10 @@ class ClusterSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if found is None:
             raise ClusterFileError(f"region {name!r} is not in the cluster file; it has {_names(self.regions)}")
         return found
+
+    def home(self, region: str) -> Home:
+        """Return the home of what a region has."""
+        return Home(region, self.settings.account_id)
 
     def region_of_node(self, node_id: str) -> RegionEntry:
         """Return the region that holds a node. Raises ClusterFileError."""

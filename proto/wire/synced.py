@@ -12,6 +12,7 @@ from wire.tables import (
     IndexSpec,
     IndexStatus,
     OnDemandMaxima,
+    ReplicaOverrides,
     ReplicaStatus,
     SettingStamp,
     TableSpec,
@@ -43,6 +44,7 @@ class SyncedSettings(msgspec.Struct, frozen=True, kw_only=True):
     time_to_live: ExpirySetting | None = None
     indexes: tuple[IndexSpec, ...] = ()  # local ones, too, for a new replica
     stamps: tuple[SettingStamp, ...] = ()
+    overrides: tuple[ReplicaOverrides, ...] = ()  # each region's a setting of its own
 
 
 def synced_settings(table: TableSpec) -> SyncedSettings:
@@ -58,6 +60,7 @@ def synced_settings(table: TableSpec) -> SyncedSettings:
         time_to_live=None if expiry is None else ExpirySetting(expiry.attribute, expiry.is_enabled),
         indexes=tuple(index for index in table.indexes if index.status is not IndexStatus.DELETING),
         stamps=table.stamps,
+        overrides=table.overrides,
     )
 
 

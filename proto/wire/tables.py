@@ -5,12 +5,14 @@ that an older process can read what a newer one wrote.
 """
 
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 import msgspec
 
 from wire.keys import AttributeType
 from wire.members import Member, Told
+
+DEFAULT_TABLE_CLASS: Final = "STANDARD"
 
 TableNumber = NewType("TableNumber", int)  # u32, region-local, never reused
 RegionName = NewType("RegionName", str)
@@ -182,9 +184,8 @@ class IndexSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimeToLiveStatus(StrEnum):
-    """AWS's TimeToLiveStatus, without DISABLING: leaders stop expiring items as soon as they see the row."""
+    """AWS's TimeToLiveStatus as it is seen on AWS: ENABLED at once, and DISABLED as soon as leaders see the row."""
 
-    ENABLING = "ENABLING"
     ENABLED = "ENABLED"
     DISABLED = "DISABLED"
 
@@ -202,10 +203,8 @@ class TimeToLive(msgspec.Struct, frozen=True):
 
     @property
     def status(self) -> TimeToLiveStatus:
-        """Return how far it is: ENABLED once every item is in the expiry index."""
-        if not self.is_enabled:
-            return TimeToLiveStatus.DISABLED
-        return TimeToLiveStatus.ENABLED if self.is_complete else TimeToLiveStatus.ENABLING
+        """Return what clients are told, who never hear that the expiry index is being filled."""
+        return TimeToLiveStatus.ENABLED if self.is_enabled else TimeToLiveStatus.DISABLED
 
 
 class Encryption(msgspec.Struct, frozen=True):
@@ -232,6 +231,33 @@ class SettingStamp(msgspec.Struct, frozen=True, order=True):
     name: str
 
 
+class Recovery(msgspec.Struct, frozen=True):
+    """Point-in-time recovery, as it was asked for. Descriptive only: nothing can be restored yet."""
+
+    since_ms: int
+    days: int
+
+
+class Insights(msgspec.Struct, frozen=True):
+    """Contributor Insights of an index or, without a name, of the table, once asked for. Descriptive only: nothing is counted yet."""
+
+    index: str
+    is_enabled: bool
+    mode: str
+    changed_ms: int
+
+
+class ReplicaOverrides(msgspec.Struct, frozen=True):
+    """What one region's replica has otherwise than the table elsewhere; empty, 0 and None = nothing was ever said of it."""
+
+    region: str
+    table_class: str = ""
+    class_changed_ms: int = 0
+    max_reads: int = 0  # the maximum of on-demand reads; -1 = none
+    key_arn: str | None = None  # of the customer's key; empty = the key that AWS manages
+    indexes: tuple[tuple[str, int], ...] = ()  # by name: the maximum of on-demand reads of an index
+
+
 class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One table of this region. `number` names it in keys; `table_id` is the UUID that clients see."""
 
@@ -249,7 +275,7 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     replicas: tuple[ReplicaSpec, ...] = ()  # other regions only, never this one
     global_table_id: str = ""  # the same in every region of a global table; empty for a regional table
     deletion_protection: bool = False
-    table_class: str = "STANDARD"
+    table_class: str = DEFAULT_TABLE_CLASS
     version: int = 0  # catalog version of the last change of this row
     acted_as_source_ms: int = 0  # wall time at which this region's table was last the source of a new replica
     indexes: tuple[IndexSpec, ...] = ()
@@ -275,11 +301,23 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     members: tuple[Member, ...] = ()  # of the global table, this region and those that left included, by region
     news_version: int = 0  # catalog version at which members or stamps last changed
     told: tuple[Told, ...] = ()  # up to which of these versions other regions know, by region
+    names_class: bool = False  # whether the table was made with a class, be it the default one
+    # What is on show while the table is UPDATING: the settings that it had. None and empty = those that it has.
+    throughput_before: Throughput | None = None
+    class_before: str = ""
+    recovery: Recovery | None = None
+    insights: tuple[Insights, ...] = ()  # by index
+    overrides: tuple[ReplicaOverrides, ...] = ()  # of this region and the others, by region
 
     @property
     def records_changes(self) -> bool:
         """Whether a write to this table must leave a change record."""
         return bool(self.replicas) or (self.stream is not None and self.stream.is_enabled) or bool(self.global_indexes)
+
+    @property
+    def shown_throughput(self) -> Throughput:
+        """Return the provisioned capacity that is on show: as on AWS the former one, until a change of it is done."""
+        return self.throughput if self.throughput_before is None else self.throughput_before
 
     @property
     def streams(self) -> tuple[StreamSpec, ...]:
@@ -322,6 +360,14 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
         return self.status is not TableStatus.DELETING and all(
             replica.status is ReplicaStatus.ACTIVE for replica in self.replicas
         )
+
+    def insight(self, index: str) -> Insights | None:
+        """Return the Contributor Insights of an index or, without a name, of the table."""
+        return next((each for each in self.insights if each.index == index), None)
+
+    def override(self, region: str) -> ReplicaOverrides:
+        """Return what the replica of `region` has otherwise."""
+        return next((each for each in self.overrides if each.region == region), ReplicaOverrides(region))
 
     def replica(self, region: str) -> ReplicaSpec | None:
         """Return the replica entry of `region`, or None."""

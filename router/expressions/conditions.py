@@ -160,11 +160,12 @@ def _check_bounds(lower: AttributeValue, upper: AttributeValue) -> None:
     else:
         return
     raise Fault(
-        f"The BETWEEN operator requires {requirement}; lower bound operand: AttributeValue: {_value_text(lower)}, "
-        f"upper bound operand: AttributeValue: {_value_text(upper)}"
+        f"The BETWEEN operator requires {requirement}; lower bound operand: AttributeValue: {value_text(lower)}, "
+        f"upper bound operand: AttributeValue: {value_text(upper)}"
     )
 
 
-def _value_text(value: AttributeValue) -> str:
+def value_text(value: AttributeValue) -> str:
+    """Return a value as AWS's texts quote it: {S:a}."""
     ((kind, payload),) = value.items()
     return f"{{{kind}:{payload}}}"

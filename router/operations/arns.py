@@ -6,9 +6,8 @@ Knows how AWS spells an ARN; refuses to know whether what it names exists.
 import re
 from typing import Final, NamedTuple
 
+from wire.cluster import Home
 from wire.errors import ErrorCode, StoreError, validation_error
-
-ACCOUNT_ID: Final = "000000000000"
 
 _ARN_PARTS: Final = 6  # arn : partition : service : region : account : resource
 _ARN_FORMAT: Final = (
@@ -27,23 +26,23 @@ class StreamName(NamedTuple):
     label: str
 
 
-def table_arn(region: str, table: str) -> str:
+def table_arn(home: Home, table: str) -> str:
     """Return the ARN of a table."""
-    return f"arn:aws:dynamodb:{region}:{ACCOUNT_ID}:table/{table}"
+    return home.arn("dynamodb", f"table/{table}")
 
 
-def stream_arn(region: str, table: str, label: str) -> str:
+def stream_arn(home: Home, table: str, label: str) -> str:
     """Return the ARN of a table's stream."""
-    return f"{table_arn(region, table)}/stream/{label}"
+    return f"{table_arn(home, table)}/stream/{label}"
 
 
-def index_arn(region: str, table: str, index: str) -> str:
+def index_arn(home: Home, table: str, index: str) -> str:
     """Return the ARN of a table's secondary index."""
-    return f"{table_arn(region, table)}/index/{index}"
+    return f"{table_arn(home, table)}/index/{index}"
 
 
-def table_name(given: str, region: str) -> str:
-    """Return the plain name of what a TableName member holds: a name, or a table's ARN in `region`."""
+def table_name(given: str, home: Home) -> str:
+    """Return the plain name of what a TableName member holds: a name, or the ARN of a table that is at home here."""
     if not given.startswith("arn:"):
         return given
     parts = given.split(":", _ARN_PARTS - 1)
@@ -54,17 +53,21 @@ def table_name(given: str, region: str) -> str:
         raise validation_error(f"1 validation error detected: Invalid AWS partition in '{given}'")
     if service != "dynamodb":
         raise _unfit_arn(given, _ARN_FORMAT)
-    if its_region != region:
+    if its_region != home.region:
         raise validation_error(f"1 validation error detected: Invalid AWS region in '{given}'")
     name = _name_of_resource(resource, given)
-    if account != ACCOUNT_ID:
-        # Another account's table is reached through a policy of it, and no account can have one here.
+    _require_own(home, account, given)
+    return name
+
+
+def _require_own(home: Home, account: str, arn: str) -> None:
+    """Refuse what another account has, which a policy of its own would have to allow."""
+    if account != home.account:
         raise StoreError(
             ErrorCode.ACCESS_DENIED,
-            f"User: arn:aws:iam::{ACCOUNT_ID}:root is not authorized to perform this action on resource: {given} because "
-            "no resource-based policy allows it",
+            f"User: arn:aws:iam::{home.account}:root is not authorized to perform this action on resource: {arn} because no "
+            "resource-based policy allows it",
         )
-    return name
 
 
 def _name_of_resource(resource: str, given: str) -> str:
@@ -78,13 +81,14 @@ def _name_of_resource(resource: str, given: str) -> str:
     return name
 
 
-def stream_name(arn: str, region: str) -> StreamName:
-    """Return what a stream's ARN in `region` names."""
+def stream_name(arn: str, home: Home) -> StreamName:
+    """Return what a stream's ARN names; one of another region is none, and another account's is its own."""
     parts = arn.split(":", _ARN_PARTS - 1)
     resource = parts[-1].split("/")
-    is_ours = len(parts) == _ARN_PARTS and (parts[0], parts[2], parts[3]) == ("arn", "dynamodb", region)
+    is_ours = len(parts) == _ARN_PARTS and (parts[0], parts[2], parts[3]) == ("arn", "dynamodb", home.region)
     if not is_ours or len(resource) != 4 or (resource[0], resource[2]) != ("table", "stream"):
         raise validation_error("Invalid StreamArn")
+    _require_own(home, parts[4], arn)
     return StreamName(resource[1], resource[3])
 
 

@@ -1,4 +1,4 @@
-"""Backups and point-in-time recovery, of which there are none yet: reads say so, and what would make one is refused.
+"""Backups, of which there are none yet: reads say so, and what would make one is refused. Point-in-time recovery is kept and described.
 
 Source of the texts and of their order: public recordings of AWS's answers of autumn 2026.
 """
@@ -7,25 +7,26 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from router.operations.answers import encoded
 from router.operations.arns import table_name
+from router.operations.context import RequestContext
 from router.operations.derived_arns import derived_arn, require_own_account
-from router.operations.one_function import Answer, Check, not_available
+from router.operations.one_function import Answer, Check
 from router.operations.store import Store
 from router.operations.table_settings import INVALID
 from router.operations.tables import require_name
+from wire.catalog_changes import SetRecovery
+from wire.clock import Clock
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.tables import BillingMode, TableSpec, TableStatus
 
 _BACKUP_ID: Final = re.compile(r"[0-9]{14}-[0-9a-fA-F]{8}")
 _INVALID_REQUEST: Final = "Invalid Request: "
 
-# Every table has continuous backups in AWS's sense; point-in-time recovery is what is switched on.
-_NO_RECOVERY: Final = {
-    "ContinuousBackupsDescription": {
-        "ContinuousBackupsStatus": "ENABLED",
-        "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "DISABLED"},
-    }
-}
+_RECOVERY_DAYS: Final = 35
+_DAY_MS: Final = 24 * 3600 * 1000
+# "Typically five minutes before the current time" (AWS's API reference, PointInTimeRecoveryDescription).
+_RESTORABLE_BEHIND_MS: Final = 5 * 60 * 1000
 
 
 def backed_up_table(store: Store, given: str) -> TableSpec:
@@ -33,7 +34,7 @@ def backed_up_table(store: Store, given: str) -> TableSpec:
 
     Raises StoreError TABLE_NOT_FOUND.
     """
-    name = table_name(given, store.region)
+    name = table_name(given, store.home)
     spec = store.view.tables.get(name)
     if spec is None or spec.status is TableStatus.CREATING:
         raise StoreError(ErrorCode.TABLE_NOT_FOUND, f"Table not found: {name}")
@@ -41,29 +42,72 @@ def backed_up_table(store: Store, given: str) -> TableSpec:
 
 
 def require_recovery(spec: TableSpec) -> None:
-    """Refuse what needs point-in-time recovery, which no table has."""
+    """Refuse what needs point-in-time recovery of a table that does not have it."""
+    if spec.recovery is not None:
+        return
     raise StoreError(
         ErrorCode.POINT_IN_TIME_RECOVERY_UNAVAILABLE,
         f"Point in time recovery is not enabled for table '{spec.name}'",
     )
 
 
-def _describe_continuous_backups(store: Store, body: dict[str, Any]) -> dict[str, Any]:
-    backed_up_table(store, body["TableName"])
-    return _NO_RECOVERY
+class DescribeContinuousBackups:
+    """Say whether point-in-time recovery is on, and between which times."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
+        """Carry the request out."""
+        spec = backed_up_table(self._store, body["TableName"])
+        return encoded(_continuous_backups(spec, self._clock.wall_ms()))
 
 
-def _update_continuous_backups(store: Store, body: dict[str, Any]) -> dict[str, Any]:
-    wanted = body["PointInTimeRecoverySpecification"]
-    is_enabled = wanted["PointInTimeRecoveryEnabled"]
-    if not is_enabled and wanted.get("RecoveryPeriodInDays") is not None:
+class UpdateContinuousBackups:
+    """Have it noted that point-in-time recovery is on or off: nothing can be restored yet."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
+        """Carry the request out."""
+        days = _wanted_days(body["PointInTimeRecoverySpecification"])
+        spec = backed_up_table(self._store, body["TableName"])
+        change = SetRecovery(name=spec.name, days=days, now_ms=self._clock.wall_ms())
+        decided = await self._store.change(change, deadline=context.deadline)
+        assert decided.table is not None, f"the catalog changed table {spec.name!r} and does not show it"
+        return encoded(_continuous_backups(decided.table, change.now_ms))
+
+
+def _wanted_days(wanted: dict[str, Any]) -> int:
+    """Return for how many days recovery is asked for; 0 = it is to be off."""
+    days: int | None = wanted.get("RecoveryPeriodInDays")
+    if wanted["PointInTimeRecoveryEnabled"]:
+        return _RECOVERY_DAYS if days is None else days
+    if days is not None:
         raise validation_error(
             f"{_INVALID_REQUEST}Cannot specify RecoveryPeriodInDays when disabling point-in-time recovery."
         )
-    backed_up_table(store, body["TableName"])
-    if is_enabled:
-        raise not_available("UpdateContinuousBackups with PointInTimeRecoveryEnabled")
-    return _NO_RECOVERY
+    return 0
+
+
+def _continuous_backups(spec: TableSpec, now_ms: int) -> dict[str, Any]:
+    """Return the description. Every table has continuous backups in AWS's sense; recovery is what is switched on."""
+    recovery = spec.recovery
+    shown: dict[str, Any] = {"PointInTimeRecoveryStatus": "DISABLED"}
+    if recovery is not None:
+        earliest_ms = max(recovery.since_ms, now_ms - recovery.days * _DAY_MS)
+        shown = {
+            "PointInTimeRecoveryStatus": "ENABLED",
+            "RecoveryPeriodInDays": recovery.days,
+            "EarliestRestorableDateTime": earliest_ms / 1000,
+            "LatestRestorableDateTime": max(earliest_ms, now_ms - _RESTORABLE_BEHIND_MS) / 1000,
+        }
+    return {
+        "ContinuousBackupsDescription": {"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": shown}
+    }
 
 
 def _list_backups(store: Store, body: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +136,7 @@ def _checked_backup(store: Store, arn: str) -> str:
         raise StoreError(ErrorCode.ACCESS_DENIED, "Access is denied")
     if not parts.is_of_aws(store.region) or not _BACKUP_ID.fullmatch(parts.id):
         raise validation_error(f"{_INVALID_REQUEST}BackupArn is not valid")
-    require_own_account(parts.account)
+    require_own_account(parts.account, store.home)
     return parts.region
 
 
@@ -154,9 +198,7 @@ def _require_one_time(body: dict[str, Any]) -> None:
 ANSWERS: Final[Mapping[str, Answer]] = {
     "DeleteBackup": _absent_backup,
     "DescribeBackup": _absent_backup,
-    "DescribeContinuousBackups": _describe_continuous_backups,
     "ListBackups": _list_backups,
-    "UpdateContinuousBackups": _update_continuous_backups,
 }
 CHECKS: Final[Mapping[str, Check]] = {
     "CreateBackup": _create_backup,

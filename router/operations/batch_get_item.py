@@ -86,7 +86,7 @@ def _checked(asked: dict[str, Any]) -> tuple[list[Item], bytes]:
 
 
 def _parts(store: Store, body: dict[str, Any], table: str, keys: list[Item], projection: bytes) -> list[BatchPart]:
-    spec = table_of_items(store.view, table, store.region)
+    spec = table_of_items(store.view, table, store.home)
     consistent = _is_consistent(body, table)
     parts = []
     for members, asked in zip(keys, body["RequestItems"][table]["Keys"], strict=True):

@@ -48,7 +48,7 @@ def parse(store: Store, body: dict[str, Any]) -> list[BatchPart]:
     checked = {table: [_checked(request) for request in requests] for table, requests in asked.items()}
     parts = []
     for table, requests in asked.items():
-        spec = table_of_items(store.view, table, store.region)
+        spec = table_of_items(store.view, table, store.home)
         for request, (members, size) in zip(requests, checked[table], strict=True):
             write = _write(spec, request, members, size)
             parts.append(BatchPart(table, token_of_key(write.key), write, request))

@@ -23,7 +23,7 @@ def _absent_bulk_operation(store: Store, body: dict[str, Any]) -> dict[str, Any]
 
 
 def _start_bulk_put_items(store: Store, body: dict[str, Any]) -> None:
-    described_table(store.view, body, store.region)
+    described_table(store.view, body, store.home)
 
 
 ANSWERS: Final[Mapping[str, Answer]] = {

@@ -4,6 +4,8 @@ import random
 import uuid
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from router.operations.answers import encoded
 from router.operations.arns import table_name
 from router.operations.capacity_settings import created_maxima, created_warm
@@ -25,8 +27,9 @@ from router.operations.table_settings import (
 from router.operations.tags import parsed_tags
 from wire import catalog_changes
 from wire.clock import Clock
+from wire.cluster import Home
 from wire.errors import validation_error
-from wire.tables import BillingMode, ResourcePolicy, StreamViewType, Throughput
+from wire.tables import BillingMode, ResourcePolicy, StreamViewType, TableStatus, Throughput
 
 _UNSUPPORTED: Final = (
     "VectorIndexes",
@@ -45,14 +48,15 @@ class CreateTable:
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
         table_id = str(uuid.UUID(int=self._randomness.getrandbits(128), version=4))
-        change = parse(body, region=self._store.region, now_ms=self._clock.wall_ms(), table_id=table_id)
+        change = parse(body, home=self._store.home, now_ms=self._clock.wall_ms(), table_id=table_id)
         decided = await self._store.change(change, deadline=context.deadline)
         assert decided.table is not None, f"the catalog made table {change.name!r} and does not show it"
-        description = table_description(decided.table, self._store.region, now_ms=change.now_ms)
-        return encoded({"TableDescription": _as_created(description, body)})
+        # However soon the table is there, the answer is of one that is being made.
+        made = replace(decided.table, status=TableStatus.CREATING)
+        return encoded({"TableDescription": table_description(made, self._store.home, now_ms=change.now_ms)})
 
 
-def parse(body: dict[str, Any], *, region: str, now_ms: int, table_id: str) -> catalog_changes.CreateTable:
+def parse(body: dict[str, Any], *, home: Home, now_ms: int, table_id: str) -> catalog_changes.CreateTable:
     """Return the change that a request asks for; the order of the checks is AWS's."""
     # A copy of another account's table takes its schema from there.
     refuse_unsupported(body, ("GlobalTableSourceArn",))
@@ -62,30 +66,22 @@ def parse(body: dict[str, Any], *, region: str, now_ms: int, table_id: str) -> c
     indexes = parsed_indexes(body, key_schema, billing_mode)
     refuse_unsupported(body, _UNSUPPORTED)
     return catalog_changes.CreateTable(
-        name=table_name(body["TableName"], region),
+        name=table_name(body["TableName"], home),
         key_schema=key_schema,
         billing_mode=billing_mode,
         throughput=throughput,
         stream_view=_stream_view(body),
         deletion_protection=body.get("DeletionProtectionEnabled", False),
-        table_class=table_class_of(body) or "STANDARD",
+        table_class=table_class_of(body),
         indexes=indexes,
         on_demand=created_maxima(body, billing_mode),
         warm=created_warm(body, billing_mode, throughput),
-        encryption=parsed_encryption(body.get("SSESpecification"), region),
+        encryption=parsed_encryption(body.get("SSESpecification"), home),
         tags=parsed_tags(body.get("Tags")),
         policy=_policy(body, now_ms),
         now_ms=now_ms,
         table_id=table_id,
     )
-
-
-def _as_created(description: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
-    """Return a description as CreateTable answers with it: AWS knows some of it only a moment later."""
-    if not body.get("WarmThroughput"):
-        del description["WarmThroughput"]
-    description.get("BillingModeSummary", {}).pop("LastUpdateToPayPerRequestDateTime", None)
-    return description
 
 
 def _throughput(body: dict[str, Any], billing_mode: BillingMode) -> Throughput:

@@ -25,7 +25,7 @@ def parse(store: Store, body: dict[str, Any]) -> PreparedWrite:
     members, _ = normalized_item(body["Key"])
     wanted = returned_of_old(body)
     expressions = write_expressions(body, _PARAMETERS)
-    spec = table_of_items(store.view, body["TableName"], store.region)
+    spec = table_of_items(store.view, body["TableName"], store.home)
     key = key_of_members(spec.key_schema, members)
     require_scalar_keys(spec, expressions.condition)
     write = Write(

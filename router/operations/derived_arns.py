@@ -6,7 +6,7 @@ Knows how AWS spells and refuses them; refuses to know whether what they name ex
 import re
 from typing import Final, NamedTuple
 
-from router.operations.arns import ACCOUNT_ID
+from wire.cluster import Home
 from wire.errors import ErrorCode, StoreError
 
 _ARN: Final = re.compile(
@@ -46,7 +46,7 @@ def derived_arn(arn: str, kind: str) -> DerivedArn | None:
     )
 
 
-def require_own_account(account: str) -> None:
-    """Refuse what belongs to another account."""
-    if account != ACCOUNT_ID:
+def require_own_account(account: str, home: Home) -> None:
+    """Refuse what belongs to another account; of what is made from a table AWS says no more than that."""
+    if account != home.account:
         raise StoreError(ErrorCode.ACCESS_DENIED, "Access is denied")

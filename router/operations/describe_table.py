@@ -21,8 +21,8 @@ class DescribeTable:
 
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
-        spec = described_table(self._store.view, body, self._store.region)
+        spec = described_table(self._store.view, body, self._store.home)
         sizes = await self._sizes.measured(spec.number)
         # The row as it is by now: it may have changed while partitions were asked.
         spec = self._store.view.tables.get(spec.name, spec)
-        return encoded({"Table": table_description(spec, self._store.region, sizes, now_ms=self._clock.wall_ms())})
+        return encoded({"Table": table_description(spec, self._store.home, sizes, now_ms=self._clock.wall_ms())})

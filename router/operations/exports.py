@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from router.expressions.request import RequestExpressions
-from router.operations.arns import ACCOUNT_ID
 from router.operations.backups import require_recovery
 from router.operations.derived_arns import derived_arn, require_own_account
 from router.operations.one_function import Answer, Check
 from router.operations.store import Store
 from router.operations.table_settings import INVALID
+from wire.cluster import Home
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.tables import TableSpec, TableStatus
 
@@ -24,7 +24,7 @@ _ARN_PARTS: Final = 6
 def _list_exports(store: Store, body: dict[str, Any]) -> dict[str, Any]:
     arn = body.get("TableArn")
     if arn is not None:
-        exported_name(arn)
+        exported_name(arn, store.home)
     require_no_token(body)
     return {"ExportSummaries": []}
 
@@ -41,7 +41,7 @@ def _describe_export(store: Store, body: dict[str, Any]) -> dict[str, Any]:
     parts = derived_arn(arn, "export")
     if parts is None:
         raise validation_error("Invalid Export ARN")
-    require_own_account(parts.account)
+    require_own_account(parts.account, store.home)
     why = f"Export not found: {arn}" if parts.region == store.region else "Invalid export arn"
     raise StoreError(ErrorCode.EXPORT_NOT_FOUND, f"Export not found: {why}")
 
@@ -49,7 +49,7 @@ def _describe_export(store: Store, body: dict[str, Any]) -> dict[str, Any]:
 def _export(store: Store, body: dict[str, Any]) -> None:
     if not body["TableArn"]:
         raise validation_error("Invalid TableArn: Invalid Table ARN")
-    name = exported_name(body["TableArn"])
+    name = exported_name(body["TableArn"], store.home)
     _require_kind(body)
     if body.get("S3SseKmsKeyId") is not None and body.get("S3SseAlgorithm") != "KMS":
         raise validation_error(f"{_INVALID_REQUEST}KMS Key Id is not supported for this encryption type")
@@ -59,7 +59,7 @@ def _export(store: Store, body: dict[str, Any]) -> None:
     require_recovery(spec)
 
 
-def exported_name(arn: str) -> str:
+def exported_name(arn: str, home: Home) -> str:
     """Return the name of the table with this ARN, whatever the region in it."""
     parts = arn.split(":", _ARN_PARTS - 1)
     if len(parts) != _ARN_PARTS or parts[0] != "arn" or parts[2] != "dynamodb":
@@ -67,7 +67,7 @@ def exported_name(arn: str) -> str:
     kind, _, name = parts[5].partition("/")
     if kind != "table" or not name or "/" in name:
         raise validation_error(f"{_INVALID_REQUEST}Table ARN is invalid.")
-    require_own_account(parts[4])
+    require_own_account(parts[4], home)
     return name
 
 
@@ -79,7 +79,7 @@ def _exported_table(store: Store, arn: str, name: str) -> TableSpec:
 
 
 def _own_prefix(store: Store) -> str:
-    return f"arn:aws:dynamodb:{store.region}:{ACCOUNT_ID}:"
+    return store.home.arn("dynamodb", "")
 
 
 def _require_kind(body: dict[str, Any]) -> None:

@@ -44,7 +44,7 @@ def parse(store: Store, body: dict[str, Any]) -> PreparedGet:
     require_consistent_get(body)
     members, _ = normalized_item(body["Key"])
     projection = get_projection(body)
-    spec = table_of_items(store.view, body["TableName"], store.region)
+    spec = table_of_items(store.view, body["TableName"], store.home)
     key = key_of_members(spec.key_schema, members)
     require_scalar_keys(spec, projection)
     return PreparedGet(token_of_key(key), Get(spec.number, key, body.get("ConsistentRead", False), projection))

@@ -14,7 +14,7 @@ from wire.errors import ErrorCode, StoreError, validation_error
 def _list_imports(store: Store, body: dict[str, Any]) -> dict[str, Any]:
     arn = body.get("TableArn")
     if arn is not None:
-        exported_name(arn)
+        exported_name(arn, store.home)
     require_no_token(body)
     return {"ImportSummaryList": []}
 
@@ -24,7 +24,7 @@ def _describe_import(store: Store, body: dict[str, Any]) -> dict[str, Any]:
     parts = derived_arn(arn, "import")
     if parts is None:
         raise validation_error("Invalid Import ARN")
-    require_own_account(parts.account)
+    require_own_account(parts.account, store.home)
     why = f"Import not found: {arn}" if parts.region == store.region else "Invalid import arn"
     raise StoreError(ErrorCode.IMPORT_NOT_FOUND, f"Import not found: {why}")
 
@@ -37,7 +37,7 @@ def _import(store: Store, body: dict[str, Any]) -> None:
         )
     wanted = body["TableCreationParameters"]
     # What a table may be is CreateTable's to say; the change that would make it is not used.
-    create_table.parse(wanted, region=store.region, now_ms=0, table_id="")
+    create_table.parse(wanted, home=store.home, now_ms=0, table_id="")
     if wanted["TableName"] in store.view.tables:
         raise StoreError(ErrorCode.RESOURCE_IN_USE, f"Table already exists: {wanted['TableName']}")
 

@@ -10,6 +10,7 @@ from router.operations.arns import index_arn
 from router.operations.capacity_settings import maxima_description, warm_description
 from router.operations.throughput_description import throughput_description
 from wire.capacity import warm_throughput
+from wire.cluster import Home
 from wire.tables import IndexSpec, IndexStatus, KeyAttribute, TableSpec, TableStatus
 
 Sizes = Mapping[int, tuple[int, int]]  # by index number: rows, and their bytes
@@ -26,20 +27,16 @@ def attribute_definitions(spec: TableSpec) -> list[dict[str, str]]:
     return [{"AttributeName": attribute.name, "AttributeType": attribute.type} for attribute in by_name]
 
 
-def index_members(spec: TableSpec, region: str, sizes: Sizes, now_ms: int) -> dict[str, Any]:
-    """Return LocalSecondaryIndexes and GlobalSecondaryIndexes, each where there are any; `now_ms` tells which day today is.
-
-    A table that is DELETING shows no global ones any more, as on AWS.
-    """
-    shown = () if spec.status is TableStatus.DELETING else spec.global_indexes
+def index_members(spec: TableSpec, home: Home, sizes: Sizes, now_ms: int) -> dict[str, Any]:
+    """Return LocalSecondaryIndexes and GlobalSecondaryIndexes, each where there are any; `now_ms` tells which day today is."""
     members = {
-        "LocalSecondaryIndexes": [_index(spec, index, region, sizes) for index in spec.local_indexes],
-        "GlobalSecondaryIndexes": [_global_index(spec, index, region, sizes, now_ms) for index in shown],
+        "LocalSecondaryIndexes": [_index(spec, index, home, sizes) for index in spec.local_indexes],
+        "GlobalSecondaryIndexes": [_global_index(spec, index, home, sizes, now_ms) for index in spec.global_indexes],
     }
     return {name: indexes for name, indexes in members.items() if indexes}
 
 
-def _index(spec: TableSpec, index: IndexSpec, region: str, sizes: Sizes) -> dict[str, Any]:
+def _index(spec: TableSpec, index: IndexSpec, home: Home, sizes: Sizes) -> dict[str, Any]:
     count, size = sizes.get(index.number, _UNCOUNTED)
     return {
         "IndexName": index.name,
@@ -51,22 +48,29 @@ def _index(spec: TableSpec, index: IndexSpec, region: str, sizes: Sizes) -> dict
         "Projection": _projection(index),
         "IndexSizeBytes": size,
         "ItemCount": count,
-        "IndexArn": index_arn(region, spec.name, index.name),
+        "IndexArn": index_arn(home, spec.name, index.name),
     }
 
 
-def _global_index(spec: TableSpec, index: IndexSpec, region: str, sizes: Sizes, now_ms: int) -> dict[str, Any]:
-    warm = warm_throughput(spec.billing_mode, index.throughput, index.warm)
+def _global_index(spec: TableSpec, index: IndexSpec, home: Home, sizes: Sizes, now_ms: int) -> dict[str, Any]:
     # An index that is made with its table comes with it.
     status = IndexStatus.CREATING if spec.status is TableStatus.CREATING else index.status
     return {
-        **_index(spec, index, region, sizes),
+        **_index(spec, index, home, sizes),
         "IndexStatus": status.value,
         **_backfilling(spec, index),
         "ProvisionedThroughput": throughput_description(index.throughput, index.history, now_ms),
         **maxima_description(index.on_demand),
-        "WarmThroughput": warm_description(warm, IndexStatus.ACTIVE.value),
+        **_warm_throughput(spec, index),
     }
+
+
+def _warm_throughput(spec: TableSpec, index: IndexSpec) -> dict[str, Any]:
+    """Return the member, which no index has before its table is there, whether or not it was asked for."""
+    if spec.status is TableStatus.CREATING:
+        return {}
+    warm = warm_throughput(spec.billing_mode, index.throughput, index.warm)
+    return {"WarmThroughput": warm_description(warm, IndexStatus.ACTIVE.value)}
 
 
 def _projection(index: IndexSpec) -> dict[str, Any]:

@@ -13,19 +13,19 @@ from wire.errors import StoreError, validation_error
 
 
 def _describe(store: Store, body: dict[str, Any]) -> dict[str, Any]:
-    spec = described_table(store.view, body, store.region)
+    spec = described_table(store.view, body, store.home)
     return {"TableName": spec.name, "KinesisDataStreamDestinations": []}
 
 
 def _disable(store: Store, body: dict[str, Any]) -> dict[str, Any]:
     if body.get("EnableKinesisStreamingConfiguration"):
         raise validation_error("Stream cannot be disabled using EnableKinesisStreamingConfiguration parameters")
-    described_table(store.view, body, store.region)
+    described_table(store.view, body, store.home)
     raise _wrong_state("KinesisStreamingDestination must be ACTIVE to perform DISABLE operation.")
 
 
 def _update(store: Store, body: dict[str, Any]) -> dict[str, Any]:
-    spec = described_table(store.view, body, store.region)
+    spec = described_table(store.view, body, store.home)
     if not body.get("UpdateKinesisStreamingConfiguration"):
         raise validation_error(
             "Streaming destination cannot be updated with given parameters: UpdateKinesisStreamingConfiguration cannot be "
@@ -37,7 +37,7 @@ def _update(store: Store, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _enable(store: Store, body: dict[str, Any]) -> None:
-    described_table(store.view, body, store.region)
+    described_table(store.view, body, store.home)
 
 
 def _wrong_state(why: str) -> StoreError:

@@ -22,11 +22,11 @@ class ListStreams:
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
         limit = page_limit(body, _STREAMS_MAX)
-        region = self._store.region
+        home = self._store.home
         after = body.get("ExclusiveStartStreamArn", "")
         if after:
-            stream_name(after, region)
-        streams = {each.arn(region): each for each in self._asked(body.get("TableName"))}
+            stream_name(after, home)
+        streams = {each.arn(home): each for each in self._asked(body.get("TableName"))}
         arns = sorted(arn for arn in streams if arn > after)
         page = arns[:limit]
         answer: dict[str, Any] = {"Streams": [_summary(arn, streams[arn]) for arn in page]}

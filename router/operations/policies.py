@@ -28,7 +28,7 @@ class PutResourcePolicy:
 
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
-        resource = governed_resource(body["ResourceArn"], self._store.region)
+        resource = governed_resource(body["ResourceArn"], self._store.home)
         document = canonical_policy(body["Policy"], STREAM_ACTIONS if resource.stream_label else TABLE_ACTIONS)
         _governed_table(self._store, resource)
         # The revision is the catalog's to give.
@@ -45,14 +45,14 @@ class DeleteResourcePolicy:
 
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
-        resource = governed_resource(body["ResourceArn"], self._store.region)
+        resource = governed_resource(body["ResourceArn"], self._store.home)
         _governed_table(self._store, resource)
         return await _decided(self._store, self._clock, context, body, resource, None)
 
 
 def get_resource_policy(store: Store, body: dict[str, Any]) -> dict[str, Any]:
     """Return what GetResourcePolicy answers."""
-    resource = governed_resource(body["ResourceArn"], store.region)
+    resource = governed_resource(body["ResourceArn"], store.home)
     policy = _policy(_governed_table(store, resource), resource)
     if policy is None:
         arn = body["ResourceArn"]

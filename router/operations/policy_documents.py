@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import orjson
 
-from router.operations.arns import ACCOUNT_ID
 from router.operations.policy_actions import TABLE_ACTIONS, unknown_actions
 from router.operations.table_settings import INVALID
 from wire.errors import StoreError, validation_error
 
 POLICY_BYTES_MAX: Final = 20_480
 
+_ACCOUNT_DIGITS: Final = 12
 _VERSIONS: Final = ("2012-10-17", "2008-10-17")
 _MEMBERS: Final = ("Version", "Id", "Statement")
 _STATEMENT_MEMBERS: Final = (
@@ -151,7 +151,7 @@ def _names(kind: str, given: str | list[str]) -> str | list[str]:
 
 
 def _is_account(name: str) -> bool:
-    return len(name) == len(ACCOUNT_ID) and name.isdigit()
+    return len(name) == _ACCOUNT_DIGITS and name.isdigit()
 
 
 def _is_anybody(principal: Any) -> bool:

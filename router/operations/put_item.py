@@ -28,7 +28,7 @@ def parse(store: Store, body: dict[str, Any]) -> PreparedWrite:
     item, size = normalized_item(body["Item"])
     wanted = returned_of_old(body)
     expressions = write_expressions(body, _PARAMETERS)
-    spec = table_of_items(store.view, body["TableName"], store.region)
+    spec = table_of_items(store.view, body["TableName"], store.home)
     key = key_of_item(spec.key_schema, item)
     require_index_keys(spec.indexes, item)
     require_room_for_rows(spec, key, item, size, ITEM_TOO_LARGE)

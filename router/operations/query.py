@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from router.expressions.conditions import value_text
 from router.expressions.keys import KeyExpression
 from router.operations.context import RequestContext
 from router.operations.expression_parameters import ExpressionParameters, require_distinct_attributes
@@ -46,7 +47,8 @@ class Query:
         token = token_of(key_hash(wanted.partition_key))
         page = await self._store.execute(token, wanted, deadline=context.deadline)
         assert type(page) is Page, f"expected a Page, found {page!r}"
-        return render_page(body, target, page)
+        # Where a key is a whole item nothing can follow, and a page that starts after it would be refused.
+        return render_page(body, target, page if _is_of_many(target) else page._replace(last=None))
 
 
 def parse(store: Store, body: dict[str, Any]) -> tuple[Target, Range]:
@@ -57,7 +59,7 @@ def parse(store: Store, body: dict[str, Any]) -> tuple[Target, Range]:
     start = start_members(body)
     condition, expressions = _expressions(body, older)
     require_valid_selection(body, _SELECTION_PREFACE)
-    target = target_of(store.view, body, store.region)
+    target = target_of(store.view, body, store.home)
     if start is not None:
         target.require_start(start)
     matched = condition.matched(target.key)
@@ -106,14 +108,22 @@ def _expressions(body: dict[str, Any], older: LegacyFilter) -> tuple[KeyExpressi
     return legacy_key_expression(conditions or {}), wanted
 
 
+def _is_of_many(target: Target) -> bool:
+    """Tell whether a partition key can have many rows: an index's has, and a table's that has a sort key."""
+    return target.index is not None or bool(target.key.sort)
+
+
 def _start(target: Target, members: Item, partition_key: bytes, bounds: Bounds | None) -> Position:
     """Return where the page starts; `bounds` are None when nothing is asked of the sort key."""
     position = target.start(members)
+    if not _is_of_many(target):
+        shown = ", ".join(f"{name}=AttributeValue: {value_text(value)}" for name, value in members.items())
+        raise validation_error(f"The provided exclusive start key is invalid: ExclusiveStartKey: {{{shown}}}")
     if bounds is not None and not bounds.hold(position.key.sort):
         raise validation_error("The provided starting key does not match the range key predicate")
     if position.key.partition != partition_key:
         raise validation_error(
-            "The provided starting key is outside query boundaries based on provided conditions"
+            "The provided starting key is outside query boundaries based on provided condition"
             if bounds is None
             else "The query can return at most one row and cannot be restarted"
         )

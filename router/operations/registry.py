@@ -87,6 +87,7 @@ class Support(Enum):
     """How far an operation goes; the value is how the README says it."""
 
     SUPPORTED = "supported"
+    RECORDED = "kept and described; what they would do comes later"
     ANSWERED = "answered with what is true here; to enable what is missing is refused"
     NOT_AVAILABLE = "checked, then refused as not available yet"
 
@@ -132,7 +133,13 @@ _STREAMS: Final[_Builders] = {
     "GetShardIterator": lambda parts: GetShardIterator(parts.store, parts.clock, parts.streams(), parts.iterators()),
     "ListStreams": lambda parts: ListStreams(parts.store, parts.streams()),
 }
-_BUILDERS: Final[_Builders] = {**_TABLES, **_ITEMS, **_STREAMS}
+# What tools send with every table: settings without an effect yet.
+_RECORDED: Final[_Builders] = {
+    "DescribeContinuousBackups": lambda parts: backups.DescribeContinuousBackups(parts.store, parts.clock),
+    "UpdateContinuousBackups": lambda parts: backups.UpdateContinuousBackups(parts.store, parts.clock),
+    "UpdateContributorInsights": lambda parts: contributor_insights.UpdateContributorInsights(parts.store, parts.clock),
+}
+_BUILDERS: Final[_Builders] = {**_RECORDED, **_TABLES, **_ITEMS, **_STREAMS}
 
 # What is answered by one function.
 _ANSWERS: Final[dict[str, Answer]] = {
@@ -199,6 +206,8 @@ def support_table(model: ServiceModel) -> tuple[SupportRow, ...]:
 def _support(name: str) -> Support:
     if name in _LATER_CHECKS:
         return Support.NOT_AVAILABLE
+    if name in _RECORDED or name in contributor_insights.ANSWERS:
+        return Support.RECORDED
     if name in _LATER_ANSWERS:
         return Support.ANSWERED
     assert name in _BUILDERS or name in _ANSWERS, f"nothing answers {name}"

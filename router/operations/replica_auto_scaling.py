@@ -22,7 +22,7 @@ def _describe(store: Store, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _update(store: Store, body: dict[str, Any]) -> dict[str, Any]:
-    name = table_name(body["TableName"], store.region)
+    name = table_name(body["TableName"], store.home)
     _require_something(name, body)
     settings = [update for _, update in _settings(body)]
     for update in settings:
@@ -38,7 +38,7 @@ def _update(store: Store, body: dict[str, Any]) -> dict[str, Any]:
 
 def _global_table(store: Store, body: dict[str, Any]) -> TableSpec:
     """Return the table if it has replicas; for AWS it does not exist otherwise."""
-    name = table_name(body["TableName"], store.region)
+    name = table_name(body["TableName"], store.home)
     spec = store.view.tables.get(name)
     if spec is None or not spec.replicas:
         raise StoreError(ErrorCode.RESOURCE_NOT_FOUND, f"Global table with name: '{name}' does not exist.")

@@ -5,8 +5,8 @@ Knows AWS's words for an ARN that names something else; refuses to know whether 
 
 from typing import Final, NamedTuple
 
-from router.operations.arns import ACCOUNT_ID
 from router.operations.table_settings import INVALID
+from wire.cluster import Home
 from wire.errors import StoreError, validation_error
 
 _ARN_PARTS: Final = 6  # arn : partition : service : region : account : resource
@@ -19,23 +19,23 @@ class Resource(NamedTuple):
     stream_label: str = ""
 
 
-def tagged_table(arn: str, region: str) -> str:
+def tagged_table(arn: str, home: Home) -> str:
     """Return the name of the table that an ARN names, for tags."""
     parts = _parts(arn)
-    if parts[1] != "aws" or parts[3] != region:
+    if parts[1] != "aws" or parts[3] != home.region:
         raise _not_tagged(arn)
-    resource = _resource(arn, parts)
+    resource = _resource(arn, parts, home)
     if resource.stream_label:
         raise _not_tagged(arn)
     return resource.table
 
 
-def governed_resource(arn: str, region: str) -> Resource:
+def governed_resource(arn: str, home: Home) -> Resource:
     """Return the table or stream that an ARN names, for policies."""
     parts = _parts(arn)
-    if parts[1] != "aws" or parts[3] != region:
+    if parts[1] != "aws" or parts[3] != home.region:
         raise validation_error(f"{INVALID}Invalid resource Arn: {arn}")
-    return _resource(arn, parts)
+    return _resource(arn, parts, home)
 
 
 def _parts(arn: str) -> list[str]:
@@ -47,8 +47,8 @@ def _parts(arn: str) -> list[str]:
     return parts
 
 
-def _resource(arn: str, parts: list[str]) -> Resource:
-    if parts[4] != ACCOUNT_ID:
+def _resource(arn: str, parts: list[str], home: Home) -> Resource:
+    if parts[4] != home.account:
         raise validation_error(
             "This action is only supported by accounts that match the resource owner\u2019s account."
         )

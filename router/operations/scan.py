@@ -77,7 +77,7 @@ def parse(store: Store, body: dict[str, Any]) -> tuple[Target, Range]:
     segment = parsed_segment(body)
     expressions = page_expressions(body, _PARAMETERS.opened(body), older)
     require_valid_selection(body)
-    target = target_of(store.view, body, store.region)
+    target = target_of(store.view, body, store.home)
     if start is not None and target.index is not None:
         target.require_start(start)
     reads_items = reads_from_table(target, body, expressions.projection)

@@ -106,7 +106,7 @@ def _check(store: Store, asked: dict[str, Any]) -> Statement:
         raise validation_error("Number of parameters in request and statement don't match.")
     for value in parameters:
         measured_value(value)
-    table_of_items(store.view, statement.table, store.region)
+    table_of_items(store.view, statement.table, store.home)
     return statement
 
 

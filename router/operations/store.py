@@ -8,6 +8,7 @@ from typing import Protocol
 
 from wire.catalog import CatalogView, PartitionId, Placement
 from wire.catalog_changes import CatalogChange, Decided
+from wire.cluster import Home
 from wire.commands import Command, Outcome
 
 
@@ -27,6 +28,11 @@ class Store(Protocol):
     @property
     def region(self) -> str:
         """Return the name of the region."""
+        ...
+
+    @property
+    def home(self) -> Home:
+        """Return the region and the account that everything in it belongs to, as ARNs name them."""
         ...
 
     async def execute(self, token: int, command: Command, *, deadline: float) -> Outcome:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from router.operations.arns import stream_arn, stream_name
 from router.operations.store import Store
 from wire.clock import Clock
+from wire.cluster import Home
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.tables import StreamSpec, TableSpec, TableStatus
 
@@ -45,9 +46,9 @@ class TableStream(NamedTuple):
     table: TableSpec
     stream: StreamSpec
 
-    def arn(self, region: str) -> str:
+    def arn(self, home: Home) -> str:
         """Return the stream's ARN."""
-        return stream_arn(region, self.table.name, self.stream.label)
+        return stream_arn(home, self.table.name, self.stream.label)
 
 
 class StreamDirectory:
@@ -68,8 +69,8 @@ class StreamDirectory:
 
     def found(self, arn: str) -> TableStream:
         """Return the stream that an ARN names. Raises StoreError VALIDATION or RESOURCE_NOT_FOUND."""
-        for each in self.streams(stream_name(arn, self._store.region).table):
-            if each.arn(self._store.region) == arn:
+        for each in self.streams(stream_name(arn, self._store.home).table):
+            if each.arn(self._store.home) == arn:
                 return each
         raise StoreError(ErrorCode.RESOURCE_NOT_FOUND, f"Requested resource not found: Stream: {arn} not found")
 

@@ -8,6 +8,7 @@ from typing import Any
 from router.operations.arns import table_name
 from router.operations.shapes import TABLE_NAME_CHARACTERS_MAX
 from wire.catalog import CatalogView
+from wire.cluster import Home
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.tables import TableSpec, TableStatus
 
@@ -15,17 +16,17 @@ _NAME_CHARACTERS_MIN = 3
 _WITHOUT_ITEMS = frozenset({TableStatus.CREATING, TableStatus.DELETING})
 
 
-def table_of_items(view: CatalogView, given: str, region: str) -> TableSpec:
+def table_of_items(view: CatalogView, given: str, home: Home) -> TableSpec:
     """Return the table whose items a request is about; one that is being made or dropped has none yet, or no more."""
-    spec = view.tables.get(given) or view.tables.get(table_name(given, region))
+    spec = view.tables.get(given) or view.tables.get(table_name(given, home))
     if spec is None or spec.status in _WITHOUT_ITEMS:
         raise StoreError(ErrorCode.RESOURCE_NOT_FOUND, "Requested resource not found")
     return spec
 
 
-def described_table(view: CatalogView, body: dict[str, Any], region: str) -> TableSpec:
+def described_table(view: CatalogView, body: dict[str, Any], home: Home) -> TableSpec:
     """Return the table that a request of the control plane names, whatever its status."""
-    name = table_name(body["TableName"], region)
+    name = table_name(body["TableName"], home)
     spec = view.tables.get(name)
     if spec is None:
         raise table_not_found(name)

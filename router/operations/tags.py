@@ -32,7 +32,7 @@ class TagResource:
 
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
-        name = tagged_table(body["ResourceArn"], self._store.region)
+        name = tagged_table(body["ResourceArn"], self._store.home)
         if not body["Tags"]:
             raise validation_error("Atleast one Tag needs to be provided as Input.")
         tags = parsed_tags(body["Tags"])
@@ -51,7 +51,7 @@ class UntagResource:
 
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
-        name = tagged_table(body["ResourceArn"], self._store.region)
+        name = tagged_table(body["ResourceArn"], self._store.home)
         keys = body["TagKeys"]
         if not keys:
             raise validation_error("Atleast one Tag Key needs to be provided as Input.")
@@ -64,7 +64,7 @@ class UntagResource:
 
 def list_tags_of_resource(store: Store, body: dict[str, Any]) -> dict[str, Any]:
     """Return what ListTagsOfResource answers."""
-    name = tagged_table(body["ResourceArn"], store.region)
+    name = tagged_table(body["ResourceArn"], store.home)
     if body.get("NextToken"):
         # No answer ever had one.
         raise validation_error("Invalid NextToken provided as input")

@@ -18,6 +18,7 @@ from router.operations.item_keys import (
 )
 from router.operations.tables import table_of_items
 from wire.catalog import CatalogView
+from wire.cluster import Home
 from wire.commands import NO_BYTES, Position
 from wire.errors import StoreError, validation_error
 from wire.indexes import after_segments, key_members, partition_of, projected_names, row_key, segment, segment_start
@@ -163,9 +164,9 @@ class IndexTarget(Target):
         return key_members(self.spec.key_schema, self.index, key)
 
 
-def target_of(view: CatalogView, body: dict[str, Any], region: str) -> Target:
+def target_of(view: CatalogView, body: dict[str, Any], home: Home) -> Target:
     """Return what a request reads from, or refuse: there is no such table or index, or it cannot be read so."""
-    spec = table_of_items(view, body["TableName"], region)
+    spec = table_of_items(view, body["TableName"], home)
     name = body.get("IndexName")
     return TableTarget(spec) if name is None else _index_target(spec, name, body)
 

@@ -24,7 +24,7 @@ class UpdateTimeToLive:
         """Carry the request out."""
         asked = body["TimeToLiveSpecification"]
         change = SetTimeToLive(
-            name=table_name(body["TableName"], self._store.region),
+            name=table_name(body["TableName"], self._store.home),
             attribute=asked["AttributeName"],
             is_enabled=asked["Enabled"],
             now_ms=self._clock.wall_ms(),
@@ -36,7 +36,7 @@ class UpdateTimeToLive:
 
 def describe_time_to_live(store: Store, body: dict[str, Any]) -> dict[str, Any]:
     """Return what DescribeTimeToLive answers."""
-    table = described_table(store.view, body, store.region)
+    table = described_table(store.view, body, store.home)
     if table.status in (TableStatus.CREATING, TableStatus.DELETING):
         state = table.status.value
         raise validation_error(

@@ -15,7 +15,7 @@ from router.operations.tables import table_of_items
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.items import Item, normalized_item
 from wire.keys import ItemKey
-from wire.tables import KeySchema, TableNumber
+from wire.tables import KeySchema, TableNumber, TableSpec
 
 # AWS's order.
 _WRITES: Final = ("ConditionCheck", "Put", "Delete", "Update")
@@ -41,12 +41,12 @@ class _Target(NamedTuple):
 
 def _check_writes(store: Store, body: dict[str, Any]) -> None:
     actions = [_action(*_only_kind(element)) for element in body["TransactItems"]]
-    _check_targets([_target(store, action) for action in actions])
+    _check_targets(_targets(store, actions))
 
 
 def _check_reads(store: Store, body: dict[str, Any]) -> None:
     actions = [_action("Get", element["Get"]) for element in body["TransactItems"]]
-    _check_targets([_target(store, action) for action in actions])
+    _check_targets(_targets(store, actions))
 
 
 def _only_kind(element: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -85,8 +85,13 @@ def _checked_expressions(kind: str, asked: dict[str, Any]) -> tuple[str, ...]:
     return updated
 
 
-def _target(store: Store, action: _Action) -> _Target:
-    spec = table_of_items(store.view, action.asked["TableName"], store.region)
+def _targets(store: Store, actions: Sequence[_Action]) -> list[_Target]:
+    """Return what actions are about: a table that is not there comes before any key."""
+    specs = [table_of_items(store.view, action.asked["TableName"], store.home) for action in actions]
+    return [_target(spec, action) for spec, action in zip(specs, actions, strict=True)]
+
+
+def _target(spec: TableSpec, action: _Action) -> _Target:
     schema = spec.key_schema
     try:
         key = (key_of_item if action.kind == "Put" else key_of_members)(schema, action.members)
@@ -109,15 +114,17 @@ def _untouchable(schema: KeySchema, updated: tuple[str, ...]) -> str:
 
 
 def _check_targets(targets: Sequence[_Target]) -> None:
-    keys = [(target.table, target.key) for target in targets if target.key is not None]
+    """Refuse keys that do not fit, of which AWS tells the first alone, and then an item that is there twice."""
+    bad = next((position for position, target in enumerate(targets) if target.reason), None)
+    if bad is not None:
+        raise _canceled([target.reason if position == bad else "" for position, target in enumerate(targets)])
+    keys = [(target.table, target.key) for target in targets]
     if len(set(keys)) < len(keys):
         raise validation_error("Transaction request cannot include multiple operations on one item")
-    if any(target.reason for target in targets):
-        raise _canceled([target.reason for target in targets])
 
 
 def _canceled(texts: Sequence[str]) -> StoreError:
-    """Return AWS's error for actions of which some have a reason not to be carried out."""
+    """Return AWS's error for actions of which one has a reason not to be carried out."""
     reasons = [{"Code": "ValidationError", "Message": text} if text else {"Code": "None"} for text in texts]
     codes = ", ".join(reason["Code"] for reason in reasons)
     return StoreError(

@@ -30,7 +30,7 @@ def parse(store: Store, body: dict[str, Any]) -> PreparedWrite:
     _PARAMETERS.require_consistent(body)
     members, size = normalized_item(body["Key"])
     expressions = write_expressions(body, _PARAMETERS)
-    spec = table_of_items(store.view, body["TableName"], store.region)
+    spec = table_of_items(store.view, body["TableName"], store.home)
     key = key_of_members(spec.key_schema, members)
     _require_key_untouched(spec.key_schema, expressions.attributes)
     require_scalar_keys(spec, expressions.update)

@@ -12,6 +12,7 @@ from router.operations.index_updates import parsed_index_updates, refuse_empty_w
 from router.operations.regions import Regions, require_agreed
 from router.operations.replica_updates import parsed_replica_update
 from router.operations.store import Store
+from router.operations.table_answers import changed
 from router.operations.table_description import table_description
 from router.operations.table_settings import (
     CAPACITY_WITH_ON_DEMAND,
@@ -24,6 +25,7 @@ from router.operations.table_sizes import TableSizes
 from router.operations.update_combinations import require_one_change
 from wire import catalog_changes
 from wire.clock import Clock
+from wire.cluster import Home
 from wire.errors import validation_error
 from wire.tables import BillingMode, StreamViewType, TableSpec, Throughput
 
@@ -42,11 +44,11 @@ class UpdateTable:
 
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         """Carry the request out."""
-        name = table_name(body["TableName"], self._store.region)
+        name = table_name(body["TableName"], self._store.home)
         change = parse(
             name,
             body,
-            region=self._store.region,
+            home=self._store.home,
             now_ms=self._clock.wall_ms(),
             random_bits=self._randomness.getrandbits(128),
             table=self._store.view.tables.get(name),
@@ -56,22 +58,24 @@ class UpdateTable:
         decided = await self._store.change(change, deadline=context.deadline)
         assert decided.table is not None, f"the catalog changed table {name!r} and does not show it"
         sizes = self._sizes.known(decided.table.number)
-        description = table_description(decided.table, self._store.region, sizes, now_ms=self._clock.wall_ms())
-        return encoded({"TableDescription": description})
+        description = table_description(decided.table, self._store.home, sizes, now_ms=self._clock.wall_ms())
+        return encoded({"TableDescription": changed(description, body)})
 
 
 def parse(
-    name: str, body: dict[str, Any], *, region: str, now_ms: int, random_bits: int, table: TableSpec | None
+    name: str, body: dict[str, Any], *, home: Home, now_ms: int, random_bits: int, table: TableSpec | None
 ) -> catalog_changes.CatalogChange:
     """Return the change that a request asks for; what depends on the table as it is, the catalog decides."""
     refuse_empty_warm(body)
     require_one_change(body)
     replica_updates = body.get("ReplicaUpdates")
     if replica_updates is not None:
-        return parsed_replica_update(name, replica_updates, now_ms=now_ms, global_table_id=f"{random_bits:032x}")
+        return parsed_replica_update(
+            name, replica_updates, home=home, now_ms=now_ms, global_table_id=f"{random_bits:032x}"
+        )
     indexes = parsed_index_updates(body, table)
     stream, encryption = body.get("StreamSpecification"), body.get("SSESpecification")
-    encrypts = parsed_encryption(encryption, region)
+    encrypts = parsed_encryption(encryption, home)
     return catalog_changes.UpdateTable(
         name=name,
         billing_mode=BillingMode(body["BillingMode"]) if body.get("BillingMode") else None,

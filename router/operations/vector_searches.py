@@ -24,7 +24,7 @@ def _check(store: Store, body: dict[str, Any]) -> None:
             raise validation_error("One or more parameter values were invalid: SearchVector must contain only numbers")
     if any(text is not None for text in given.values()):
         _check_expressions(given, RequestExpressions(names, values))
-    table_of_items(store.view, body["TableName"], store.region)
+    table_of_items(store.view, body["TableName"], store.home)
 
 
 def _check_expressions(given: dict[str, str | None], expressions: RequestExpressions) -> None:

@@ -18,6 +18,7 @@ from router.placement.routes import Routes
 from wire.catalog import CATALOG_PARTITION, CatalogView, NodeId, NodeSpec, PartitionId, Placement
 from wire.catalog_changes import CatalogChange, Decided, encode_change
 from wire.clock import Clock
+from wire.cluster import Home
 from wire.commands import (
     CatalogDecided,
     ChangeCatalog,
@@ -50,13 +51,13 @@ class RegionStore:
     def __init__(
         self,
         *,
-        region: str,
+        home: Home,
         nodes: Sequence[NodeSpec],
         connect: Callable[[NodeSpec], NodeChannel],
         clock: Clock,
         randomness: random.Random,
     ) -> None:
-        self._region = region
+        self._home = home
         self._connect = connect
         self._clock = clock
         self._randomness = randomness
@@ -78,7 +79,12 @@ class RegionStore:
     @property
     def region(self) -> str:
         """Return the name of the region."""
-        return self._region
+        return self._home.region
+
+    @property
+    def home(self) -> Home:
+        """Return the region and its account, as ARNs name them."""
+        return self._home
 
     async def start(self) -> None:
         """Open the channels and begin to follow the catalog; see `wait_ready`."""
@@ -179,7 +185,7 @@ class RegionStore:
     def _placement(self, partition: PartitionId) -> Placement:
         placement = self.view.placements.get(partition)
         if placement is None:
-            raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, f"partition {partition} is not known in {self._region}")
+            raise StoreError(ErrorCode.SERVICE_UNAVAILABLE, f"partition {partition} is not known in {self.region}")
         return placement
 
     def _way_to(self, leader: NodeId, placement: Placement) -> NodeId:
@@ -199,7 +205,7 @@ class RegionStore:
     ) -> Outcome:
         channel = self._channels.get(node)
         if channel is None:
-            return Failed(ErrorCode.NOT_READY, f"node {node} is not known in {self._region}")
+            return Failed(ErrorCode.NOT_READY, f"node {node} is not known in {self.region}")
         return await channel.send(
             placement.partition,
             placement.epoch,

@@ -223,7 +223,7 @@ REFUSALS: dict[str, Refusal] = {
     "start elsewhere": (
         _global,
         {"ExclusiveStartKey": _start(pk="p", sk="1", g="other", h="10")},
-        f"{START} is outside query boundaries based on provided conditions",
+        f"{START} is outside query boundaries based on provided condition",
     ),
     "start outside the range": (
         _global,

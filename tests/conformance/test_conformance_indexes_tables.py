@@ -113,8 +113,8 @@ def test_provisioned_indexes(create: Create) -> None:
     assert index["ProvisionedThroughput"] == {"NumberOfDecreasesToday": 0, **UNITS}
 
 
-# On-demand maxima and warm throughput are an index's own.
-def test_on_demand_and_warm_throughput(create: Create) -> None:
+# On-demand maxima and warm throughput are an index's own; warm throughput shows once the index is there.
+def test_on_demand_and_warm_throughput(create: Create, dynamodb: Any, table_name: str) -> None:
     index = {
         **global_index("gsi", "a"),
         "OnDemandThroughput": {"MaxReadRequestUnits": 50},
@@ -123,6 +123,8 @@ def test_on_demand_and_warm_throughput(create: Create) -> None:
     made = create(AttributeDefinitions=definitions("pk", "sk", "a"), GlobalSecondaryIndexes=[index])
     (described,) = made["GlobalSecondaryIndexes"]
     assert described["OnDemandThroughput"] == {"MaxReadRequestUnits": 50}
+    wait_until_index(Table(dynamodb, table_name), "gsi")
+    (described,) = dynamodb.describe_table(TableName=table_name)["Table"]["GlobalSecondaryIndexes"]
     assert described["WarmThroughput"]["ReadUnitsPerSecond"] == 13000
 
 

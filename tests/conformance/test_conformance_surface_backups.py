@@ -44,17 +44,34 @@ def test_a_missing_table_is_a_table_not_found(dynamodb: Any, operation: str, par
     assert refused(getattr(dynamodb, operation), **parameters) == NO_TABLE
 
 
-# What is off already may be switched off; switching it on is what does not exist yet.
-def test_recovery_can_be_switched_off_but_not_on(things: Table, dynamodb: Any) -> None:
-    answer = dynamodb.update_continuous_backups(TableName=things.name, PointInTimeRecoverySpecification=DISABLED)
-    recovery = answer["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
-    assert recovery == {"PointInTimeRecoveryStatus": "DISABLED"}
+# Recovery is kept and described; to restore is what does not exist yet. Source of the members: localstack's snapshot of
+# test_continuous_backup_update, and AWS's API reference for the latest time, "typically five minutes before the current time".
+def test_recovery_is_switched_on_and_off(things: Table, dynamodb: Any) -> None:
+    def updated(**specification: Any) -> dict[str, Any]:
+        answer = dynamodb.update_continuous_backups(
+            TableName=things.name, PointInTimeRecoverySpecification=specification
+        )["ContinuousBackupsDescription"]
+        assert answer["ContinuousBackupsStatus"] == "ENABLED"
+        shown: dict[str, Any] = answer["PointInTimeRecoveryDescription"]
+        described = dynamodb.describe_continuous_backups(TableName=things.name)["ContinuousBackupsDescription"]
+        assert described["PointInTimeRecoveryDescription"].keys() == shown.keys()
+        return shown
+
+    assert updated(**DISABLED) == {"PointInTimeRecoveryStatus": "DISABLED"}
+    enabled = updated(**ENABLED)
+    assert (enabled["PointInTimeRecoveryStatus"], enabled["RecoveryPeriodInDays"]) == ("ENABLED", 35)
+    assert enabled["EarliestRestorableDateTime"] <= enabled["LatestRestorableDateTime"]
+    shorter = updated(**ENABLED, RecoveryPeriodInDays=7)
+    assert shorter["RecoveryPeriodInDays"] == 7
+    assert shorter["EarliestRestorableDateTime"] == enabled["EarliestRestorableDateTime"]
     assert_not_available(
-        dynamodb.update_continuous_backups,
-        "UpdateContinuousBackups with PointInTimeRecoveryEnabled",
-        TableName=things.name,
-        PointInTimeRecoverySpecification=ENABLED,
+        dynamodb.restore_table_to_point_in_time,
+        "RestoreTableToPointInTime",
+        SourceTableName=things.name,
+        TargetTableName="restored",
+        UseLatestRestorableTime=True,
     )
+    assert updated(**DISABLED) == {"PointInTimeRecoveryStatus": "DISABLED"}
 
 
 # A period makes sense for recovery that is on, and has bounds.

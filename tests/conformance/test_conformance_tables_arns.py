@@ -126,9 +126,66 @@ def test_arns_that_are_none(things: Table, change: Callable[[str], str], constra
     )
 
 
-# Another account's tables are its own.
-def test_arns_of_other_accounts(things: Table) -> None:
+TTL = {"Enabled": True, "AttributeName": "x"}
+
+
+# Another account's tables are its own, 000000000000's, too, which suites and people use as somebody else's.
+# Source of the words: AWS's guide, "Troubleshooting access denied error messages".
+@pytest.mark.parametrize("account", ["000000000000", "999999999999"])
+@pytest.mark.parametrize(
+    ("operation", "members"),
+    [
+        ("get_item", {"Key": ITEM}),
+        ("put_item", {"Item": ITEM}),
+        ("update_item", {"Key": ITEM}),
+        ("delete_item", {"Key": ITEM}),
+        ("scan", {}),
+        ("describe_table", {}),
+        ("update_table", {"DeletionProtectionEnabled": False}),
+        ("delete_table", {}),
+        ("describe_time_to_live", {}),
+        ("update_time_to_live", {"TimeToLiveSpecification": TTL}),
+        ("describe_continuous_backups", {}),
+        ("describe_contributor_insights", {}),
+        ("describe_kinesis_streaming_destination", {}),
+    ],
+)
+def test_tables_of_other_accounts(things: Table, operation: str, members: dict[str, Any], account: str) -> None:
+    own = arn(things)
+    other = with_part(4, account)(own)
+    user = f"arn:aws:iam::{own.split(':')[4]}:root"
+    assert refused(getattr(things.client, operation), TableName=other, **members) == (
+        "AccessDeniedException",
+        f"User: {user} is not authorized to perform this action on resource: {other} because no resource-based policy "
+        "allows it",
+    )
+
+
+# Batches and transactions, which name tables inside.
+def test_batches_of_other_accounts(things: Table, dynamodb: Any) -> None:
     other = with_part(4, "999999999999")(arn(things))
-    code, text = refused(things.client.get_item, TableName=other, Key=ITEM)
-    assert code == "AccessDeniedException"
-    assert other in text
+    for call, members in (
+        (dynamodb.batch_get_item, {"RequestItems": {other: {"Keys": [ITEM]}}}),
+        (dynamodb.batch_write_item, {"RequestItems": {other: [{"PutRequest": {"Item": ITEM}}]}}),
+        (dynamodb.transact_get_items, {"TransactItems": [{"Get": {"TableName": other, "Key": ITEM}}]}),
+    ):
+        assert refused(call, **members)[0] == "AccessDeniedException"
+
+
+# Another account's streams likewise. AWS's answer could not be established: it is that of tables.
+def test_streams_of_other_accounts(things: Table, streams: Any) -> None:
+    other = with_part(4, "999999999999")(f"{arn(things)}/stream/2026-01-02T03:04:05.006")
+    shard = {"ShardId": "shardId-00000000000000000000-00000001", "ShardIteratorType": "LATEST"}
+    for call, members in ((streams.describe_stream, {}), (streams.get_shard_iterator, shard)):
+        code, text = refused(call, StreamArn=other, **members)
+        assert code == "AccessDeniedException"
+        assert other in text
+
+
+# A key of KMS may be another account's: it stays as it was named.
+def test_keys_of_other_accounts(things: Table) -> None:
+    region = arn(things).split(":")[3]
+    key = f"arn:aws:kms:{region}:999999999999:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    given = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
+    things.client.update_table(TableName=things.name, SSESpecification=given)
+    assert things.describe()["SSEDescription"]["KMSMasterKeyArn"] == key

@@ -122,6 +122,40 @@ def test_a_table_is_changed(slow: Any, table: str) -> None:
     assert billing["BillingMode"] == "PAY_PER_REQUEST"
 
 
+# Provisioned throughput and the class are on show as they were until the table is ACTIVE again, then as they are.
+# Source: localstack's snapshots of UpdateTable, and tests that moto marks `aws_verified`.
+def test_what_changes_is_on_show_as_it_was(slow: Any, table: str) -> None:
+    more = {"ReadCapacityUnits": 6, "WriteCapacityUnits": 5}
+    for change, member, before, after in (
+        ({"ProvisionedThroughput": more}, "ProvisionedThroughput", UNITS, more),
+        (
+            {"TableClass": "STANDARD_INFREQUENT_ACCESS"},
+            "TableClassSummary",
+            {},
+            {"TableClass": "STANDARD_INFREQUENT_ACCESS"},
+        ),
+    ):
+        slow.update_table(TableName=table, **change)
+        shown = slow.describe_table(TableName=table)["Table"]
+        assert shown["TableStatus"] == "UPDATING"
+        assert shown.get(member, {}).items() >= before.items()
+        assert not shown.get(member, {}).items() >= after.items()
+        wait(slow, table, "table_exists")
+        assert slow.describe_table(TableName=table)["Table"][member].items() >= after.items()
+
+
+# While a table is CREATING, DescribeTable shows what CreateTable's answer showed; while it is DELETING, what it showed before: only
+# the answer to DeleteTable has less. What AWS describes of a table that is DELETING could not be established.
+def test_descriptions_of_tables_that_come_and_go(slow: Any, name: str) -> None:
+    index = {"IndexName": "one", "KeySchema": [HASH], "Projection": {"ProjectionType": "KEYS_ONLY"}}
+    made = slow.create_table(TableName=name, **PLAIN, GlobalSecondaryIndexes=[index])["TableDescription"]
+    assert slow.describe_table(TableName=name)["Table"] == made
+    wait(slow, name, "table_exists")
+    standing = slow.describe_table(TableName=name)["Table"]
+    slow.delete_table(TableName=name)
+    assert slow.describe_table(TableName=name)["Table"] == {**standing, "TableStatus": "DELETING"}
+
+
 # What AWS does at once leaves a table ACTIVE here, too.
 def test_some_changes_take_no_time(slow: Any, standing: str) -> None:
     changed = slow.update_table(TableName=standing, WarmThroughput={"ReadUnitsPerSecond": 50})["TableDescription"]

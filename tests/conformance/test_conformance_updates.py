@@ -142,6 +142,28 @@ def test_an_absent_item_is_made(things: Table) -> None:
     assert found == {"visits": {"N": "1"}, "s": {"S": "x"}}
 
 
+# An update that makes its item reads the key of the new item; its condition is still judged on no item at all.
+# Source: moto's update_item (dynamodb/models), which puts an item of the key before it evaluates the expression, and after the condition.
+@pytest.mark.parametrize(
+    ("expression", "values", "expected"),
+    [
+        ("SET b = if_not_exists(pk, :v)", {":v": {"N": "1"}}, {"b": {"S": "a"}}),
+        ("SET b = pk", None, {"b": {"S": "a"}}),
+        ("SET b = sk + :v", {":v": {"N": "1"}}, {"b": {"N": "8"}}),
+        ("SET b = :v - sk, c = sk", {":v": {"N": "1"}}, {"b": {"N": "-6"}, "c": {"N": "7"}}),
+    ],
+)
+def test_an_update_that_makes_its_item_reads_its_key(
+    series: Table, expression: str, values: Item | None, expected: Item
+) -> None:
+    key: Item = {"pk": {"S": "a"}, "sk": {"N": "7"}}
+    parameters = {} if values is None else {"ExpressionAttributeValues": values}
+    answer = series.update(
+        key, expression, ConditionExpression="attribute_not_exists(pk)", ReturnValues="ALL_NEW", **parameters
+    )
+    assert answer["Attributes"] == series.get(key) == {**key, **expected}
+
+
 # Placeholders for names work at every step of a path.
 def test_names_may_be_placeholders(things: Table) -> None:
     things.put({**KEY, "size": {"M": {"a.b": {"L": [{"N": "1"}]}}}})

@@ -5,11 +5,11 @@ from copy import deepcopy
 from decimal import Context, Decimal
 from typing import Any
 
-from hypothesis import event, given, settings
+from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from node.items.updates import compiled_update
-from tests.support.attribute_values import items_for, updates, value_lists
+from tests.support.attribute_values import items_for, names, scalars, updates, value_lists
 from wire.errors import StoreError
 from wire.expressions import Tree, packed
 from wire.items import AttributeValue, Item, item_size, normalized_item, normalized_value
@@ -35,10 +35,10 @@ REASONS = {
 class Model:
     """Applies an update's tree to a copy of an item, in place."""
 
-    def __init__(self, old: Item | None, values: list[AttributeValue]) -> None:
-        self.old: Item = {} if old is None else old
+    def __init__(self, old: Item, values: list[AttributeValue]) -> None:
+        self.old = old
         self.values = values
-        self.new: Any = {"M": deepcopy(KEY if old is None else old)}
+        self.new: Any = {"M": deepcopy(old)}
         self.appended: list[tuple[list[Any], int, AttributeValue]] = []
 
     def apply(self, actions: list[Tree]) -> Item:
@@ -145,20 +145,20 @@ def swept(value: Any) -> Any:
     return value
 
 
-def outcome_of_model(tree: Tree, old: Item | None, values: list[AttributeValue]) -> Item | str | None:
+def outcome_of_model(tree: Tree, old: Item | None, values: list[AttributeValue], key: Item = KEY) -> Item | str | None:
     """Return the model's new item, None where there is none, or the reason for which it refuses."""
     if old is None and all(action[0] in ("remove", "delete") for action in tree[1:]):
         return None
     try:
-        return Model(old, values).apply(tree[1:])
+        return Model(key if old is None else old, values).apply(tree[1:])
     except Refused as refused:
         return str(refused)
 
 
-def outcome(tree: Tree, old: Item | None, values: list[AttributeValue]) -> Item | str | None:
+def outcome(tree: Tree, old: Item | None, values: list[AttributeValue], key: Item = KEY) -> Item | str | None:
     """Return the same of the compiled update."""
     try:
-        return compiled_update(packed(tree)).apply(old, KEY, values)
+        return compiled_update(packed(tree)).apply(old, key, values)
     except StoreError as error:
         return REASONS[error.message]
 
@@ -175,11 +175,13 @@ def test_updates_agree_with_a_plain_model(data: st.DataObject, tree: Tree, value
     assert old == before
 
 
-# A missing item follows the same rules, but for what it starts from.
+# A missing item follows the same rules, but for what it starts from: its key, which the update may read and never writes.
 @settings(deadline=None)
-@given(updates(), value_lists)
-def test_updates_of_missing_items(tree: Tree, values: list[AttributeValue]) -> None:
-    assert outcome(tree, None, values) == outcome_of_model(tree, None, values)
+@given(updates(), value_lists, names, scalars)
+def test_updates_of_missing_items(tree: Tree, values: list[AttributeValue], name: str, value: AttributeValue) -> None:
+    assume(all(action[1][1] != name for action in tree[1:]))
+    key = {name: normalized_value(value)}
+    assert outcome(tree, None, values, key) == outcome_of_model(tree, None, values, key)
 
 
 # What an update makes is in normal form again, and its size is known without measuring it all.

@@ -28,7 +28,7 @@ OPERATIONS = (
     "UpdateTable",
     "UpdateTimeToLive",
 )
-ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/things"
+ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/things"
 POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"dynamodb:*","Resource":"*"}]}'
 # What makes it past the first checks now and then.
 KNOWN = {

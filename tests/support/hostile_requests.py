@@ -231,7 +231,7 @@ class RequestGenerator:
         if self._random.random() < 0.9:
             return self._random.choice(TABLES)
         return self._one_of(
-            "nowhere", "x", "", "arn:aws:dynamodb:us-east-1:000000000000:table/hostile-hash", "a b", 7, None
+            "nowhere", "x", "", "arn:aws:dynamodb:us-east-1:123456789012:table/hostile-hash", "a b", 7, None
         )
 
     def _key(self) -> Any:

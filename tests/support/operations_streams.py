@@ -13,7 +13,7 @@ from wire.tables import (
 from wire.versions import Version
 
 LABEL = "2026-01-02T03:04:05.006"
-ARN = f"arn:aws:dynamodb:us-east-1:000000000000:table/things/stream/{LABEL}"
+ARN = f"arn:aws:dynamodb:us-east-1:123456789012:table/things/stream/{LABEL}"
 SHARD = "shardId-00000001700000000000-00000001"
 OLD = item_bytes(pk={"S": "a"}, sk={"N": "1"}, v={"S": "old"})
 NOW_MS = 1_700_000_000_000

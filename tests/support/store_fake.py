@@ -19,6 +19,7 @@ from tests.support.clock import ManualClock
 from wire import catalog_changes
 from wire.catalog import CatalogView, PartitionId, Placement
 from wire.catalog_changes import Decided
+from wire.cluster import Home
 from wire.commands import (
     Changes,
     Command,
@@ -81,6 +82,7 @@ class FakeStore:
         for table in tables:
             self._keep(table)
         self.region = region
+        self.home = Home(region, "123456789012")
         self.commands: list[Command] = []
         self.changes: list[catalog_changes.CatalogChange] = []
         self.decisions: deque[TableSpec | StoreError] = deque()

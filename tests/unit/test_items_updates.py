@@ -233,7 +233,8 @@ def test_missing_items() -> None:
     assert updated(None, "REMOVE a.b, c[0]") is None
     assert updated(None, "DELETE a :v", v={"SS": ["a"]}) is None
     assert refusal(updated, None, "SET a.b = :v", v={"N": "1"}) == INVALID_PATH
-    assert refusal(updated, None, "SET a = pk") == MISSING
+    assert updated(None, "SET a = pk") == {"a": {"S": "k"}}
+    assert refusal(updated, None, "SET a = b") == MISSING
 
 
 # The caller refuses updates of keys by the top-level attributes they write.

@@ -43,14 +43,14 @@ async def test_the_item_of_a_get_is_passed_on_as_bytes() -> None:
 
 # The table may be named by its ARN anywhere.
 async def test_a_table_can_be_named_by_its_arn() -> None:
-    arn = "arn:aws:dynamodb:us-east-1:000000000000:table/things"
+    arn = "arn:aws:dynamodb:us-east-1:123456789012:table/things"
     answer = await _api()("GetItem", TableName=arn, Key=KEY["Key"], ReturnConsumedCapacity="TOTAL")
     assert answer == {"ConsumedCapacity": {"TableName": arn, "CapacityUnits": 0.5}}
 
 
 # An ARN of another region's table must not silently mean the local one.
 async def test_an_arn_of_another_region_is_refused() -> None:
-    arn = "arn:aws:dynamodb:eu-west-1:000000000000:table/things"
+    arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/things"
     refusal = await _api().refused("GetItem", TableName=arn, Key=KEY["Key"])
     assert refusal.message == f"1 validation error detected: Invalid AWS region in '{arn}'"
 

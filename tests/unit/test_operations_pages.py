@@ -110,7 +110,7 @@ async def test_filter_and_projection_travel_as_trees() -> None:
         (
             "pk = :p",
             {"pk": {"S": "b"}, "sk": {"N": "1"}},
-            f"{KEY_CONDITION} is outside query boundaries based on provided conditions",
+            f"{KEY_CONDITION} is outside query boundaries based on provided condition",
         ),
         (
             "pk = :p AND sk > :x",

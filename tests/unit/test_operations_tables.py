@@ -11,7 +11,9 @@ from wire.tables import (
     BillingMode,
     KeyAttribute,
     KeySchema,
+    OnDemandMaxima,
     RegionName,
+    ReplicaOverrides,
     ReplicaSpec,
     ReplicaStatus,
     StreamSpec,
@@ -216,6 +218,58 @@ async def test_replicas_are_added_and_removed() -> None:
     assert isinstance(change, catalog_changes.RemoveReplica)
 
 
+# What a replica is to have otherwise: on Create beside the region, on Update of one or several regions at once.
+async def test_overrides_of_replicas() -> None:
+    index = {"IndexName": "byX", "OnDemandThroughputOverride": {"MaxReadRequestUnits": 3}}
+    asked = {
+        "RegionName": "eu-west-1",
+        "KMSMasterKeyId": "1234abcd",
+        "TableClassOverride": "STANDARD_INFREQUENT_ACCESS",
+        "OnDemandThroughputOverride": {"MaxReadRequestUnits": 7},
+        "GlobalSecondaryIndexes": [index],
+    }
+    change = await _changed(ReplicaUpdates=[{"Create": asked}])
+    assert isinstance(change, catalog_changes.AddReplica)
+    assert change.overrides == ReplicaOverrides(
+        "eu-west-1",
+        table_class="STANDARD_INFREQUENT_ACCESS",
+        max_reads=7,
+        key_arn="arn:aws:kms:eu-west-1:123456789012:key/1234abcd",
+        indexes=(("byX", 3),),
+    )
+    several = [
+        {"Update": {"RegionName": "eu-west-1", "OnDemandThroughputOverride": {"MaxReadRequestUnits": -1}}},
+        {"Update": {"RegionName": "sa-east-1", "TableClassOverride": "STANDARD"}},
+    ]
+    change = await _changed(ReplicaUpdates=several)
+    assert isinstance(change, catalog_changes.UpdateReplicas)
+    assert change.overrides == (
+        ReplicaOverrides("eu-west-1", max_reads=-1),
+        ReplicaOverrides("sa-east-1", table_class="STANDARD"),
+    )
+
+
+# Overrides show for as long as they differ from the table that is described. Source: tests that moto marks `aws_verified`.
+async def test_how_overrides_show() -> None:
+    replica = ReplicaSpec(RegionName("eu-west-1"), ReplicaStatus.ACTIVE)
+    key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1"
+    overrides = ReplicaOverrides(
+        "eu-west-1", table_class="STANDARD", class_changed_ms=5000, max_reads=7, key_arn=key_arn
+    )
+
+    async def shown(base: int) -> dict[str, Any]:
+        spec = table_spec(replicas=(replica,), overrides=(overrides,), on_demand=OnDemandMaxima(base, 0))
+        table = (await Api(FakeStore(spec))("DescribeTable", TableName="things"))["Table"]
+        (entry,) = table["Replicas"]
+        return dict(entry)
+
+    differing, same = await shown(5), await shown(7)
+    assert differing["OnDemandThroughputOverride"] == {"MaxReadRequestUnits": 7}
+    assert "OnDemandThroughputOverride" not in same
+    assert same["KMSMasterKeyId"] == key_arn
+    assert same["ReplicaTableClassSummary"] == {"TableClass": "STANDARD", "LastUpdateDateTime": 5.0}
+
+
 # AWS's words for updates that ask for nothing, or for too much at once.
 @pytest.mark.parametrize(
     ("body", "text"),
@@ -241,6 +295,19 @@ async def test_replicas_are_added_and_removed() -> None:
         (
             {"ReplicaUpdates": [_CREATE, {"Create": {"RegionName": "x-1"}}]},
             "Update table operation with more than one create or delete replica actions not allowed",
+        ),
+        (
+            {"ReplicaUpdates": [{"Update": {"RegionName": "x-1", "TableClassOverride": "GLACIER"}}]},
+            "Invalid table-class parameter provided.",
+        ),
+        (
+            # All global tables are on demand here. AWS's words for that case could not be established.
+            {
+                "ReplicaUpdates": [
+                    {"Create": {"RegionName": "x-1", "ProvisionedThroughputOverride": {"ReadCapacityUnits": 1}}}
+                ]
+            },
+            INVALID + "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode",
         ),
         ({"ReplicaUpdates": [{}]}, "There are no actions specified in the Replica Update Action of the request."),
         (
@@ -313,7 +380,7 @@ async def test_how_a_plain_table_looks() -> None:
         "ProvisionedThroughput": {"NumberOfDecreasesToday": 0, **UNITS},
         "TableSizeBytes": 0,
         "ItemCount": 0,
-        "TableArn": "arn:aws:dynamodb:us-east-1:000000000000:table/things",
+        "TableArn": "arn:aws:dynamodb:us-east-1:123456789012:table/things",
         "TableId": spec.table_id,
         "DeletionProtectionEnabled": False,
         "WarmThroughput": {"ReadUnitsPerSecond": 5, "WriteUnitsPerSecond": 6, "Status": "ACTIVE"},
@@ -323,7 +390,7 @@ async def test_how_a_plain_table_looks() -> None:
 # The stream's label and ARN outlive it; the specification does not.
 async def test_how_a_stream_shows() -> None:
     stream = StreamSpec(StreamViewType.NEW_IMAGE, "2026-01-02T03:04:05.006", 3, 1_700_000_000_000)
-    arn = "arn:aws:dynamodb:us-east-1:000000000000:table/things/stream/2026-01-02T03:04:05.006"
+    arn = "arn:aws:dynamodb:us-east-1:123456789012:table/things/stream/2026-01-02T03:04:05.006"
     table = (await Api(FakeStore(table_spec(stream=stream)))("DescribeTable", TableName="things"))["Table"]
     assert table["LatestStreamArn"] == arn
     assert table["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
@@ -338,13 +405,34 @@ async def test_how_a_global_table_shows() -> None:
     replica = ReplicaSpec(RegionName("eu-west-1"), ReplicaStatus.CREATING)
     table = (await Api(FakeStore(table_spec(replicas=(replica,))))("DescribeTable", TableName="things"))["Table"]
     assert table["GlobalTableVersion"] == "2019.11.21"
-    (shown,) = table["Replicas"]
-    assert (shown["RegionName"], shown["ReplicaStatus"]) == ("eu-west-1", "CREATING")
-    assert shown["GlobalTableSettingsReplicationMode"] == "ENABLED_WITH_OVERRIDES"
+    # Source of the members: tests that moto marks `aws_verified`; ReplicaArn was never seen.
+    assert table["Replicas"] == [
+        {
+            "RegionName": "eu-west-1",
+            "ReplicaStatus": "CREATING",
+            "WarmThroughput": {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000, "Status": "ACTIVE"},
+            "GlobalTableSettingsReplicationMode": "ENABLED_WITH_OVERRIDES",
+        }
+    ]
+
+
+# The answer that adds a replica does not show it yet, and the one that removes it shows it as it was; the table is UPDATING.
+async def test_how_a_replica_comes_and_goes() -> None:
+    for status, update, shown in (
+        (ReplicaStatus.CREATING, "Create", []),
+        (ReplicaStatus.DELETING, "Delete", [("eu-west-1", "ACTIVE")]),
+    ):
+        api = Api(FakeStore(table_spec()))
+        replica = ReplicaSpec(RegionName("eu-west-1"), status)
+        api.store.decisions.append(table_spec(status=TableStatus.UPDATING, replicas=(replica,)))
+        asked = [{update: {"RegionName": "eu-west-1"}}]
+        answer = (await api("UpdateTable", TableName="things", ReplicaUpdates=asked))["TableDescription"]
+        assert (answer["TableStatus"], answer["GlobalTableVersion"]) == ("UPDATING", "2019.11.21")
+        assert [(each["RegionName"], each["ReplicaStatus"]) for each in answer["Replicas"]] == shown
 
 
 # Unlike requests for items, requests about tables name the one that is missing.
-@pytest.mark.parametrize("name", ["nope", "arn:aws:dynamodb:us-east-1:000000000000:table/nope"])
+@pytest.mark.parametrize("name", ["nope", "arn:aws:dynamodb:us-east-1:123456789012:table/nope"])
 async def test_a_missing_table_is_named(name: str) -> None:
     refusal = await Api(FakeStore()).refused("DescribeTable", TableName=name)
     assert (refusal.code, refusal.message) == (

@@ -15,6 +15,7 @@ from tests.support.rpc_channels import FakeRegion
 from wire.catalog import CATALOG_PARTITION, CatalogView, Delta, PartitionId
 from wire.catalog_changes import Decided
 from wire.clock import SystemClock
+from wire.cluster import Home
 from wire.commands import (
     CatalogDecided,
     Command,
@@ -54,7 +55,7 @@ def region() -> FakeRegion:
 @pytest.fixture
 async def store(region: FakeRegion) -> AsyncIterator[RegionStore]:
     store = RegionStore(
-        region=HERE,
+        home=Home(HERE, "123456789012"),
         nodes=[entry.spec() for entry in region.entry.nodes],
         connect=lambda node: region.channels[node.id],
         clock=SystemClock(),

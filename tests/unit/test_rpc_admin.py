@@ -21,6 +21,7 @@ from tests.support.rpc_catalog import create
 from tests.support.scrubbing import flipped, put_raw
 from wire.catalog import Delta, LinkSpec, LinkState, PartitionId, encode_row
 from wire.clock import SystemClock
+from wire.cluster import Home
 from wire.commands import Ahead, Write, WriteKind
 from wire.conditions import Condition
 from wire.keys import ItemKey, key_hash, token_of
@@ -96,7 +97,11 @@ async def filled(node: StorageNode, items: int) -> None:
     channel = InProcessChannel(node, clock)
     entries = [each.spec() for each in embedded_cluster(REGION).regions[0].nodes]
     store = RegionStore(
-        region=REGION, nodes=entries, connect=lambda _: channel, clock=clock, randomness=random.Random(1)
+        home=Home(REGION, "123456789012"),
+        nodes=entries,
+        connect=lambda _: channel,
+        clock=clock,
+        randomness=random.Random(1),
     )
     await store.start()
     await store.wait_ready()

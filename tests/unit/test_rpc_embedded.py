@@ -44,6 +44,17 @@ async def test_a_folder_keeps_its_data(tmp_path: Path) -> None:
         assert await call(region, "ListTables", {}) == {"TableNames": ["tab"]}
 
 
+# The account in ARNs is a setting: whoever has policies and ARNs of an account already runs under it. A mistake is told.
+async def test_the_account_is_a_setting(tmp_path: Path) -> None:
+    async with EmbeddedRegion(tmp_path, account="111122223333") as region:
+        made = (await call(region, "CreateTable", TABLE))["TableDescription"]
+        assert made["TableArn"] == "arn:aws:dynamodb:us-east-1:111122223333:table/tab"
+        described = await call(region, "DescribeTable", {"TableName": made["TableArn"]})
+        assert described["Table"]["TableArn"] == made["TableArn"]
+    with pytest.raises(ValueError, match="--account-id '12': expected twelve digits, as in 123456789012"):
+        EmbeddedRegion(account="12")
+
+
 # Two regions on one folder would write over each other's data.
 async def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
     async with EmbeddedRegion(tmp_path):

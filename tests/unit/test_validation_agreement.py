@@ -103,7 +103,7 @@ def test_common_requests_are_accepted_at_once() -> None:
             "TransactItems": [{"Put": {"TableName": "Music", "Item": item}}],
             "ClientRequestToken": "t",
         },
-        "DescribeTable": {"TableName": "arn:aws:dynamodb:eu-west-1:000000000000:table/Music"},
+        "DescribeTable": {"TableName": "arn:aws:dynamodb:eu-west-1:123456789012:table/Music"},
         "GetRecords": {"ShardIterator": "x", "Limit": 10},
     }
     for operation, body in common.items():
