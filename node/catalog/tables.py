@@ -14,7 +14,6 @@ from node.catalog.rules import CatalogRules, Decision, next_version
 from wire.catalog import CatalogView, encode_row
 from wire.catalog_changes import CreateTable, DeleteTable, FinishTable, UpdateTable
 from wire.tables import (
-    DEFAULT_TABLE_CLASS,
     BillingMode,
     ReplicaStatus,
     StreamSpec,
@@ -44,8 +43,8 @@ def create_table(view: CatalogView, change: CreateTable, rules: CatalogRules) ->
         billing_changed_ms=change.now_ms if change.billing_mode is BillingMode.PAY_PER_REQUEST else 0,
         stream=first_stream(view, change.name, change.stream_view, version, change.now_ms),
         deletion_protection=change.deletion_protection,
-        table_class=change.table_class or DEFAULT_TABLE_CLASS,
-        names_class=change.table_class is not None,
+        table_class=change.table_class,
+        names_class=change.names_class,
         on_demand=change.on_demand,
         warm=change.warm,
         encryption=change.encryption,

@@ -8,6 +8,7 @@ from wire.catalog import LinkSpec
 from wire.members import Member
 from wire.synced import SyncedSettings
 from wire.tables import (
+    DEFAULT_TABLE_CLASS,
     BillingMode,
     Encryption,
     IndexSpec,
@@ -31,7 +32,8 @@ class CreateTable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     throughput: Throughput
     stream_view: StreamViewType | None = None
     deletion_protection: bool = False
-    table_class: str | None = None  # None = nobody named one
+    table_class: str = DEFAULT_TABLE_CLASS
+    names_class: bool = False  # whether the class was asked for, be it the default one
     indexes: tuple[IndexSpec, ...] = ()  # numbers, statuses and generations are the catalog's to give
     on_demand: OnDemandMaxima = OnDemandMaxima()
     warm: Throughput = Throughput()

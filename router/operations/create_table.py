@@ -29,7 +29,7 @@ from wire import catalog_changes
 from wire.clock import Clock
 from wire.cluster import Home
 from wire.errors import validation_error
-from wire.tables import BillingMode, ResourcePolicy, StreamViewType, TableStatus, Throughput
+from wire.tables import DEFAULT_TABLE_CLASS, BillingMode, ResourcePolicy, StreamViewType, TableStatus, Throughput
 
 _UNSUPPORTED: Final = (
     "VectorIndexes",
@@ -72,7 +72,8 @@ def parse(body: dict[str, Any], *, home: Home, now_ms: int, table_id: str) -> ca
         throughput=throughput,
         stream_view=_stream_view(body),
         deletion_protection=body.get("DeletionProtectionEnabled", False),
-        table_class=table_class_of(body),
+        table_class=table_class_of(body) or DEFAULT_TABLE_CLASS,
+        names_class=body.get("TableClass") is not None,
         indexes=indexes,
         on_demand=created_maxima(body, billing_mode),
         warm=created_warm(body, billing_mode, throughput),

@@ -80,7 +80,7 @@ def test_terraform_reads_back_what_it_made(client: Any, table_name: str, arn: st
     assert "Replicas" not in table
     assert state["recovery"] == "DISABLED"
     assert state["expiry"]["AttributeName"] == "expires"
-    assert state["expiry"]["TimeToLiveStatus"] in ("ENABLING", "ENABLED")
+    assert state["expiry"]["TimeToLiveStatus"] == "ENABLED"
     assert state["tags"] == {"environment": "test"}
 
 

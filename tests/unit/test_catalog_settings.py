@@ -298,6 +298,16 @@ def test_deleted_indexes_are_forgotten_in_the_end() -> None:
     assert {f"index/g{count - 1:03}", f"index_capacity/g{count - 1:03}"} <= names
 
 
+# The answer calls a replica UPDATING whose protection is changed, as AWS does of members of global tables only; it is over at once.
+def test_protection_of_a_replica_moves_it() -> None:
+    pair, alone = Pair(), Catalog(RULES)
+    alone.change(create("t"))
+    for catalog, status in ((pair.here, TableStatus.UPDATING), (alone, TableStatus.ACTIVE)):
+        shown = catalog.change(update(deletion_protection=True)).table
+        assert shown is not None
+        assert (shown.status, catalog.view.tables["t"].status) == (status, TableStatus.ACTIVE)
+
+
 KEY_THERE = "arn:aws:kms:eu-west-1:123456789012:key/2"
 CUSTOMERS = Encryption("arn:aws:kms:us-east-1:123456789012:key/1")
 

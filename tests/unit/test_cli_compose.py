@@ -118,9 +118,11 @@ def test_link_cable(typed: Typed) -> None:
     assert f"{PROJECT}_{PAIR}" in typed.docker.networks_of(NODE)
 
 
-# What a shell evaluates leads to the published port; without one there is nothing to evaluate.
+# What a shell evaluates leads to the published port, with these keys and no token of others; without one there is nothing to evaluate.
 def test_env_and_logs(typed: Typed) -> None:
-    assert "AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8002" in typed.good("env", "eu-west-1")
+    lines = typed.good("env", "eu-west-1").splitlines()
+    assert "export AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8002" in lines
+    assert "unset AWS_SESSION_TOKEN" in lines
     assert typed.good("logs", NODE, "-n", "1") == f"{NODE} line 4\n"
     assert f"{NODE} | {NODE} line 4\n" in typed.good("logs", "-n", "1")
     typed.docker.remove(["eu-west-1-router"])

@@ -81,6 +81,7 @@ async def test_a_table_is_asked_for() -> None:
         stream_view=StreamViewType.KEYS_ONLY,
         deletion_protection=True,
         table_class="STANDARD_INFREQUENT_ACCESS",
+        names_class=True,
         now_ms=api.clock.wall_ms(),
         table_id=change.table_id,
     )
