@@ -45,7 +45,7 @@ class EmbeddedRegion:
         port: int = 0,
         region: str = "us-east-1",
         control_plane: ControlPlane = "instant",
-        validation_wording: WordingOfErrors = "classic",
+        validation_wording: WordingOfErrors = "current",
     ) -> None:
         self._data = data
         self._port = port
@@ -226,7 +226,7 @@ class NoPeers:
 
 
 def embedded_cluster(
-    region: str, control_plane: ControlPlane = "instant", validation_wording: WordingOfErrors = "classic"
+    region: str, control_plane: ControlPlane = "instant", validation_wording: WordingOfErrors = "current"
 ) -> ClusterSpec:
     """Return the cluster of one region with one node; nothing listens at its addresses."""
     node = NodeEntry(f"{region}-1", "zone-1", _UNUSED_ADDRESS)

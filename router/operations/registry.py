@@ -201,6 +201,7 @@ class _Validated:
         self._operation = operation
         self._model = model
         self._accepts = model.accepting(name)
+        self._wording = model.wording(name)
         self._expressions_bytes = expressions_measure(name, model.input_shape(name))
 
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
@@ -210,10 +211,13 @@ class _Validated:
         if self._expressions_bytes is not None and self._expressions_bytes(body) > EXPRESSIONS_BYTES_AT_ONCE:
             context.is_long = True
         try:
+            try:
+                return await self._operation(context, body)
+            except StoreError as error:
+                if error.code is not ErrorCode.SERIALIZATION:
+                    raise
+            # Found deep inside an item, before anything was done: the model knows AWS's words for it, or what AWS makes of it.
+            await context.read(self._model.require_types, self._name, body)
             return await self._operation(context, body)
         except StoreError as error:
-            if error.code is not ErrorCode.SERIALIZATION:
-                raise
-        # Found deep inside an item, before anything was done: the model knows AWS's words for it, or what AWS makes of it.
-        await context.read(self._model.require_types, self._name, body)
-        return await self._operation(context, body)
+            raise self._wording.said(error) from error.__cause__

@@ -134,9 +134,15 @@ async def test_capacity_is_checked(changes: dict[str, Any], text: str) -> None:
             ["pk", "sk"],
             "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type",
         ),
+        # More elements than definitions, before anything about equal names: dynalite's tests on AWS.
         (
             [("pk", "HASH"), ("pk", "RANGE")],
             ["pk"],
+            "Invalid KeySchema: Some index key attribute have no definition",
+        ),
+        (
+            [("pk", "HASH"), ("pk", "RANGE")],
+            ["pk", "sk"],
             "Both the Hash Key and the Range Key element in the KeySchema have the same name",
         ),
         ([("pk", "HASH")], ["pk", "pk"], "Attribute Name is duplicated: pk"),
