@@ -44,7 +44,7 @@ class NumberError(ValueError):
 
 
 class ExponentWrappedError(NumberError):
-    """A number far too large, whose exponent is no less than the largest word of 32 bits."""
+    """A number far too large whose exponent is the largest word of 32 bits, which AWS took for a small one."""
 
 
 class _TooManyDigitsError(NumberError):
@@ -136,7 +136,7 @@ def _written_exponent(text: str, exponent: str | None) -> int:
 
 def _check_limits(digits: str, exponent: int) -> None:
     if exponent > EXPONENT_MAX:
-        raise (ExponentWrappedError if exponent >= _SHORT_WORD_MAX else NumberError)(OVERFLOW)
+        raise (ExponentWrappedError if exponent == _SHORT_WORD_MAX else NumberError)(OVERFLOW)
     if exponent < EXPONENT_MIN:
         raise NumberError(UNDERFLOW)
     if len(digits) > DIGITS_MAX:

@@ -192,7 +192,7 @@ def _bare_starting_key(error: StoreError) -> str | None:
 
 
 def _wrapped_exponent(error: StoreError) -> str | None:
-    """Say of an exponent beyond a word of 32 bits what was said of it as long as it went round."""
+    """Say of an exponent that fills a word of 32 bits what was said of it as long as the next one was negative."""
     cause: BaseException | None = error
     while isinstance(cause, StoreError):
         cause = cause.__cause__

@@ -185,6 +185,12 @@ async def test_vector_indexes_are_refused_for_now() -> None:
     assert refusal.message.startswith("VectorIndexes is not available yet")
 
 
+# An empty list of them is refused as AWS refuses empty lists of other indexes.
+async def test_an_empty_list_of_vector_indexes() -> None:
+    refusal = await Api(FakeStore()).refused("CreateTable", **_create(VectorIndexes=[]))
+    assert refusal.message == "One or more parameter values were invalid: List of VectorIndexes is empty"
+
+
 # An empty list of indexes is AWS's own mistake; empty tags ask for nothing.
 async def test_empty_lists() -> None:
     assert await _refused_create(GlobalSecondaryIndexes=[]) == INVALID + "List of GlobalSecondaryIndexes is empty"
