@@ -17,7 +17,7 @@ from router.http.traffic import Traffic
 from router.operations.model import ServiceModel
 from router.operations.regions import NO_OTHER_REGIONS, Regions
 from router.operations.registry import Surroundings, build_operations
-from router.operations.validation import ValidationWording
+from router.operations.wording import ValidationWording
 from router.parent.child import Lifeline, inherited_http
 from router.part import Connect, PartOfRouter, region_store
 from router.placement.store import RegionStore

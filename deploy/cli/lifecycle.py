@@ -19,7 +19,7 @@ ControlPlaneOption = typer.Option(
 )
 
 WordingOption = typer.Option(
-    help="What is said of requests that the API forbids: all that is wrong (the default), or the first, as most of AWS since 2026."
+    help="How refused requests are worded: as most of AWS since 2026 (current, the default), or as before (classic)."
 )
 
 AccountOption = typer.Option(
@@ -118,7 +118,7 @@ def dev(
     data: Annotated[Path | None, typer.Option(help="Keep the data in this folder (default: a temporary one).")] = None,
     region: Annotated[str, typer.Option(help="The region's name.")] = "us-east-1",
     control_plane: Annotated[ControlPlane, ControlPlaneOption] = "instant",
-    validation_wording: Annotated[WordingOfErrors, WordingOption] = "classic",
+    validation_wording: Annotated[WordingOfErrors, WordingOption] = "current",
     account_id: Annotated[str, AccountOption] = Settings().account_id,
 ) -> None:
     """Run one region in one process, signatures off: for tests and laptops. Ready in well under a second; Ctrl-C ends it."""

@@ -46,7 +46,7 @@ class EmbeddedRegion:
         port: int = 0,
         region: str = "us-east-1",
         control_plane: ControlPlane = "instant",
-        validation_wording: WordingOfErrors = "classic",
+        validation_wording: WordingOfErrors = "current",
         account: str = Settings().account_id,
     ) -> None:
         self._data = data
@@ -230,7 +230,7 @@ class NoPeers:
 def embedded_cluster(
     region: str,
     control_plane: ControlPlane = "instant",
-    validation_wording: WordingOfErrors = "classic",
+    validation_wording: WordingOfErrors = "current",
     account: str = Settings().account_id,
 ) -> ClusterSpec:
     """Return the cluster of one region with one node; nothing listens at its addresses. Raises ValueError."""

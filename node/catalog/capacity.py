@@ -103,9 +103,10 @@ def _require_provisionable(table: TableSpec, change: UpdateTable) -> None:
     if table.replicas:
         raise refusals.replicas_need_capacity()
     given = {settings.name for settings in change.index_settings if settings.throughput is not None}
-    for index in table.global_indexes:
-        if index.name not in given and index.name != change.deletes_index:
-            raise validation_error(f"{_INVALID}ProvisionedThroughput must be specified for index: {index.name}")
+    given.add(change.deletes_index or "")
+    missing = ",".join(index.name for index in table.global_indexes if index.name not in given)
+    if missing:
+        raise validation_error(f"{_INVALID}ProvisionedThroughput must be specified for index: {missing}")
 
 
 def _reached(table: TableSpec) -> Throughput:

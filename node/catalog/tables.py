@@ -89,7 +89,7 @@ def delete_table(view: CatalogView, change: DeleteTable, rules: CatalogRules) ->
     if table is None:
         raise refusals.table_missing(change.name)
     if table.status is TableStatus.DELETING:
-        return Decision(table=table)
+        raise refusals.table_in_use(table)
     if table.status is not TableStatus.ACTIVE:
         raise refusals.table_not_droppable(table)
     if table.deletion_protection:

@@ -16,8 +16,8 @@ from wire.limits import ITEM_COLLECTION_BYTES_MAX
 
 ControlPlane = Literal["instant", "aws"]
 """How long tables take to be made, changed and dropped: no time, or a few seconds, with AWS's rests between changes."""
-WordingOfErrors = Literal["classic", "first-only"]
-"""What is said of a request that the API's model forbids: all that is wrong with it, or, as AWS does since 2026, the first."""
+WordingOfErrors = Literal["classic", "current"]
+"""How it is said that a request is not in order: as most of AWS's regions do since 2026, or as all did before."""
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -114,7 +114,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     item_collection_bytes_max: Positive = ITEM_COLLECTION_BYTES_MAX  # of tables with local indexes, as in AWS
     control_plane: ControlPlane = "instant"
-    validation_wording: WordingOfErrors = "classic"
+    validation_wording: WordingOfErrors = "current"
     link_backoff_ms_max: Positive = 2_000
     index_backfill_items_max: Positive = 256  # items copied at once into a new global index, by each partition
     index_backfill_items_per_second: Natural = 4_000  # by each partition; 0 = as fast as can be

@@ -44,8 +44,41 @@ NESTING_TOO_DEEP = (
     "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit"
 )
 ITEM_TOO_LARGE = "Item size has exceeded the maximum allowed size"
+ITEM_TO_UPDATE_TOO_LARGE = "Item size to update has exceeded the maximum allowed size"
 
 _Measured: TypeAlias = tuple[AttributeValue, int]
+
+
+class DuplicateMembers(StoreError):
+    """A set that names a member twice; the kind and the members, as sent, are kept for who has other words for it."""
+
+    def __init__(self, message: str, kind: str, members: Sequence[str]) -> None:
+        super().__init__(ErrorCode.VALIDATION, message)
+        self.kind = kind
+        self._members = members
+
+    def sorted_to_the_first_repeat(self) -> list[str]:
+        """Return the members up to the first repeat in order, then it and the rest as sent; of too many to show, the first."""
+        seen: set[str] = set()
+        for member in self._members:
+            if member in seen:
+                break
+            seen.add(member)
+        return list(_first_of([*sorted_set(self.kind, list(seen)), *self._members[len(seen) :]]))
+
+
+def nesting_of(value: Any) -> int:
+    """Return how many lists and maps the deepest value in the JSON of a request stands inside."""
+    deepest, waiting = 0, [(value, 0)]
+    while waiting:
+        current, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        if type(current) is dict:
+            is_value = len(current) == 1 and ("L" in current or "M" in current)
+            waiting.extend((part, depth + is_value) for part in current.values())
+        elif type(current) is list:
+            waiting.extend((part, depth) for part in current)
+    return deepest
 
 
 def normalized_item(item: Item) -> tuple[Item, int]:
@@ -220,7 +253,7 @@ def _measured_texts(value: AttributeValue, payload: Any, depth: int) -> _Measure
         raise validation_error(_INVALID + "An string set may not have a null string as a member")
     size = sum(_measured_text(value, member, depth)[1] for member in members)
     if len(set(members)) != len(members):
-        raise validation_error(f"{_INVALID}Input collection [{_shown(members)}] contains duplicates.")
+        raise DuplicateMembers(f"{_INVALID}Input collection [{_shown(members)}] contains duplicates.", "SS", members)
     return {"SS": sorted_set("SS", members)}, size
 
 
@@ -232,7 +265,7 @@ def _measured_numbers(value: AttributeValue, payload: Any, depth: int) -> _Measu
         raise validation_error(NOT_NUMERIC)
     canonical = [_canonical(member) for member in members]
     if len(set(canonical)) != len(canonical):
-        raise validation_error("Input collection contains duplicates")
+        raise DuplicateMembers("Input collection contains duplicates", "NS", canonical)
     return {"NS": sorted_set("NS", canonical)}, sum(map(number_size, canonical))
 
 
@@ -244,7 +277,8 @@ def _measured_binaries(value: AttributeValue, payload: Any, depth: int) -> _Meas
         raise validation_error(_INVALID + "Binary sets may not contain null or empty values")
     size = sum(len(_checked_binary(member)) for member in members)
     if len(set(members)) != len(members):
-        raise validation_error(f"{_INVALID}Input collection [{_shown(members)}]of type BS contains duplicates.")
+        text = f"{_INVALID}Input collection [{_shown(members)}]of type BS contains duplicates."
+        raise DuplicateMembers(text, "BS", members)
     return {"BS": sorted_set("BS", members)}, size
 
 
@@ -286,7 +320,7 @@ def _canonical(payload: Any) -> str:
     try:
         return canonical_number(payload)
     except NumberError as error:
-        raise validation_error(str(error)) from None
+        raise validation_error(str(error)) from error
 
 
 def _checked_list(payload: Any) -> list[Any]:
@@ -304,9 +338,14 @@ def _checked_members(payload: Any) -> list[Any]:
 
 
 def _shown(members: Sequence[str]) -> str:
-    """Return members as a text lists them, and of those of a set beyond all use the first."""
+    """Return members as a text lists them."""
+    return ", ".join(_first_of(members))
+
+
+def _first_of(members: Sequence[str]) -> Sequence[str]:
+    """Return members to show, and of those of a set beyond all use the first."""
     shown = sum(size <= _SHOWN_CHARACTERS_MAX for size in accumulate(map(len, members)))
-    return ", ".join(members if shown == len(members) else (*members[:shown], "..."))
+    return members if shown == len(members) else (*members[:shown], "...")
 
 
 def _checked_binary(payload: Any) -> bytes:

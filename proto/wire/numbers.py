@@ -15,7 +15,9 @@ EXPONENT_MAX = 125
 EXPONENT_MIN = -130
 NOT_NUMERIC = "The parameter cannot be converted to a numeric value"
 _EXPONENT_WORD_MAX = 2**63 - 1
-_OVERFLOW = "Number overflow. Attempting to store a number with magnitude larger than supported range"
+OVERFLOW = "Number overflow. Attempting to store a number with magnitude larger than supported range"
+UNDERFLOW = "Number underflow. Attempting to store a number with magnitude smaller than supported range"
+_SHORT_WORD_MAX = 2**31 - 1
 
 # Inside this module a number is (sign, significant digits without outer zeros, decimal exponent of the first digit).
 _TEXT = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?", re.ASCII)
@@ -41,6 +43,10 @@ class NumberError(ValueError):
     """Say, in AWS's words, why a text is not a number that DynamoDB stores."""
 
 
+class ExponentWrappedError(NumberError):
+    """A number far too large whose exponent is the largest word of 32 bits, which AWS took for a small one."""
+
+
 class _TooManyDigitsError(NumberError):
     """A number in the range, with more digits than are kept."""
 
@@ -50,7 +56,7 @@ def canonical_number(text: str) -> str:
     if _PLAIN_INTEGER.fullmatch(text):
         return text
     if len(text) > WRITTEN_CHARACTERS_MAX:
-        raise NumberError(_OVERFLOW)
+        raise NumberError(OVERFLOW)
     return _plain(*_parse(text))
 
 
@@ -94,7 +100,7 @@ def _fitting(result: Decimal) -> str:
     try:
         return canonical_number(format(result, "f"))
     except _TooManyDigitsError:
-        raise NumberError(_OVERFLOW) from None
+        raise NumberError(OVERFLOW) from None
 
 
 def _parse(text: str) -> tuple[str, str, int]:
@@ -130,9 +136,9 @@ def _written_exponent(text: str, exponent: str | None) -> int:
 
 def _check_limits(digits: str, exponent: int) -> None:
     if exponent > EXPONENT_MAX:
-        raise NumberError(_OVERFLOW)
+        raise (ExponentWrappedError if exponent == _SHORT_WORD_MAX else NumberError)(OVERFLOW)
     if exponent < EXPONENT_MIN:
-        raise NumberError("Number underflow. Attempting to store a number with magnitude smaller than supported range")
+        raise NumberError(UNDERFLOW)
     if len(digits) > DIGITS_MAX:
         raise _TooManyDigitsError("Attempting to store more than 38 significant digits in a Number")
 

@@ -78,6 +78,8 @@ class KeyExpression:
         """Return the condition for a table's or index's key, or raise a validation StoreError with AWS's text."""
         by_name = {condition.attribute: condition for condition in self.conditions}
         _require_conditions(by_name, key)
+        if len(key.partition) > 1:
+            _require_partition_equalities(by_name, key)
         _require_leading_equalities(by_name, key)
         return KeyCondition(
             partition=tuple(
@@ -120,22 +122,34 @@ def _require_conditions(by_name: dict[str, AttributeCondition], key: QueriedKey)
             f"defined in the schema ({len(expected)})"
         )
     has_strangers = not by_name.keys() <= set(expected)
-    for attribute in key.attributes() if has_strangers else key.partition:
+    required = key.partition if len(key.partition) == 1 else ()  # of several it is said otherwise that one is missing
+    for attribute in key.attributes() if has_strangers else required:
         if attribute.name not in by_name:
             raise validation_error(f"Query condition missed key schema element: {attribute.name}")
 
 
 def _require_leading_equalities(by_name: dict[str, AttributeCondition], key: QueriedKey) -> None:
     """Refuse anything but equality on the sort attributes before the last one with a condition."""
-    last = next((attribute.name for attribute in reversed(key.sort) if attribute.name in by_name), None)
-    for attribute in key.sort:
-        if last is None or attribute.name == last:
-            break
-        if attribute.name not in by_name or by_name[attribute.name].operator != "=":
-            raise validation_error(
-                f"RANGE key attributes {attribute.name} must have equality conditions specified in the query because a "
-                f"condition is present on key attribute {last}"
-            )
+    last = max((position for position, attribute in enumerate(key.sort) if attribute.name in by_name), default=0)
+    unequal = _unequal(by_name, key.sort[:last])
+    if unequal:
+        raise validation_error(
+            f"RANGE key attributes {unequal} must have equality conditions specified in the query because a condition is "
+            f"present on key attribute {key.sort[last].name}"
+        )
+
+
+def _require_partition_equalities(by_name: dict[str, AttributeCondition], key: QueriedKey) -> None:
+    """Refuse anything but equality on all attributes of a partition key of several."""
+    unequal = _unequal(by_name, key.partition)
+    if unequal:
+        raise validation_error(f"HASH key attributes {unequal} must have equality conditions specified in the query")
+
+
+def _unequal(by_name: dict[str, AttributeCondition], attributes: tuple[KeyAttribute, ...]) -> str:
+    """Return the names of those that have another condition than equality, or none, as AWS lists them."""
+    found = (attribute.name for attribute in attributes)
+    return ", ".join(name for name in found if name not in by_name or by_name[name].operator != "=")
 
 
 def attribute_conditions(node: Node, names: Names) -> tuple[AttributeCondition, ...]:

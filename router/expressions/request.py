@@ -22,7 +22,7 @@ from router.expressions.forms import (
 from router.expressions.keys import KeyCondition, KeyExpression, QueriedKey
 from router.expressions.shapes import Shape, condition_shape, projection_shape, update_shape
 from wire.errors import ErrorCode, StoreError, validation_error
-from wire.items import AttributeValue, measured_value, text_size
+from wire.items import ITEM_TO_UPDATE_TOO_LARGE, AttributeValue, measured_value, text_size
 from wire.limits import EXPRESSION_SUBSTITUTIONS_BYTES_MAX, ITEM_BYTES_MAX
 from wire.names import name_fault
 from wire.tables import KeySchema
@@ -83,7 +83,7 @@ class RequestExpressions:
         except Fault as fault:
             raise _invalid("UpdateExpression", fault) from None
         if form.cost.total_bytes(self._value_bytes) > ITEM_BYTES_MAX:
-            raise validation_error("Item size to update has exceeded the maximum allowed size")
+            raise validation_error(ITEM_TO_UPDATE_TOO_LARGE)
         return UpdateExpression(tree=self._packed(shape, form.tree), attributes=form.attributes)
 
     def projection(self, text: str) -> bytes:
@@ -188,7 +188,7 @@ def _checked_value(key: str, value: AttributeValue) -> tuple[AttributeValue, int
         if error.code is not ErrorCode.VALIDATION:
             raise
         text = f"ExpressionAttributeValues contains invalid value: {error.message} for key {key}"
-        raise validation_error(text) from None
+        raise validation_error(text) from error
 
 
 def _invalid_key(parameter: str, key: str) -> StoreError:

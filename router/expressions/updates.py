@@ -18,7 +18,7 @@ _TYPE_WORDS = {
     "N": "NUMBER",
     "B": "BINARY",
     "NULL": "NULL",
-    "BOOL": "BOOLEAN",
+    "BOOL": "BOOL",
     "L": "LIST",
     "M": "MAP",
 }
@@ -40,7 +40,8 @@ def bound_update(node: Node, binding: Binding) -> Tree:
 def _check_combination(keyword: str, found: str) -> None:
     if found in _TYPE_WORDS and not (keyword == "ADD" and found == "N"):
         raise Fault(
-            f"Incorrect operand type for operator or function; operator: {keyword}, operand type: {_TYPE_WORDS[found]}"
+            f"Incorrect operand type for operator or function; operator: {keyword}, operand type: {_TYPE_WORDS[found]}, "
+            "typeSet: ALLOWED_FOR_ADD_OPERAND"  # of both operators, as AWS says it
         )
 
 

@@ -14,6 +14,7 @@ from router.operations.batches import (
 )
 from router.operations.capacity import read_units
 from router.operations.context import RequestContext
+from router.operations.expression_paths import require_scalar_keys
 from router.operations.get_item import get_projection, require_consistent_get
 from router.operations.item_keys import key_of_members, token_of_key
 from router.operations.store import Store
@@ -87,6 +88,7 @@ def _checked(asked: dict[str, Any]) -> tuple[list[Item], bytes]:
 
 def _parts(store: Store, body: dict[str, Any], table: str, keys: list[Item], projection: bytes) -> list[BatchPart]:
     spec = table_of_items(store.view, table, store.home)
+    require_scalar_keys(spec, projection)
     consistent = _is_consistent(body, table)
     parts = []
     for members, asked in zip(keys, body["RequestItems"][table]["Keys"], strict=True):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from router.operations.java_texts import enum_order, hash_map_order, lower_first, quoted
+from router.operations.java_texts import HASH_BUCKETS_MIN, enum_order, hash_map_order, lower_first, quoted
 from router.operations.shapes import (
     ATTRIBUTE_VALUE,
     MANAGED_TABLE_NAME,
@@ -57,26 +57,25 @@ class Violation:
     value: Any  # None: the member is missing
     shape: Shape
     constraint: str
-    is_name_rule: bool = False  # found by the rule for table names rather than by the model
+    inner: "Violation | None" = None  # of a map: the first that its value itself breaks
 
     def value_text(self) -> str:
         """Return the value as a text quotes it."""
         return "null" if self.value is None else f"'{quoted(self.value, self.shape)}'"
 
 
-def violations(body: dict[str, Any], shape: Structure, *, in_hash_order: bool) -> Iterator[Violation]:
-    """Yield what `body` violates: members in the order of a Java hash map, or of the model."""
-    return _Walk(in_hash_order).structure(body, shape, Path())
+def violations(body: dict[str, Any], shape: Structure, *, hash_buckets: int = HASH_BUCKETS_MIN) -> Iterator[Violation]:
+    """Yield what `body` violates: members in the order of a Java hash map, the outermost with at least so many buckets."""
+    return _Walk().structure(body, shape, Path(), hash_buckets)
 
 
 class _Walk:
     """One walk over a body."""
 
-    def __init__(self, in_hash_order: bool) -> None:
-        self._in_hash_order = in_hash_order
-
-    def structure(self, body: dict[str, Any], shape: Structure, path: Path) -> Iterator[Violation]:
-        for name in _hash_ordered(tuple(shape.members)) if self._in_hash_order else shape.members:
+    def structure(
+        self, body: dict[str, Any], shape: Structure, path: Path, buckets: int = HASH_BUCKETS_MIN
+    ) -> Iterator[Violation]:
+        for name in _hash_ordered(tuple(shape.members), buckets):
             member = shape.members[name]
             if name in body:
                 yield from self._value(body[name], member, path.member(name))
@@ -115,27 +114,28 @@ class _Walk:
         if any(not is_batched_table(key) if names_tables else breached(key, shape.key) for key in value):
             wanted = _BATCHED_TABLE if names_tables else _all_constraints(shape.key)
             constraint = f"Map keys must satisfy constraint: [{', '.join(wanted)}]"
-            yield Violation(path=path, value=value, shape=shape, constraint=constraint, is_name_rule=names_tables)
-        for key in hash_map_order(value) if self._in_hash_order else value:
+            yield Violation(path=path, value=value, shape=shape, constraint=constraint)
+        for key in hash_map_order(value):
             yield from self._map_value(value[key], shape, path, key, value)
 
     def _map_value(
         self, value: Any, shape: MapShape, path: Path, key: str, whole: dict[str, Any]
     ) -> Iterator[Violation]:
-        # In hash order, as of old, a value's own constraints are reported for the map; since 2026 for the value.
-        own = breached(value, shape.value) if value is not None and self._in_hash_order else []
+        # A value's own constraints are reported for the map.
+        own = breached(value, shape.value) if value is not None else []
         if own:
             constraint = f"Map value must satisfy constraint: [{', '.join(_all_constraints(shape.value))}]"
-            yield Violation(path=path, value=whole, shape=shape, constraint=constraint)
+            inner = Violation(path=path.element(key), value=value, shape=shape.value, constraint=own[0])
+            yield Violation(path=path, value=whole, shape=shape, constraint=constraint, inner=inner)
         for violation in self._value(value, shape.value, path.element(key)):
             if not (own and violation.value is value):
                 yield violation
 
 
 @lru_cache(maxsize=1024)
-def _hash_ordered(names: tuple[str, ...]) -> tuple[str, ...]:
+def _hash_ordered(names: tuple[str, ...], buckets: int) -> tuple[str, ...]:
     by_field = {lower_first(name): name for name in names}
-    return tuple(by_field[field] for field in hash_map_order(by_field))
+    return tuple(by_field[field] for field in hash_map_order(by_field, buckets))
 
 
 def _missing(shape: Shape, path: Path) -> Violation:
@@ -147,7 +147,7 @@ def _name_rules(value: str, shape: Scalar, path: Path) -> Iterator[Violation]:
     if not value or value.startswith("arn:"):
         return
     for constraint in _name_constraints(value):
-        yield Violation(path=path, value=value, shape=shape, constraint=constraint, is_name_rule=True)
+        yield Violation(path=path, value=value, shape=shape, constraint=constraint)
 
 
 def _name_constraints(name: str) -> Iterable[str]:

@@ -64,6 +64,7 @@ def parse(body: dict[str, Any], *, home: Home, now_ms: int, table_id: str) -> ca
     throughput = _throughput(body, billing_mode)
     key_schema = parsed_key_schema(body)
     indexes = parsed_indexes(body, key_schema, billing_mode)
+    _require_some_vectors(body)
     refuse_unsupported(body, _UNSUPPORTED)
     return catalog_changes.CreateTable(
         name=table_name(body["TableName"], home),
@@ -96,6 +97,11 @@ def _throughput(body: dict[str, Any], billing_mode: BillingMode) -> Throughput:
             f"{INVALID}ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED"
         )
     return throughput
+
+
+def _require_some_vectors(body: dict[str, Any]) -> None:
+    if body.get("VectorIndexes") == []:
+        raise validation_error(f"{INVALID}List of VectorIndexes is empty")
 
 
 def _policy(body: dict[str, Any], now_ms: int) -> ResourcePolicy | None:

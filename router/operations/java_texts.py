@@ -19,6 +19,8 @@ _QUOTED_DEPTH_MAX: Final = 130
 _ORDERED_NAMES_MAX: Final = 10_000
 _HASHED_CHARACTERS_MAX: Final = 4096
 
+# A hash map has at least so many buckets.
+HASH_BUCKETS_MIN: Final = 16
 # The table behind a set of enum values has this many buckets, whatever their number.
 _ENUM_BUCKETS: Final = 32
 
@@ -42,13 +44,12 @@ def _utf16_units(text: str) -> list[int]:
     return [raw[i] << 8 | raw[i + 1] for i in range(0, len(raw), 2)]
 
 
-def hash_map_order(names: Iterable[str]) -> list[str]:
+def hash_map_order(names: Iterable[str], buckets: int = HASH_BUCKETS_MIN) -> list[str]:
     """Return `names` in the order in which a `HashMap` filled with them in turn gives them back.
 
-    Names that share a bucket keep their order.
+    Names that share a bucket keep their order. The map has at least so many `buckets`, a power of two.
     """
     listed = list(islice(names, _ORDERED_NAMES_MAX))
-    buckets = 16
     while len(listed) > buckets * 3 // 4:
         buckets *= 2
     return sorted(listed, key=lambda name: _spread(java_hash(name)) & (buckets - 1))

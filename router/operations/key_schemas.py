@@ -54,7 +54,7 @@ def _require_unique(definitions: list[dict[str, Any]]) -> None:
 
 
 def _require_definitions(names: list[str], defined: list[str]) -> None:
-    if len(defined) < len(set(names)):
+    if len(defined) < len(names):  # equal names are counted twice
         raise validation_error("Invalid KeySchema: Some index key attribute have no definition")
     if not set(names) <= set(defined):
         raise validation_error(

@@ -30,12 +30,7 @@ class LegacyKeyExpression(KeyExpression):
     unsearchable: frozenset[str]  # the attributes of those
 
     def matched(self, key: QueriedKey) -> KeyCondition:
-        """Return the condition for a table's or index's key, or raise a validation StoreError with AWS's text.
-
-        They are older than partition keys of several attributes, and cannot search those.
-        """
-        if len(key.partition) > 1:
-            raise validation_error("Query key condition not supported")
+        """Return the condition for a table's or index's key, or raise a validation StoreError with AWS's text."""
         named = {condition.attribute for condition in self.conditions}
         for attribute in key.attributes():
             if attribute.name in self.unsearchable:

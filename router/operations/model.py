@@ -15,7 +15,8 @@ import orjson
 from router.operations.acceptance import AcceptanceCompiler, Accepts
 from router.operations.coercion import coerce, coerced_attribute_value
 from router.operations.shapes import ATTRIBUTE_VALUE, ShapeReader, Structure
-from router.operations.validation import RequestValidator, ValidationWording
+from router.operations.validation import RequestValidator
+from router.operations.wording import ValidationWording, Wording
 
 _SERVICES: Final = ("dynamodb", "dynamodbstreams")
 
@@ -43,7 +44,7 @@ class ServiceModel:
         self._attribute_value = ShapeReader(raw_models["dynamodb"]["shapes"]).structure(ATTRIBUTE_VALUE)
 
     @classmethod
-    def load(cls, wording: ValidationWording = ValidationWording.CLASSIC) -> "ServiceModel":
+    def load(cls, wording: ValidationWording = ValidationWording.CURRENT) -> "ServiceModel":
         """Return the model of the installed botocore."""
         return cls({name: _raw_model(name) for name in _SERVICES}, wording)
 
@@ -80,6 +81,10 @@ class ServiceModel:
     def accepting(self, operation: str) -> Accepts:
         """Return what tells quickly that a request is in order; what it does not accept, `validate` has to look at."""
         return self._validators[operation].accepts
+
+    def wording(self, operation: str) -> Wording:
+        """Return how refusals of `operation` are worded."""
+        return self._validators[operation].wording
 
     def validate(self, operation: str, body: dict[str, Any]) -> None:
         """Return when `body` is a request of `operation` that AWS would look at.

@@ -13,6 +13,7 @@ from router.operations.capacity import IndexUnits, consumed, read_units
 from router.operations.expression_parameters import projection_of
 from router.operations.legacy_parameters import LegacyFilter
 from router.operations.targets import STARTING_KEY, Target
+from router.operations.wording import RequestFault
 from wire.commands import NO_BYTES, Page
 from wire.errors import ErrorCode, StoreError, validation_error
 from wire.items import Item, normalized_item
@@ -42,11 +43,11 @@ def start_members(body: dict[str, Any]) -> Item | None:
         raise validation_error(f"{STARTING_KEY}: {error.message}") from None
 
 
-def require_valid_selection(body: dict[str, Any], preface: str = "") -> None:
-    """Refuse a Select that contradicts the rest of the request, in AWS's words after `preface`."""
+def require_valid_selection(body: dict[str, Any]) -> None:
+    """Refuse a Select that contradicts the rest of the request."""
     fault = _selection_fault(body)
     if fault is not None:
-        raise validation_error(preface + fault)
+        raise RequestFault(validation_error(fault))
 
 
 def _selection_fault(body: dict[str, Any]) -> str | None:

@@ -30,9 +30,6 @@ _PARAMETERS: Final = ExpressionParameters(
     ("AttributesToGet", "QueryFilter", "ConditionalOperator", "KeyConditions"),
 )
 
-# AWS says so of a query's Select, and not of a scan's.
-_SELECTION_PREFACE: Final = "1 validation error detected: "
-
 
 class Query:
     """Read the items of one partition key in the order of their sort keys, a page at a time."""
@@ -58,7 +55,7 @@ def parse(store: Store, body: dict[str, Any]) -> tuple[Target, Range]:
     require_distinct_attributes(body)
     start = start_members(body)
     condition, expressions = _expressions(body, older)
-    require_valid_selection(body, _SELECTION_PREFACE)
+    require_valid_selection(body)
     target = target_of(store.view, body, store.home)
     if start is not None:
         target.require_start(start)

@@ -222,6 +222,7 @@ class _Validated:
         self._operation = operation
         self._model = model
         self._accepts = model.accepting(name)
+        self._wording = model.wording(name)
         self._expressions_bytes = expressions_measure(name, model.input_shape(name))
 
     async def __call__(self, context: RequestContext, body: dict[str, Any]) -> bytes:
@@ -230,6 +231,12 @@ class _Validated:
             await context.read(self._model.validate, self._name, body)
         if self._expressions_bytes is not None and self._expressions_bytes(body) > EXPRESSIONS_BYTES_AT_ONCE:
             context.is_long = True
+        try:
+            return await self._answered(context, body)
+        except StoreError as error:
+            raise self._wording.said(error) from error.__cause__
+
+    async def _answered(self, context: RequestContext, body: dict[str, Any]) -> bytes:
         try:
             return await self._operation(context, body)
         except StoreError as error:

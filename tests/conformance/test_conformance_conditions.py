@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.conformance_table import Item, Table, invalid, refused
+from tests.support.conformance_table import COUNTED, Item, Table, invalid, refused
 
 KEY: Item = {"pk": {"S": "a"}}
 SUBJECT: Item = {
@@ -186,7 +186,7 @@ def test_names_may_be_placeholders(things: Table) -> None:
 def test_keywords_may_be_in_any_case(things: Table) -> None:
     things.put(KEY, ConditionExpression="attribute_not_exists(a) And Not attribute_exists(b)")
     text = invalid(things.put, item=KEY, ConditionExpression="ATTRIBUTE_EXISTS(a)")
-    assert text == "Invalid ConditionExpression: Invalid function name; function: ATTRIBUTE_EXISTS"
+    assert text == f"{COUNTED}Invalid ConditionExpression: Invalid function name; function: ATTRIBUTE_EXISTS"
 
 
 # AWS's words for expressions that are none.
@@ -246,42 +246,37 @@ def test_keywords_may_be_in_any_case(things: Table) -> None:
 )
 def test_conditions_are_checked(things: Table, condition: str, values: Item, text: str) -> None:
     refusal = invalid(things.put, item=KEY, ConditionExpression=condition, **_values(values))
-    assert refusal == f"Invalid ConditionExpression: {text}"
+    assert refusal == f"{COUNTED}Invalid ConditionExpression: {text}"
 
 
 # Names and values that nothing uses are mistakes, and AWS names them.
 def test_what_is_unused_is_refused(things: Table) -> None:
     condition = {"ConditionExpression": "attribute_not_exists(a)"}
     text = invalid(things.put, item=KEY, **condition, ExpressionAttributeValues={":v": {"S": "x"}})
-    assert text == "Value provided in ExpressionAttributeValues unused in expressions: keys: {:v}"
+    assert text == f"{COUNTED}Value provided in ExpressionAttributeValues unused in expressions: keys: {{:v}}"
     text = invalid(things.put, item=KEY, **condition, ExpressionAttributeNames={"#n": "x"})
-    assert text == "Value provided in ExpressionAttributeNames unused in expressions: keys: {#n}"
+    assert text == f"{COUNTED}Value provided in ExpressionAttributeNames unused in expressions: keys: {{#n}}"
 
 
 # Names and values need an expression, and may not be empty maps.
 def test_names_and_values_need_an_expression(things: Table) -> None:
     text = invalid(things.put, item=KEY, ExpressionAttributeNames={"#n": "x"})
-    assert text == "ExpressionAttributeNames can only be specified when using expressions"
+    assert text == f"{COUNTED}ExpressionAttributeNames can only be specified when using expressions"
     text = invalid(things.put, item=KEY, ExpressionAttributeValues={":v": {"S": "x"}})
-    assert text == (
-        "ExpressionAttributeValues can only be specified when using expressions: ConditionExpression is null"
-    )
+    assert text == f"{COUNTED}ExpressionAttributeValues can only be specified when using expressions"
     condition = {"ConditionExpression": "attribute_not_exists(a)"}
     text = invalid(things.put, item=KEY, **condition, ExpressionAttributeNames={})
-    assert text == "ExpressionAttributeNames must not be empty"
+    assert text == f"{COUNTED}ExpressionAttributeNames must not be empty"
     text = invalid(things.put, item=KEY, **condition, ExpressionAttributeValues={})
-    assert text == "ExpressionAttributeValues must not be empty"
+    assert text == f"{COUNTED}ExpressionAttributeValues must not be empty"
 
 
 # Placeholders have a form, and their values are attribute values.
 def test_placeholders_are_checked(things: Table) -> None:
     text = invalid(things.put, item=KEY, ConditionExpression="a = :v", ExpressionAttributeValues={"v": {"S": "x"}})
-    assert text == 'ExpressionAttributeValues contains invalid key: Syntax error; key: "v"'
+    assert text == f'{COUNTED}ExpressionAttributeValues contains invalid key: Syntax error; key: "v"'
     text = invalid(things.put, item=KEY, ConditionExpression="a = :v", ExpressionAttributeValues={":v": {"N": "x"}})
-    assert text == (
-        "ExpressionAttributeValues contains invalid value: The parameter cannot be converted to a numeric value: x for "
-        "key :v"
-    )
+    assert text == f"{COUNTED}The parameter cannot be converted to a numeric value: x"
 
 
 # A condition on an update is judged on the item before the update.
@@ -302,5 +297,5 @@ def test_expressions_have_a_length(things: Table) -> None:
     long = "a" * 4096
     text = invalid(things.put, item=KEY, ConditionExpression=f"attribute_exists({long})")
     assert text == (
-        "Invalid ConditionExpression: Expression size has exceeded the maximum allowed size; expression size: 4114"
+        f"{COUNTED}Invalid ConditionExpression: Expression size has exceeded the maximum allowed size; expression size: 4114"
     )

@@ -74,11 +74,13 @@ def test_the_end_of_a_page(filled: Table) -> None:
 
 
 # A scan's filter may be on keys, and finds nothing on what the index does not hold.
+# Of a local index no capture from AWS could be found, and endpoints disagree: it is treated as a global one is.
 def test_filters(filled: Table) -> None:
     answer = _scan(filled, "gsi", FilterExpression="g = :g", ExpressionAttributeValues={":g": {"S": "g1"}})
     assert _sks(answer) == [f"{position:02}" for position in range(1, COUNT, 4)]
     answer = _scan(filled, "keys", FilterExpression="attribute_exists(v)")
     assert (answer["Count"], answer["ScannedCount"]) == (0, COUNT // 2)
+    assert _scan(filled, "lsi", FilterExpression="attribute_exists(v)")["Count"] == 0
 
 
 # Strong reads and attributes that are not there, as for queries.
@@ -121,7 +123,7 @@ REFUSALS: dict[str, tuple[str, dict[str, Any], str]] = {
     "a table key of another type": (
         "keys",
         {"ExclusiveStartKey": {"pk": {"S": "a"}, "sk": {"N": "1"}, "g": {"S": "g"}}},
-        f"{START} is invalid: The provided key element does not match the schema",
+        f"{START} is invalid",
     ),
     "a path into a key": (
         "gsi",

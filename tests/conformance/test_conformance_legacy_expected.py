@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.conformance_table import Item, Table, invalid, refused
+from tests.support.conformance_table import COUNTED, Item, Table, invalid, refused
 
 INVALID = "One or more parameter values were invalid: "
 KEY: Item = {"pk": {"S": "a"}}
@@ -196,13 +196,13 @@ def test_an_empty_expectation_holds(things: Table) -> None:
             {"Value": {}},
             "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
         ),
-        ({"Value": {"NS": ["1", ""]}}, "The parameter cannot be converted to a numeric value"),
+        ({"Value": {"NS": ["1", ""]}}, "The parameter cannot be converted to a numeric value: "),
         (_compare("EQ", {"SS": []}), f"{INVALID}An string set  may not be empty"),
     ],
     ids=str,
 )
 def test_expectations_are_checked(things: Table, condition: Condition, text: str) -> None:
-    assert invalid(things.put, item=KEY, Expected={"x": condition}) == text
+    assert invalid(things.put, item=KEY, Expected={"x": condition}) == COUNTED + text
 
 
 # Which types an operator compares with.
@@ -227,6 +227,8 @@ def test_operators_take_types(things: Table, operator: str, refused_types: str) 
         expected = {"x": _compare(operator, *arguments), "y": {"Value": {"S": "never"}}}
         code, text = refused(things.put, item=SUBJECT, Expected=expected)
         if code == "ValidationException":
-            assert text == f"{INVALID}ComparisonOperator {operator} is not valid for {kind} AttributeValue type"
+            assert (
+                text == f"{COUNTED}{INVALID}ComparisonOperator {operator} is not valid for {kind} AttributeValue type"
+            )
             found.append(kind)
     assert sorted(found) == sorted(refused_types.split())

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.conformance_table import Item, Table, invalid, refused
+from tests.support.conformance_table import COUNTED, Item, Table, invalid, refused
 
 INVALID = "One or more parameter values were invalid: "
 MIXED = "Can not use both expression and non-expression parameters in the same request: "
@@ -144,14 +144,14 @@ def test_operators_need_conditions(filled: Table) -> None:
     assert invalid(filled.client.scan, **named) == without
     assert invalid(filled.client.scan, **named, ScanFilter=one) == alone
     item: Item = {"pk": {"S": "p"}, "sk": {"S": "x"}}
-    assert invalid(filled.client.put_item, **named, Item=item) == without
-    assert invalid(filled.client.put_item, **named, Item=item, Expected=one) == alone
-    assert invalid(filled.client.update_item, **named, Key=item) == without
-    assert invalid(filled.client.delete_item, **named, Key=item, Expected={}) == without
+    assert invalid(filled.client.put_item, **named, Item=item) == COUNTED + without
+    assert invalid(filled.client.put_item, **named, Item=item, Expected=one) == COUNTED + alone
+    assert invalid(filled.client.update_item, **named, Key=item) == COUNTED + without
+    assert invalid(filled.client.delete_item, **named, Key=item, Expected={}) == COUNTED + without
     text = invalid(filled.client.delete_item, **named, Key=item, ConditionExpression="attribute_exists(pk)")
     assert (
         text
-        == f"{MIXED}Non-expression parameters: {{ConditionalOperator}} Expression parameters: {{ConditionExpression}}"
+        == f"{COUNTED}{MIXED}Non-expression parameters: {{ConditionalOperator}} Expression parameters: {{ConditionExpression}}"
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.conformance_table import Item, Table, invalid, pages, refused
+from tests.support.conformance_table import COUNTED, Item, Table, invalid, pages, refused
 
 P: Item = {":p": {"S": "a"}}
 INVALID = "One or more parameter values were invalid: "
@@ -146,7 +146,7 @@ def test_selections(series: Table) -> None:
     assert found["Items"] == [{"v": {"S": "v1"}}]
 
 
-# What contradicts itself is refused: of a query in the envelope that the model's own errors have, of a scan without.
+# What contradicts itself is refused, in the envelope that the model's own errors have.
 @pytest.mark.parametrize(
     ("parameters", "text"),
     [
@@ -166,9 +166,8 @@ def test_selections(series: Table) -> None:
     ids=str,
 )
 def test_contradictory_selections(series: Table, parameters: dict[str, Any], text: str) -> None:
-    found = invalid(series.query, condition="pk = :p", values=P, **parameters)
-    assert found == f"1 validation error detected: {text}"
-    assert invalid(series.scan, **parameters) == text
+    assert invalid(series.query, condition="pk = :p", values=P, **parameters) == COUNTED + text
+    assert invalid(series.scan, **parameters) == COUNTED + text
 
 
 # AttributesToGet, the older projection. It does not go with a key condition expression.
@@ -286,7 +285,7 @@ def test_a_page_may_start_after_a_key_that_is_not_there(series: Table) -> None:
 # A page has at least one item.
 def test_a_limit_is_positive(series: Table) -> None:
     assert invalid(series.query, condition="pk = :p", values=P, Limit=0) == (
-        "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have value greater "
+        "1 validation error detected: Value at 'Limit' failed to satisfy constraint: Member must have value greater "
         "than or equal to 1"
     )
 

@@ -100,6 +100,11 @@ def test_a_table_that_exists_is_refused(things: Table, dynamodb: Any) -> None:
         (
             [("pk", "HASH"), ("pk", "RANGE")],
             ["pk"],
+            "Invalid KeySchema: Some index key attribute have no definition",
+        ),
+        (
+            [("pk", "HASH"), ("pk", "RANGE")],
+            ["pk", "sk"],
             "Both the Hash Key and the Range Key element in the KeySchema have the same name",
         ),
     ],

@@ -172,6 +172,7 @@ def test_a_table_is_dropped(slow: Any, table: str) -> None:
     being_deleted = ("ResourceInUseException", f"{IN_USE}Table is being deleted: {table}")
     assert refused(slow.update_table, TableName=table, DeletionProtectionEnabled=True) == being_deleted
     assert refused(slow.create_table, TableName=table, **PLAIN) == being_deleted
+    assert refused(slow.delete_table, TableName=table) == being_deleted
     text = "Cannot describe time to live while table is in DELETING state: Current table state is DELETING"
     assert refused(slow.describe_time_to_live, TableName=table) == ("ValidationException", text)
     wait(slow, table, "table_not_exists")

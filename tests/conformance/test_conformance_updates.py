@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.conformance_table import Item, Table, invalid
+from tests.support.conformance_table import COUNTED, Item, Table, invalid
 
 KEY: Item = {"pk": {"S": "a"}}
 SUBJECT: Item = {
@@ -216,12 +216,14 @@ def test_names_may_be_placeholders(things: Table) -> None:
         (
             "ADD a :v",
             {":v": {"S": "x"}},
-            "Incorrect operand type for operator or function; operator: ADD, operand type: STRING",
+            "Incorrect operand type for operator or function; operator: ADD, operand type: STRING, "
+            "typeSet: ALLOWED_FOR_ADD_OPERAND",
         ),
         (
             "DELETE a :v",
             {":v": {"N": "1"}},
-            "Incorrect operand type for operator or function; operator: DELETE, operand type: NUMBER",
+            "Incorrect operand type for operator or function; operator: DELETE, operand type: NUMBER, "
+            "typeSet: ALLOWED_FOR_ADD_OPERAND",
         ),
         (
             "SET a = b + :v",
@@ -248,7 +250,7 @@ def test_names_may_be_placeholders(things: Table) -> None:
 def test_expressions_are_checked(things: Table, expression: str, values: Item | None, text: str) -> None:
     parameters = {} if values is None else {"ExpressionAttributeValues": values}
     refusal = invalid(things.update, key=KEY, expression=expression, **parameters)
-    assert refusal == f"Invalid UpdateExpression: {text}"
+    assert refusal == f"{COUNTED}Invalid UpdateExpression: {text}"
 
 
 _NO_PATH = "The document path provided in the update expression is invalid for update"

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.conformance_table import Item, Table, invalid, refused
+from tests.support.conformance_table import COUNTED, Item, Table, invalid, refused
 
 INVALID = "One or more parameter values were invalid: "
 EMPTY = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
 MIXED = "Can not use both expression and non-expression parameters in the same request: "
 SCALARS = "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: pk"
 NO_NAMES = "ExpressionAttributeNames can only be specified when using expressions"
-NO_VALUES = "ExpressionAttributeValues can only be specified when using expressions: "
+NO_VALUES = "ExpressionAttributeValues can only be specified when using expressions"
 
 # Every member of a request wrong in its own way. A test mends one after the other, in the order in which AWS complains.
 WRITE_EXPRESSIONS: dict[str, Any] = {"ExpressionAttributeNames": {}, "ExpressionAttributeValues": {}}
@@ -20,13 +20,14 @@ Step = tuple[dict[str, Any], str]
 
 
 def _refusals(call: Any, request: dict[str, Any], steps: list[Step]) -> None:
-    """Check what is said of a request while it is mended step by step; None takes a member away."""
+    """Check what is said of a request, counted when it is a write, while it is mended step by step; None takes a member away."""
+    counted = COUNTED if call.__name__ in ("put_item", "update_item", "delete_item") else ""
     for mended, text in steps:
         request = {name: value for name, value in {**request, **mended}.items() if value is not None}
-        assert invalid(call, **request).startswith(text), (mended, text)
+        assert invalid(call, **request).startswith(counted + text), (mended, text)
 
 
-# What the model forbids comes first, all of it in one text, before what the members hold is looked at.
+# What the model forbids comes first, all of it in one text (of an update ReturnValues alone), before what the members hold is looked at.
 @pytest.mark.parametrize("operation", ["put_item", "update_item", "delete_item"])
 def test_the_model_comes_first(dynamodb: Any, operation: str) -> None:
     members = {"Item": {"a": {}}} if operation == "put_item" else {"Key": {"a": {}}}
@@ -40,6 +41,10 @@ def test_the_model_comes_first(dynamodb: Any, operation: str) -> None:
         ConditionExpression="",
         **members,
     )
+    returned = "Failed to satisfy constraint: Member must satisfy enum value set: [ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATE_NEW, NONE]"
+    if operation == "update_item":
+        assert text == COUNTED + returned
+        return
     assert text.startswith("4 validation errors detected: ")
     constraints = {
         "Value 'hi' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: "
@@ -48,8 +53,7 @@ def test_the_model_comes_first(dynamodb: Any, operation: str) -> None:
         "[a-zA-Z0-9_.-]+",
         "Value 'hi' at 'returnItemCollectionMetrics' failed to satisfy constraint: Member must satisfy enum value set: "
         "[SIZE, NONE]",
-        "Value 'hi' at 'returnValues' failed to satisfy constraint: Member must satisfy enum value set: "
-        "[ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]",
+        returned,
     }
     assert set(text.removeprefix("4 validation errors detected: ").split("; ")) == constraints
 
@@ -137,7 +141,7 @@ def test_the_order_of_put_item(things: Table, dynamodb: Any) -> None:
     older: list[Step] = [
         ({}, MIXED + both),
         ({"ConditionExpression": None}, NO_NAMES),
-        ({"ExpressionAttributeNames": None}, f"{NO_VALUES}ConditionExpression is null"),
+        ({"ExpressionAttributeNames": None}, NO_VALUES),
         (
             {"ExpressionAttributeValues": None, "Expected": {"a": {}}},
             "ConditionalOperator can only be used when Filter or Expected has two or more elements",
@@ -154,7 +158,7 @@ def test_the_order_of_put_item(things: Table, dynamodb: Any) -> None:
         ({"ExpressionAttributeNames": {"a": "a"}}, "ExpressionAttributeNames contains invalid key: Syntax error;"),
         ({"ExpressionAttributeNames": {"#a": "a"}}, "ExpressionAttributeValues must not be empty"),
         ({"ExpressionAttributeValues": {":v": {}, "v": {}}}, "ExpressionAttributeValues contains invalid key: Syntax"),
-        ({"ExpressionAttributeValues": {":v": {}}}, f"ExpressionAttributeValues contains invalid value: {EMPTY} for"),
+        ({"ExpressionAttributeValues": {":v": {}}}, EMPTY),
         ({"ExpressionAttributeValues": {":v": {"S": "x"}}}, "Invalid ConditionExpression: The expression can not be"),
         ({"ConditionExpression": "status ="}, "Invalid ConditionExpression: Syntax error;"),
         ({"ConditionExpression": "status = :w"}, "Invalid ConditionExpression: Attribute name is a reserved keyword"),
@@ -199,7 +203,7 @@ def test_the_order_of_update_item(things: Table, dynamodb: Any) -> None:
             "Expression parameters: {UpdateExpression, ConditionExpression}",
         ),
         ({"UpdateExpression": None, "ConditionExpression": None}, NO_NAMES),
-        ({"ExpressionAttributeNames": None}, f"{NO_VALUES}UpdateExpression and ConditionExpression are null"),
+        ({"ExpressionAttributeNames": None}, NO_VALUES),
         ({"ExpressionAttributeValues": None}, EMPTY),
         ({"Key": {}}, f"{INVALID}Only DELETE action is allowed when no attribute value is specified"),
         (
@@ -349,7 +353,7 @@ def test_the_order_of_scan(things: Table, dynamodb: Any) -> None:
 # Batches: the bounds, what goes together, the values, duplicates of what can be compared, the tables, the keys.
 def test_the_order_of_batches(things: Table, dynamodb: Any) -> None:
     get, write = dynamodb.batch_get_item, dynamodb.batch_write_item
-    assert invalid(get, RequestItems={}) == "The requestItems parameter is required for BatchGetItem"
+    assert invalid(get, RequestItems={}).endswith("greater than or equal to 1")
     assert invalid(write, RequestItems={}) == "The requestItems parameter is required for BatchWriteItem"
     assert invalid(get, RequestItems={"nowhere": {"Keys": []}}).endswith("greater than or equal to 1")
     assert invalid(write, RequestItems={"nowhere": []}).endswith(

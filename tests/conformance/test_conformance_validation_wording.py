@@ -1,25 +1,25 @@
-"""What is said of a request that the API's model forbids, in a region that is told to speak as most of AWS does since 2026.
+"""What is said of a request that the API's model forbids, in regions that are told how to speak.
 
-Always against an embedded region of its own: an endpoint given may be set otherwise.
+Always against embedded regions of its own: an endpoint given may be set otherwise.
 """
-
-from typing import Any
 
 import pytest
 
 from tests.conformance.conftest import Endpoint
 from tests.support.conformance_embedded import embedded_region
 from tests.support.conformance_table import invalid
+from wire.cluster import WordingOfErrors
+
+CONSTRAINT = "failed to satisfy constraint: Member must have length greater than or equal to 1"
 
 
-# The setting reaches every router: the first error alone, without its value, under the name that the model has for the member.
-def test_the_first_error_alone(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with embedded_region(tmp_path_factory.mktemp("wording"), "us-east-1", validation_wording="first-only") as url:
+# The setting reaches every router; which words there are, the unit tests say.
+@pytest.mark.parametrize(
+    ("wording", "where"), [("classic", "Value '' at 'tableName'"), ("current", "Value at 'TableName'")]
+)
+def test_the_setting(tmp_path_factory: pytest.TempPathFactory, wording: WordingOfErrors, where: str) -> None:
+    with embedded_region(tmp_path_factory.mktemp("wording"), "us-east-1", validation_wording=wording) as url:
         endpoint = Endpoint(url, "us-east-1", "key", "secret")
         with endpoint.client("dynamodb") as client:
-            request: dict[str, Any] = {"TableName": "", "Item": {}, "ReturnValues": "never"}
-            text = invalid(client.put_item, **request)
-    assert text == (
-        "1 validation error detected: Value at 'TableName' failed to satisfy constraint: "
-        "Member must have length greater than or equal to 1"
-    )
+            text = invalid(client.put_item, TableName="", Item={})
+    assert text == f"1 validation error detected: {where} {CONSTRAINT}"

@@ -14,7 +14,7 @@ START_SECONDS = 30.0
 
 @contextmanager
 def embedded_region(
-    folder: Path, region: str, control_plane: ControlPlane = "instant", validation_wording: WordingOfErrors = "classic"
+    folder: Path, region: str, control_plane: ControlPlane = "instant", validation_wording: WordingOfErrors = "current"
 ) -> Iterator[str]:
     """Run a region with its data in `folder`, and yield the URL of its router."""
     loop = asyncio.new_event_loop()

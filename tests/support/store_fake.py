@@ -201,13 +201,19 @@ def item_bytes(**attributes: Any) -> bytes:
 class Api:
     """The operations of one fake region, asked as the HTTP edge asks them."""
 
-    def __init__(self, store: FakeStore, clock: ManualClock | None = None, regions: Regions = NO_OTHER_REGIONS) -> None:
+    def __init__(
+        self,
+        store: FakeStore,
+        clock: ManualClock | None = None,
+        regions: Regions = NO_OTHER_REGIONS,
+        model: ServiceModel = MODEL,
+    ) -> None:
         self.store = store
         self.clock = clock or ManualClock()
         surroundings = Surroundings(
             store=store, clock=self.clock, randomness=random.Random(1), cluster_id="test", regions=regions
         )
-        self._operations = build_operations(surroundings, MODEL)
+        self._operations = build_operations(surroundings, model)
 
     async def __call__(self, operation: str, **body: Any) -> dict[str, Any]:
         """Return the answer as a client reads it."""

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from node.catalog.capacity import with_capacity
 from node.catalog.index_capacity import require_allowed, require_fitting_capacity, under_mode
+from tests.support.rpc_catalog import RULES
 from wire.catalog import CatalogView
 from wire.catalog_changes import IndexSettings, UpdateTable
 from wire.errors import ErrorCode, StoreError
@@ -154,3 +156,21 @@ def test_indexes_too_large_together() -> None:
     require_allowed(CatalogView(), None, _table(BillingMode.PROVISIONED, first, second), "here")
     with pytest.raises(StoreError, match="Current ReadCapacityUnits reserved by the account: 80000"):
         require_allowed(CatalogView(), None, _table(BillingMode.PROVISIONED, first, second, third), "here")
+
+
+# A table becomes provisioned: all indexes without capacity are named, with no blank between them (dynalite's tests on AWS).
+def test_all_indexes_without_capacity_are_named() -> None:
+    names = ("index-A", "index-B", "index-C", "index-D")
+    table = _table(BillingMode.PAY_PER_REQUEST, *(_index(name=name) for name in names))
+    settings = (IndexSettings(name="index-B", throughput=UNITS),)
+    change = UpdateTable(
+        name="t",
+        now_ms=1,
+        billing_mode=BillingMode.PROVISIONED,
+        throughput=UNITS,
+        index_settings=settings,
+        deletes_index="index-D",
+    )
+    with pytest.raises(StoreError) as caught:
+        with_capacity(CatalogView(), table, change, RULES)
+    assert caught.value.message == f"{INVALID}ProvisionedThroughput must be specified for index: index-A,index-C"

@@ -227,14 +227,22 @@ def test_keys_of_several_attributes() -> None:
     assert [(part.operator, part.values) for part in condition.sort] == [("=", ({"S": "a"},)), ("<", ({"N": "1"},))]
 
 
-# AWS's words for what a key of several attributes does not take.
+# What a key of several attributes does not take. RANGE: AWS's words (dynamodb-conformance 10/2026, scylladb#31448); that a gap names all of
+# its attributes, other endpoints agree on. HASH: alternator's tests, which pass on AWS, match "HASH.*equality"; the rest of the text could
+# not be established and follows that of RANGE.
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("h = :h", "Query condition missed key schema element: i"),
-        ("h = :h AND a = :a", "Query condition missed key schema element: i"),
+        ("h = :h", "HASH key attributes i must have equality conditions specified in the query"),
+        ("a = :a", "HASH key attributes h, i must have equality conditions specified in the query"),
+        ("h = :h AND a = :a", "HASH key attributes i must have equality conditions specified in the query"),
         ("h = :h AND i = :i AND z = :z", "Query condition missed key schema element: a"),
-        ("h = :h AND i > :i", "Query key condition not supported"),
+        ("h = :h AND i > :i", "HASH key attributes i must have equality conditions specified in the query"),
+        (
+            "h = :h AND i = :i AND c = :c",
+            "RANGE key attributes a, b must have equality conditions specified in the query because a condition is present "
+            "on key attribute c",
+        ),
         (
             "h = :h AND i = :i AND b = :b",
             "RANGE key attributes a must have equality conditions specified in the query because a condition is present "

@@ -261,3 +261,8 @@ def test_reserved_words() -> None:
 def test_parsers_can_be_built_ahead() -> None:
     prepare_parsers()
     assert condition("attribute_exists(a)") == A
+
+
+# Zeros before the index of an element say nothing. No capture from AWS could be found, and endpoints disagree.
+def test_zeros_before_an_index() -> None:
+    assert projection("a[01]") == projection("a[1]")

@@ -143,7 +143,7 @@ async def test_a_failed_condition_may_show_the_item() -> None:
 async def test_puts_and_deletes_return_the_old_item_or_nothing(operation: str, wanted: str) -> None:
     body = PUT if operation == "PutItem" else KEY
     refusal = await _api().refused(operation, **body, ReturnValues=wanted)
-    assert refusal.message == "ReturnValues can only be ALL_OLD or NONE"
+    assert refusal.message == "1 validation error detected: ReturnValues can only be ALL_OLD or NONE"
 
 
 # What the node returns stands under Attributes, untouched.

@@ -125,7 +125,7 @@ async def test_starting_keys_of_queries_are_checked(condition: str, key: dict[st
     assert refusal.message.startswith(text)
 
 
-# Select and projection contradict each other in several ways; AWS names each, of a query in the envelope of the model's own errors.
+# Select and projection contradict each other in several ways; AWS names each, in the envelope of the model's own errors.
 @pytest.mark.parametrize(
     ("parameters", "text"),
     [
@@ -149,8 +149,11 @@ async def test_starting_keys_of_queries_are_checked(condition: str, key: dict[st
 )
 async def test_selections_are_checked(parameters: dict[str, Any], text: str) -> None:
     api = await _filled(0)
-    assert (await api.refused("Scan", TableName="things", **parameters)).message == text
-    assert (await api.refused("Query", **_query(**parameters))).message == f"1 validation error detected: {text}"
+    for refusal in (
+        await api.refused("Scan", TableName="things", **parameters),
+        await api.refused("Query", **_query(**parameters)),
+    ):
+        assert refusal.message == f"1 validation error detected: {text}"
 
 
 # A query needs a key condition, takes no key in its filter, and there is no index to name yet.
@@ -217,8 +220,7 @@ async def test_the_bytes_of_a_page_are_counted_over_partitions() -> None:
         ({"TotalSegments": 2}, "The Segment parameter is required but was not present in the request when"),
         (
             {"Segment": 2, "TotalSegments": 2},
-            "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: 2 is not less "
-            "than TotalSegments: 2",
+            "The Segment parameter is zero-based and must be less than parameter TotalSegments",
         ),
     ],
 )

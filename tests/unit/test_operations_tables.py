@@ -137,9 +137,15 @@ async def test_capacity_is_checked(changes: dict[str, Any], text: str) -> None:
             ["pk", "sk"],
             "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type",
         ),
+        # More elements than definitions, before anything about equal names: dynalite's tests on AWS.
         (
             [("pk", "HASH"), ("pk", "RANGE")],
             ["pk"],
+            "Invalid KeySchema: Some index key attribute have no definition",
+        ),
+        (
+            [("pk", "HASH"), ("pk", "RANGE")],
+            ["pk", "sk"],
             "Both the Hash Key and the Range Key element in the KeySchema have the same name",
         ),
         ([("pk", "HASH")], ["pk", "pk"], "Attribute Name is duplicated: pk"),
@@ -180,6 +186,12 @@ async def test_vector_indexes_are_refused_for_now() -> None:
     refusal = await Api(FakeStore()).refused("CreateTable", **_create(VectorIndexes=[index]))
     assert refusal.code is ErrorCode.UNSUPPORTED_OPERATION
     assert refusal.message.startswith("VectorIndexes is not available yet")
+
+
+# An empty list of them is refused as AWS refuses empty lists of other indexes.
+async def test_an_empty_list_of_vector_indexes() -> None:
+    refusal = await Api(FakeStore()).refused("CreateTable", **_create(VectorIndexes=[]))
+    assert refusal.message == "One or more parameter values were invalid: List of VectorIndexes is empty"
 
 
 # An empty list of indexes is AWS's own mistake; empty tags ask for nothing.

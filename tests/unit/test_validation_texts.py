@@ -1,4 +1,4 @@
-"""AWS's texts, to the letter: what its test suites and its users know by heart."""
+"""AWS's classic texts, to the letter: what its test suites and its users know by heart. Today's are in test_wording.py."""
 
 import copy
 from typing import Any
@@ -8,11 +8,11 @@ from botocore.loaders import Loader
 
 from router.operations.constraints import compiled_pattern
 from router.operations.model import ServiceModel
-from router.operations.validation import ValidationWording
+from router.operations.wording import ValidationWording
 from wire.errors import ErrorCode, StoreError
 
-CLASSIC = ServiceModel.load()
-FIRST_ONLY = ServiceModel.load(ValidationWording.FIRST_ONLY)
+CLASSIC = ServiceModel.load(ValidationWording.CLASSIC)
+CURRENT = ServiceModel.load(ValidationWording.CURRENT)
 
 _FAILED = "failed to satisfy constraint: "
 _CAPACITY_ENUM = "Member must satisfy enum value set: [INDEXES, TOTAL, NONE]"
@@ -176,38 +176,10 @@ def test_names_of_tables_in_batches(name: str) -> None:
         "greater than or equal to 3, Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+]"
     )
     for operation, asked in (("BatchGetItem", {"Keys": [{}]}), ("BatchWriteItem", [{"DeleteRequest": {"Key": {}}}])):
-        for wording in (CLASSIC, FIRST_ONLY):
+        for wording in (CLASSIC, CURRENT):
             text = _text(operation, {"RequestItems": {"fine": asked, name: asked}}, wording)
             assert text.endswith(f"at 'requestItems' {_FAILED}{constraint}"), text
         CLASSIC.validate(operation, {"RequestItems": {"arn:aws:dynamodb:x:y:table/z": asked}})
-
-
-# Batches have a sentence of their own for a map with nothing in it, in the classic wording.
-@pytest.mark.parametrize("operation", ["BatchGetItem", "BatchWriteItem"])
-def test_an_empty_batch(operation: str) -> None:
-    assert _text(operation, {"RequestItems": {}}) == f"The requestItems parameter is required for {operation}"
-    assert _text(operation, {"RequestItems": {}}, FIRST_ONLY) == (
-        f"1 validation error detected: Value at 'RequestItems' {_FAILED}Member must have length greater than or equal to 1"
-    )
-
-
-# The wording of 2026: the first error, without its value, under the model's own names.
-def test_the_wording_of_2026() -> None:
-    body = {"TableName": "", "ReturnValues": "INVALID", "Item": {}}
-    assert _text("PutItem", body, FIRST_ONLY) == (
-        f"1 validation error detected: Value at 'TableName' {_FAILED}Member must have length greater than or equal to 1"
-    )
-    keys = [{"a": {"S": "b"}}] * 101
-    assert _text("BatchGetItem", {"RequestItems": {"abc": {"Keys": keys}}}, FIRST_ONLY) == (
-        f"1 validation error detected: Value at 'RequestItems.abc.member.Keys' {_FAILED}"
-        "Member must have length less than or equal to 100"
-    )
-
-
-# In 2026 as before: what is missing, and what is wrong with a table's name, is said the classic way.
-def test_what_the_wording_of_2026_left_alone() -> None:
-    for body in ({"Item": {}}, {"TableName": "a b", "Item": {}}, {"TableName": "a" * 256, "Item": {}}):
-        assert _text("PutItem", body, FIRST_ONLY) == _text("PutItem", body)
 
 
 # A quoted value never makes an answer of megabytes.
@@ -240,7 +212,7 @@ def test_a_pattern_of_surrogates_admits_what_it_means() -> None:
 
 
 # Where the model has no maximum, what is beyond all use is refused by its length, before anybody walks it.
-@pytest.mark.parametrize("wording", [CLASSIC, FIRST_ONLY])
+@pytest.mark.parametrize("wording", [CLASSIC, CURRENT])
 def test_collections_beyond_all_use(wording: ServiceModel) -> None:
     item = {"TableName": "abc", "Item": {str(number): {"S": ""} for number in range(409_601)}}
     assert _text("PutItem", item, wording) == "Item size has exceeded the maximum allowed size"
