@@ -205,6 +205,7 @@ async def test_no_fields_for_browsers_without_an_origin() -> None:
         ("deflate", zlib.compress(b'{"Limit":1}', wbits=-15)),
         ("identity", b'{"Limit":1}'),
     ],
+    ids=["gzip", "capitals", "zlib", "raw deflate", "identity"],
 )
 async def test_compressed_requests(encoding: str, packed: bytes) -> None:
     response = await _answer(packed, {"Content-Encoding": encoding})
@@ -222,6 +223,7 @@ async def test_compressed_requests(encoding: str, packed: bytes) -> None:
         ("deflate", b"\x00"),
         ("br", b"{}"),
     ],
+    ids=["damaged", "cut off", "followed by more", "no deflate", "unknown"],
 )
 async def test_requests_that_cannot_be_unpacked(encoding: str, packed: bytes) -> None:
     response = await _answer(packed, {"Content-Encoding": encoding})
