@@ -2,6 +2,8 @@
 
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -69,14 +71,16 @@ def test_too_little_memory(machine: Machine) -> None:
 def test_a_port_in_use(machine: Machine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        line = refusal(machine, UP, GLOBETABLE_PORT_EU_WEST_1=port, **free_ports("US_EAST_1", "AP_NORTHEAST_1"))
+        with free_ports() as free:
+            line = refusal(machine, UP, **{**free, "GLOBETABLE_PORT_EU_WEST_1": port})
     assert line == (f"port {port} is in use: end what uses it, or set GLOBETABLE_PORT_EU_WEST_1 in deploy/docker/.env")
 
 
 # Nodes refuse data of another cluster one by one, for ever; that these are such is known before.
 def test_volumes_of_an_earlier_cluster(machine: Machine) -> None:
     machine.answer("volume ls", f"{PROJECT}_eu-west-1-1\n{PROJECT}_eu-west-1-2")
-    line = refusal(machine, UP, **free_ports("US_EAST_1", "EU_WEST_1", "AP_NORTHEAST_1"))
+    with free_ports() as free:
+        line = refusal(machine, UP, **free)
     assert line == (
         f"volume {PROJECT}_eu-west-1-1 is of an earlier cluster; "
         "remove its data: docker compose -f deploy/docker/compose.yaml down --volumes"
@@ -88,7 +92,8 @@ def test_the_last_words_of_a_container_that_does_not_start(machine: Machine) -> 
     machine.answer("compose -f", "Container us-east-1-1 exited (2)", status=1)
     machine.answer("ps --all", "us-east-1-1 Exited (2) 3 seconds ago")
     machine.answer("logs", "us-east-1-1: the data are of another cluster")
-    done = machine.run(UP, **free_ports("US_EAST_1", "EU_WEST_1", "AP_NORTHEAST_1"))
+    with free_ports() as free:
+        done = machine.run(UP, **free)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
         "globetable: not started: us-east-1-1: us-east-1-1: the data are of another cluster"
@@ -113,8 +118,10 @@ def test_container_tests_that_cannot_run_are_told(tmp_path: Path, missing: str) 
     assert verdict == "all checks passed but for those NOT RUN: containers"
 
 
-def free_ports(*regions: str) -> dict[str, str]:
-    """Return ports at which nobody listens, as variables."""
-    with socket.create_server(("127.0.0.1", 0)) as briefly:
-        port = str(briefly.getsockname()[1])
-    return {f"GLOBETABLE_PORT_{region}": port for region in regions}
+@contextmanager
+def free_ports() -> Iterator[dict[str, str]]:
+    """Hold a port at which nobody listens, so that no other test does meanwhile; return it for all regions, as variables."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = str(held.getsockname()[1])
+        yield {f"GLOBETABLE_PORT_{region}": port for region in ("US_EAST_1", "EU_WEST_1", "AP_NORTHEAST_1")}

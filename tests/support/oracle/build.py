@@ -3,11 +3,14 @@
 Run it by hand with: python -m tests.support.oracle.build
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PACKAGE = "golang-etcd-server-dev"
@@ -24,6 +27,20 @@ class OracleMissingError(AssertionError):
 
 def built_oracle() -> Path:
     """Return the oracle's executable, building it first unless this very one has been built before."""
+    with building():
+        return _built()
+
+
+@contextmanager
+def building() -> Iterator[None]:
+    """Let one process at a time install and compile: test workers that start together all want the oracle, and dpkg bears one."""
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _built() -> Path:
     prepare_sources()
     compiler = go_compiler()
     version = subprocess.run([compiler, "version"], env=go_environment(), capture_output=True, check=True).stdout
@@ -31,7 +48,6 @@ def built_oracle() -> Path:
     name = hashlib.sha256(SHIM.read_bytes() + version + sources).hexdigest()[:16]
     executable = CACHE / f"oracle-{name}"
     if not executable.exists():
-        CACHE.mkdir(exist_ok=True)
         unfinished = executable.with_suffix(f".{os.getpid()}")
         build(compiler, unfinished)
         unfinished.rename(executable)
