@@ -35,6 +35,15 @@ def pytest(*arguments: str) -> tuple[str, ...]:
     return (str(BIN / "pytest"), "-q", *arguments)
 
 
+WORKERS_MAX = 8
+"""The most processes that share a step's tests: more gain nothing, and a container's limits do not show in the count of cores."""
+
+
+def pytest_on_all_cores(*arguments: str) -> tuple[str, ...]:
+    """Return a pytest command for tests that wait for no one: a worker for each core, and one that runs dry takes tests of another."""
+    return pytest("--numprocesses=logical", f"--maxprocesses={WORKERS_MAX}", "--dist=worksteal", *arguments)
+
+
 def pytest_of_processes(*arguments: str) -> tuple[str, ...]:
     """Return a pytest command for tests that take minutes where the machine is slow."""
     return pytest(f"--timeout={SECONDS_OF_REAL_PROCESSES_MAX}", *arguments)
@@ -66,10 +75,10 @@ STEPS = (
         "the table of metrics and the dashboard are what is declared",
         (sys.executable, "scripts/observability.py", "--check"),
     ),
-    Step("unit", "one room at a time", pytest("tests/unit")),
-    Step("property", "against plain models", pytest("tests/property")),
-    Step("simulation", "whole groups on one seed", pytest("tests/simulation")),
-    Step("conformance", "boto3 against an embedded region", pytest("tests/conformance")),
+    Step("unit", "one room at a time", pytest_on_all_cores("tests/unit")),
+    Step("property", "against plain models", pytest_on_all_cores("tests/property")),
+    Step("simulation", "whole groups on one seed", pytest_on_all_cores("tests/simulation")),
+    Step("conformance", "boto3 against an embedded region", pytest_on_all_cores("tests/conformance")),
     Step(
         "clients",
         "the AWS CLI, PynamoDB, aioboto3 and boto3's resources, unmodified",

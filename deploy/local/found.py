@@ -43,14 +43,14 @@ def processes_on(folder: Path) -> dict[str, list[FoundProcess]]:
 
 def process_on(folder: Path, process: psutil.Process) -> FoundProcess | None:
     """Return a process if it runs on a folder; a zombie does not."""
+    words = _readable(process)
+    # Most of a machine's processes are threads of the kernel: those have no command line, as zombies have none.
+    if not words or process.pid == os.getpid():
+        return None
     try:
-        if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
-            return None
-        words = process.cmdline()
         launch = launch_of(process.environ())
     except psutil.AccessDenied:
         launch = None  # somebody else's: their command line can be read all the same
-        words = _readable(process)
     except psutil.NoSuchProcess:
         return None
     if launch is not None:

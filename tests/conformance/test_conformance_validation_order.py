@@ -121,7 +121,7 @@ def test_types_inside_the_items_of_a_batch_come_first(things: Table, dynamodb: A
 def test_what_is_wrong_beside_good_types_is_told(things: Table, dynamodb: Any) -> None:
     flagged = {"pk": {"S": "a"}, "a": {"BOOL": "true"}}
     text = invalid(dynamodb.put_item, TableName=things.name, Item=flagged, **UNUSED)
-    assert text.startswith(NO_NAMES)
+    assert NO_NAMES in text
     things.put(flagged)
     assert things.get({"pk": {"S": "a"}}) == {"pk": {"S": "a"}, "a": {"BOOL": True}}
 
