@@ -228,7 +228,7 @@ def test_keys_of_several_attributes() -> None:
 
 
 # What a key of several attributes does not take. RANGE: AWS's words (dynamodb-conformance 10/2026, scylladb#31448); that a gap names all of
-# its attributes, other endpoints agree on. HASH: alternator's tests, which pass on AWS, match "HASH.*equality"; the rest of the text could
+# its attributes could not be established. HASH: alternator's tests, which pass on AWS, match "HASH.*equality"; the rest of the text could
 # not be established and follows that of RANGE.
 @pytest.mark.parametrize(
     ("text", "message"),

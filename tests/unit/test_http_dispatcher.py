@@ -256,7 +256,19 @@ async def test_no_fields_for_browsers_without_an_origin() -> None:
         ("deflate", zlib.compress(_LIMITED)),
         ("identity", _LIMITED),
     ],
-    ids=["gzip", "capitals", "zlib", "raw deflate", "identity"],
+    ids=[
+        *(
+            "gzip",
+            "capitals",
+            "x-gzip",
+            "two members",
+            "three members and the begin of one",
+            "junk",
+            "more junk",
+            "deflate",
+            "identity",
+        ),
+    ],
 )
 async def test_compressed_requests(encoding: str, packed: bytes) -> None:
     response = await _answer(packed, {"Content-Encoding": encoding})
@@ -293,7 +305,19 @@ async def test_compressed_requests_of_any_size(size: int) -> None:
         ("gzip, gzip", gzip.compress(gzip.compress(b"{}"))),
         ("garbage", b"{}"),
     ],
-    ids=["damaged", "cut off", "followed by more", "no deflate", "unknown"],
+    ids=[
+        *(
+            "no gzip",
+            "plain",
+            "no byte of gzip",
+            "cut gzip",
+            "cut second member",
+            "no byte of deflate",
+            "no deflate",
+            "cut deflate",
+        ),
+        *("two of deflate", "deflate and junk", "bare deflate", "br", "twice", "unknown"),
+    ],
 )
 async def test_requests_that_cannot_be_unpacked(encoding: str, packed: bytes) -> None:
     response = await _answer(packed, {"Content-Encoding": encoding})
