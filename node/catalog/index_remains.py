@@ -6,7 +6,7 @@ Numbers of indexes are never used again within a table, so nothing that is found
 from collections.abc import Callable, Iterator
 
 from node.storage.engine import Space, View
-from node.storage.layout import fed_range, feeding_range, index_in_name, state_name_of, table_range
+from node.storage.layout import fed_index_of, fed_range, feeding_range, table_range
 from wire.catalog import CatalogView
 from wire.tables import TableSpec
 
@@ -35,7 +35,7 @@ def _states(view: View, catalog: CatalogView, is_dropped: Callable[[int], bool])
     for partition in catalog.placements:
         for lower, upper in (fed_range(partition), feeding_range(partition)):
             for key, _ in view.scan(Space.STATE, lower, upper):
-                number, index = index_in_name(state_name_of(key))
+                number, index = fed_index_of(key)
                 table = catalog.tables_by_number.get(number)
                 if is_dropped(number) or (table is not None and index in _gone(table)):
                     yield Space.STATE, key, key + b"\x00"

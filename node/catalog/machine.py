@@ -140,10 +140,9 @@ def write_delta(delta: Delta, transaction: Transaction) -> None:
 def read_state(view: View) -> Delta:
     """Return all rows on disk as a full delta; version 0 before there are any. Raises DamagedRecord."""
     version = view.get(Space.STATE, _VERSION)
-    rows: dict[str, bytes | None] = {
-        stored[len(_ROW) :].decode("utf-8"): _whole(stored, value)
-        for stored, value in view.scan(Space.STATE, _ROW, successor(_ROW))
-    }
+    # The value says whether its key may be believed.
+    whole = [(_whole(stored, value), stored) for stored, value in view.scan(Space.STATE, _ROW, successor(_ROW))]
+    rows: dict[str, bytes | None] = {stored[len(_ROW) :].decode("utf-8"): value for value, stored in whole}
     return Delta(0 if version is None else int(_whole(_VERSION, version)), rows, full=True)
 
 

@@ -86,9 +86,9 @@ class Disk:
         self.lives = tuple(Life(*each) for each in _read(view, _LIVES) or ())
         founding = _read(view, _FOUNDING)
         self.founding: Mapping[str, str] | None = founding
-        self.peers: dict[str, Any] = {
-            key.removeprefix(_PEER).decode(): _opened(key, row) for key, row in view.scan(Space.NODE, _PEER, _PEERS_END)
-        }
+        # The row says whether its key may be believed.
+        peers = [(_opened(key, row), key) for key, row in view.scan(Space.NODE, _PEER, _PEERS_END)]
+        self.peers: dict[str, Any] = {key.removeprefix(_PEER).decode(): fields for fields, key in peers}
 
     @property
     def disk(self) -> str:
@@ -155,5 +155,5 @@ def _read(view: View, key: bytes) -> Any:
 def _opened(key: bytes, stored: bytes) -> Any:
     value = unsealed(stored, key)
     if value is None:
-        raise DamagedRecord(f"node row {key.decode()}: its checksum does not match its bytes")
+        raise DamagedRecord(f"node row {key!r}: its checksum does not match its bytes")
     return json.loads(value)

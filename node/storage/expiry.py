@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from node.storage.digests import DigestChanges
 from node.storage.engine import Space, Transaction, View
 from node.storage.errors import DamagedRecord
-from node.storage.layout import Range, state_key, state_name_of, successor
+from node.storage.layout import Range, state_key, state_number_of, successor
 from node.storage.sealed import sealed, unsealed
 from wire.keys import ItemKey
 
@@ -128,7 +128,7 @@ def filling_range(partition: int) -> Range:
 
 def table_of_filling(stored_key: bytes) -> int:
     """Return the table in the key of such a row."""
-    return int(state_name_of(stored_key).rpartition("/")[2])
+    return state_number_of(stored_key, f"cursor/{_FILLING}")
 
 
 def _first_region(view: View, index: ExpiryIndex, lowest: int) -> int | None:

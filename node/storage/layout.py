@@ -7,6 +7,7 @@ endian, so that keys sort by them. Prefixes are never renumbered: they are on pe
 import struct
 
 from node.storage.engine import KEY_BYTES_MAX
+from node.storage.errors import DamagedRecord
 from wire.keys import HASH_BYTES, RING_TOKENS, TokenRange
 
 Range = tuple[bytes, bytes | None]
@@ -116,8 +117,23 @@ def state_key(partition: int, name: str) -> bytes:
 
 
 def state_name_of(stored_key: bytes) -> str:
-    """Return the name inside a state key."""
-    return stored_key[4:].decode("utf-8")
+    """Return the name inside a state key. Raises DamagedRecord."""
+    try:
+        return stored_key[4:].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _damaged(stored_key) from error
+
+
+def state_number_of(stored_key: bytes, prefix: str) -> int:
+    """Return the number that follows a prefix of the name inside a state key. Raises DamagedRecord."""
+    try:
+        return int(state_name_of(stored_key).removeprefix(prefix))
+    except ValueError as error:
+        raise _damaged(stored_key) from error
+
+
+def _damaged(stored_key: bytes) -> DamagedRecord:
+    return DamagedRecord(f"state row {stored_key!r}: this is no key of a state row")
 
 
 def fed_name(table: int, index: int) -> str:
@@ -130,10 +146,13 @@ def feed_cursor_name(table: int, index: int) -> str:
     return f"{FEEDING}{table:010d}/{index:05d}/"
 
 
-def index_in_name(name: str) -> tuple[int, int]:
-    """Return the table and the index in the name of a position or a cursor of feeding, as a state row has it."""
-    table, index = name.split("/")[-3:-1]
-    return int(table), int(index)
+def fed_index_of(stored_key: bytes) -> tuple[int, int]:
+    """Return the table and the index of a state row that is a position or a cursor of feeding. Raises DamagedRecord."""
+    try:
+        table, index = state_name_of(stored_key).split("/")[-3:-1]
+        return int(table), int(index)
+    except ValueError as error:
+        raise _damaged(stored_key) from error
 
 
 def fed_range(partition: int) -> Range:
@@ -161,7 +180,7 @@ def sizes_range(partition: int) -> Range:
 
 def table_of_sizes(stored_key: bytes) -> int:
     """Return the table in a state key with a name that `sizes_name` has made."""
-    return int(state_name_of(stored_key).removeprefix(_SIZES))
+    return state_number_of(stored_key, _SIZES)
 
 
 def partition_range(partition: int) -> Range:

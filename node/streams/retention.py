@@ -21,7 +21,7 @@ from node.storage.layout import (
     change_sequence_of,
     partition_range,
     state_key,
-    state_name_of,
+    state_number_of,
     successor,
 )
 from node.storage.sealed import sealed, unsealed
@@ -62,7 +62,7 @@ def trim_marks(view: View, partition: int) -> Iterator[tuple[bytes, int]]:
     """Yield the key of every mark that trimming has left in a partition, and the table it speaks of."""
     lower = state_key(partition, _MARKS)
     for key, _ in view.scan(Space.STATE, lower, successor(lower)):
-        yield key, int(state_name_of(key).removeprefix(_MARKS))
+        yield key, state_number_of(key, _MARKS)
 
 
 def trim_step(

@@ -216,7 +216,7 @@ class Api:
         self._operations = build_operations(surroundings, model)
 
     async def __call__(self, operation: str, **body: Any) -> dict[str, Any]:
-        """Return the answer as a client reads it."""
+        """Return the answer as a client reads it: a body without a byte has no members."""
         context = RequestContext(
             request_id="R",
             region=self.store.region,
@@ -225,7 +225,7 @@ class Api:
             endpoint="here:8000",
             beside=Inline(),
         )
-        answer: dict[str, Any] = orjson.loads(await self._operations[operation](context, body))
+        answer: dict[str, Any] = orjson.loads(await self._operations[operation](context, body) or b"{}")
         return answer
 
     async def refused(self, operation: str, **body: Any) -> StoreError:

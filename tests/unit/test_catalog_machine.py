@@ -141,3 +141,14 @@ def test_a_damaged_row_is_not_believed(replica: Replica) -> None:
     replica.engine.write(lambda transaction: transaction.put(Space.STATE, key, stored[:-1] + b"!"))
     with replica.engine.snapshot() as view, pytest.raises(DamagedRecord, match="node/us-east-1-1"):
         read_state(view)
+
+
+# ... nor is a key: one that is no text any more is damage, too, and not the end of the process.
+def test_a_damaged_key_is_not_believed(replica: Replica) -> None:
+    key = state_key(CATALOG_PARTITION, "catalog/row/node/us-east-1-1")
+    with replica.engine.snapshot() as view:
+        stored = view.get(Space.STATE, key)
+    assert stored is not None
+    replica.engine.write(lambda transaction: transaction.put(Space.STATE, key[:-1] + b"\xc1", stored))
+    with replica.engine.snapshot() as view, pytest.raises(DamagedRecord, match="us-east-1-"):
+        read_state(view)

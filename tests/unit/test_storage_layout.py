@@ -1,8 +1,11 @@
 """The key space: order, ranges, and prefixes that are on people's disks."""
 
+from collections.abc import Callable
+
 import pytest
 
 from node.storage import layout
+from node.storage.errors import DamagedRecord
 from wire.keys import TokenRange, split_ring
 
 HASH = bytes(range(16))
@@ -31,6 +34,17 @@ def test_parts_come_back_out_of_keys() -> None:
     assert layout.log_index_of(layout.log_key(7, 1 << 40)) == 1 << 40
     assert layout.change_sequence_of(layout.change_key(7, 8, 1 << 40)) == 1 << 40
     assert layout.state_name_of(layout.state_key(7, "name")) == "name"
+
+
+# State rows are found by what is in their keys: one that a flipped bit has changed is damage, to whoever meets it.
+@pytest.mark.parametrize(
+    "read",
+    [layout.state_name_of, layout.table_of_sizes, layout.fed_index_of],
+    ids=["a name", "a table", "an index"],
+)
+def test_a_damaged_state_key_is_damage(read: Callable[[bytes], object]) -> None:
+    with pytest.raises(DamagedRecord, match="no key of a state row"):
+        read(layout.state_key(7, "name")[:-1] + b"\xc1")
 
 
 # A range that ends at all ones has to carry into the next byte, or end nowhere.

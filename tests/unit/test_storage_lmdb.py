@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,11 +13,13 @@ from pathlib import Path
 import lmdb
 import pytest
 
+from node.storage.batch import WriteBatch
 from node.storage.directory import IDENTITY_NAME, Identity
 from node.storage.disk import Disk
 from node.storage.disk_probe import FAILURES, forget_cached, takes_writes
 from node.storage.engine import Space
 from node.storage.errors import (
+    DamagedRecord,
     DamagedStorage,
     IdentityMismatch,
     SnapshotLost,
@@ -26,6 +29,7 @@ from node.storage.errors import (
     StorageLocked,
 )
 from node.storage.lmdb_engine import LmdbEngine, LmdbSpec
+from node.storage.memory_engine import MemoryEngine
 from tests.support.storage import IDENTITY, put_all
 
 TINY = LmdbSpec(map_bytes=1 << 16, snapshot_patience_seconds=0.01)
@@ -417,6 +421,39 @@ def test_data_of_the_version_before_is_a_founders(folder: Path) -> None:
     assert disk.founding == {"n1": disk.disk}
     assert not disk.is_lost
     engine.close()
+
+
+# Whatever bit of a node's rows is flipped, in a key or in a value: it is damage, or a row that is not found, and never another error.
+def test_flipped_bits_of_node_rows_are_damage() -> None:
+    engine = MemoryEngine()
+    disk = Disk(engine, IDENTITY)
+    batch = WriteBatch()
+    disk.begin_to(batch)
+    disk.found_to(batch, {IDENTITY.node: disk.disk})
+    disk.know_to(batch, "n2", {"disk": "d", "life": [1, "a"], "former": []})
+    engine.write(batch.apply)
+    with engine.snapshot() as view:
+        rows = list(view.scan(Space.NODE, b"", None))
+    assert len(rows) >= 4
+    found = Counter(flipped(rows, at, bit) for at, row in enumerate(rows) for bit in range(8 * sum(map(len, row))))
+    print(found)
+    assert found["damage"] > found["not found"] > 0
+
+
+def flipped(rows: list[tuple[bytes, bytes]], at: int, bit: int) -> str:
+    """Open rows of which one has a bit flipped; return what comes of it."""
+    key, value = rows[at]
+    row = bytearray(key + value)
+    row[bit // 8] ^= 1 << bit % 8
+    engine = MemoryEngine()
+    with engine.transaction() as transaction:
+        for each in (*rows[:at], (bytes(row[: len(key)]), bytes(row[len(key) :])), *rows[at + 1 :]):
+            transaction.put(Space.NODE, *each)
+    try:
+        Disk(engine, IDENTITY)
+    except DamagedRecord:
+        return "damage"
+    return "not found"
 
 
 # A file that cannot be used is set aside, and the one in its place can never pass for a founder's.
