@@ -62,6 +62,7 @@ class MembershipDriver:
         self._running: dict[StepId, asyncio.Task[None]] = {}
         self._delayed: set[StepId] = set()
         self._waits: dict[Wait, float] = {}  # and until when; monotonic, so that no clock that is set makes it longer
+        self._overdue: frozenset[Wait] = frozenset()
         self._wanted = asyncio.Event()
 
     async def run(self) -> None:
@@ -108,17 +109,19 @@ class MembershipDriver:
                 self._running[step.id] = tasks.create_task(self._take(step))
 
     def _wait_seconds(self) -> float | None:
-        """Return how long there is nothing to do unless something changes; None = for ever."""
-        now = self._clock.monotonic()
-        ahead = [until - now for until in self._waits.values() if until > now]
-        return min(ahead, default=None)
+        """Return how long there is nothing to do unless something changes; None = for ever.
+
+        What has become overdue since the steps were planned is no thing of the past: nothing else might wake us for it.
+        """
+        ahead = [until for wait, until in self._waits.items() if wait not in self._overdue]
+        return max(0.0, min(ahead) - self._clock.monotonic()) if ahead else None
 
     def _growth(self) -> Growth:
         now = self._clock.monotonic()
         growth = self._planned(overdue=frozenset())
         self._waits = {wait: self._waits.get(wait, now + WAIT_SECONDS) for wait in growth.waits()}
-        overdue = frozenset(wait for wait, until in self._waits.items() if until <= now)
-        return self._planned(overdue) if overdue else growth
+        self._overdue = frozenset(wait for wait, until in self._waits.items() if until <= now)
+        return self._planned(self._overdue) if self._overdue else growth
 
     def _planned(self, overdue: frozenset[Wait]) -> Growth:
         return Growth(

@@ -21,7 +21,7 @@ from wire.catalog_changes import (
     RecordBackfill,
     SetReplicaStatus,
 )
-from wire.clock import SystemClock
+from wire.clock import Clock, SystemClock
 from wire.cluster import ClusterSpec, NodeEntry, RegionEntry
 from wire.errors import ErrorCode, StoreError
 from wire.keys import ItemKey
@@ -70,8 +70,8 @@ class Rig:
 
 
 @asynccontextmanager
-async def running(*tables: TableSpec) -> AsyncIterator[Rig]:
-    clock, replica, catalog = SystemClock(), FakeReplica(PARTITION), FakeCatalog()
+async def running(*tables: TableSpec, clock: Clock | None = None) -> AsyncIterator[Rig]:
+    clock, replica, catalog = clock or SystemClock(), FakeReplica(PARTITION), FakeCatalog()
     store = FakeStore(table_spec(9, "orders", TO_A), partitions=2)
     gateways = MemoryGateways("region-a", {"region-b": receiver_of(store, clock)})
     driver = ReplicationDriver(
@@ -276,6 +276,27 @@ async def test_driver_forgets_a_replica_that_does_not_answer(is_cut: bool, monke
         rig.set_table(table_spec(3, "orders", leaving))
         await until(lambda: any(isinstance(change, ForgetReplica) for change in rig.catalog.asked))
         assert not any(change.is_gone for change in rig.catalog.asked if isinstance(change, ForgetReplica))
+
+
+class BusyClock(SystemClock):
+    """The clock of a machine so busy that 60 ms pass from one look at it to the next."""
+
+    looks = 0
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        return self.looks * 0.06
+
+
+# The time is up between two looks at the clock, and nothing else happens: the driver must not sleep until something does.
+async def test_driver_misses_no_end_of_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.replication.membership.WAIT_SECONDS", 0.05)
+    leaving = ReplicaSpec(RegionName("region-b"), ReplicaStatus.DELETING, generation=1)
+    async with running(clock=BusyClock()) as rig:
+        rig.set_link(LinkState.CUT)
+        rig.driver.leadership_ready(CATALOG_PARTITION)
+        rig.set_table(table_spec(3, "orders", leaving))
+        await until(lambda: any(isinstance(change, ForgetReplica) for change in rig.catalog.asked))
 
 
 # A copy that takes long stops keeping the table here from other changes, once.
