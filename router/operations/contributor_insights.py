@@ -75,7 +75,9 @@ def _list(store: Store, body: dict[str, Any]) -> dict[str, Any]:
         if each.is_enabled and _is_there(spec, each.index)
     }
     names = sorted(name for name in summaries if name > body.get("NextToken", ""))
-    page = names[: min(body.get("MaxResults") or _SUMMARIES_MAX, _SUMMARIES_MAX)]
+    asked = body.get("MaxResults") or 0
+    # The model bounds it above only; less than one cannot be meant.
+    page = names[: asked if 0 < asked <= _SUMMARIES_MAX else _SUMMARIES_MAX]
     more = {"NextToken": page[-1]} if len(page) < len(names) else {}
     return {"ContributorInsightsSummaries": [summaries[name] for name in page], **more}
 

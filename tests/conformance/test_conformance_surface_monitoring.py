@@ -89,6 +89,8 @@ def test_insights_are_switched_on_and_off(make_table: Any, dynamodb: Any) -> Non
     assert [rule.rpartition("-")[0] for rule in of_index["ContributorInsightsRuleList"]] == [
         f"DynamoDBContributorInsights-PKT-{name}-gsi"
     ]
+    # What AWS says of less than one could not be established: it is as if nothing was said.
+    assert len(dynamodb.list_contributor_insights(TableName=name, MaxResults=-1)["ContributorInsightsSummaries"]) == 2
     page = dynamodb.list_contributor_insights(TableName=name, MaxResults=1)
     rest = dynamodb.list_contributor_insights(TableName=name, NextToken=page["NextToken"])
     listed = page["ContributorInsightsSummaries"] + rest["ContributorInsightsSummaries"]
