@@ -115,8 +115,12 @@ def limit(others: Sequence[PeerClock], skew_ms: float) -> float:
 
 
 def agreed(told: float, others: Sequence[PeerClock], skew_ms: float) -> float:
-    """Return the latest offset that more than half of the nodes, this one included, are known to have reached, and about agree on."""
-    reached = sorted((told, *(each.lower + each.told_ahead_ms for each in others)), reverse=True)
+    """Return the latest offset that more than half of the nodes, this one included, are known to tell, and about agree on.
+
+    What wall clocks say is not asked: those of two nodes may be wrong one after the other, and the last that was heard of the first may be
+    from then.
+    """
+    reached = sorted((told, *(each.lower + each.told_ms for each in others)), reverse=True)
     found = reached[len(reached) // 2]
     supporters = sum(abs(each - found) <= skew_ms for each in reached)
     return found if 2 * supporters > len(reached) else told

@@ -33,12 +33,17 @@ class Reading(NamedTuple):
 
 
 class PeerClock(NamedTuple):
-    """One node's clock: the bounds of its wall clock's offset, and how far ahead of that the time is that it tells."""
+    """One node's clock: the bounds of its wall clock's offset, and how far the time that it tells is from that, either way."""
 
     lower: float
     upper: float
-    told_ahead_ms: float
+    told_ms: float
     at_ms: float
+
+    @property
+    def told_ahead_ms(self) -> float:
+        """Return how far ahead of its wall clock the time is that it tells; 0 if it is behind."""
+        return max(0.0, self.told_ms)
 
     def aged(self, now_ms: float) -> "PeerClock":
         """Return what is still known of it at a later moment."""
@@ -57,13 +62,12 @@ class PeerClocks:
         """Take a reading."""
         lower = reading.wall_ms - reading.at_ms
         upper = lower + READING_MS + max(0.0, reading.round_trip_ms)
-        told_ahead_ms = float(max(0, reading.region_ms - reading.wall_ms))
         known = self._clocks.get(node)
         if known is not None:
             known = known.aged(reading.at_ms)
             if known.lower <= upper and lower <= known.upper:
                 lower, upper = max(lower, known.lower), min(upper, known.upper)
-        self._clocks[node] = PeerClock(lower, upper, told_ahead_ms, reading.at_ms)
+        self._clocks[node] = PeerClock(lower, upper, float(reading.region_ms - reading.wall_ms), reading.at_ms)
         self._heard_ms[node] = reading.at_ms
 
     def forget(self) -> None:

@@ -256,6 +256,17 @@ def test_two_that_are_ahead_by_different_times_are_no_majority() -> None:
     assert abs(bench.off_seconds - HOUR) < 10
 
 
+# A bad time server sets one node after another two hours ahead; none of them tells that time, and nobody is to catch up with it. Found by a
+# storm: the second node was heard while the last that was known of the first was from before it had been set right.
+def test_wall_clocks_that_nobody_believes_take_nobody_along() -> None:
+    bench = Bench(0.0, 0.0)
+    bench.live(5)
+    bench.errors, bench.told_ahead = [2 * HOUR, 2 * HOUR - 45], [-2 * HOUR, 45 - 2 * HOUR]
+    bench.live(5)
+    assert not bench.clock.may_stamp
+    assert abs(bench.off_seconds) < 0.1
+
+
 # Versions must not go back over a restart, even if the wall clock did: nothing at or above the durable mark is ever told.
 def test_time_goes_on_from_the_mark_after_a_restart() -> None:
     machine = ManualClock()
