@@ -29,10 +29,10 @@ class Fence:
         self._newest[node] = (disk, life)
         return True
 
-    def introduced(self, node: NodeId, disk: str, life: int) -> None:
-        """Note what a node has said of itself just now."""
+    def introduced(self, node: NodeId, disk: str, life: int, former: Collection[str] = ()) -> None:
+        """Note what a node has said of itself; that may have been before it lost that disk, which is one of its former ones then."""
         newest = self._newest.get(node)
-        if newest is None or disk != newest[0] or life > newest[1]:
+        if newest is None or (disk != newest[0] and disk not in former) or (disk == newest[0] and life > newest[1]):
             self._newest[node] = (disk, life)
 
     def told(self, node: NodeId, disk: str, life: int, former: Collection[str]) -> None:

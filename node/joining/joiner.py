@@ -285,8 +285,10 @@ class Joiner:
             await self._parts.write(batch)
 
     def _meet(self, introduction: Introduction) -> None:
+        known = self._known.get(introduction.node)
+        former = () if known is None else known.former
         if introduction.disk and introduction.lives:
-            self._lives.introduced(introduction.node, introduction.disk, introduction.lives[-1].number)
+            self._lives.introduced(introduction.node, introduction.disk, introduction.lives[-1].number, former)
 
 
 def _shown(founding: Founding) -> str:

@@ -49,6 +49,13 @@ def test_most_storms_combine_faults() -> None:
     assert sum(len(each) >= 3 for each in faults) > len(faults) / 2
 
 
+# Seeds that have found something: two clocks wrong one after the other that made a majority; a node shut out by what it said of the disk
+# that it had before.
+@pytest.mark.parametrize("seed", [100_523, 100_526, 200_514])
+def test_what_was_found_stays_mended(seed: int) -> None:
+    stormed(seed)
+
+
 # A failing seed is only worth something if it fails again.
 def test_a_storm_is_the_same_again() -> None:
     seed = next(seed for seed in range(100) if len(faults_of(seed)) == len(Fault))

@@ -140,6 +140,16 @@ def test_only_an_introduction_makes_a_disk_the_newest() -> None:
     assert (fence.admits(N1, "d3", 1), fence.admits(N1, "d2", 1)) == (True, False)
 
 
+# An answer may come after its sender has lost that disk and introduced itself with another one, which it must not shut out for good.
+def test_a_late_introduction_shuts_nobody_out() -> None:
+    fence = Fence()
+    fence.introduced(N1, "d2", 1, former=("d1",))
+    fence.introduced(N1, "d1", 9, former=("d1",))
+    assert (fence.admits(N1, "d2", 1), fence.admits(N1, "d1", 9)) == (True, False)
+    fence.introduced(N1, "d3", 1, former=("d1", "d2"))
+    assert fence.admits(N1, "d3", 1)
+
+
 # Versions before this one name no disk: they are heard, or no region could be upgraded node by node.
 def test_messages_without_a_disk_are_heard() -> None:
     fence = Fence()
