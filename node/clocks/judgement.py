@@ -48,11 +48,10 @@ class Judgement(NamedTuple):
 
 
 class OwnClock(NamedTuple):
-    """This node's clock as offsets: its wall clock, the time it tells, and how far the one has just jumped ahead of the other."""
+    """This node's clock as offsets: its wall clock, and the time it tells."""
 
     wall: float
     told: float
-    jumped_ms: float
     is_first: bool = False
     """Whether it has never been judged right since the node started."""
 

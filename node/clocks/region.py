@@ -132,7 +132,7 @@ class RegionClock:
         others = self.peers.lately(self._monotonic_ms)
         lead_ms = self._monotonic_ms + self._wall_offset - self._now_ms
         if others:
-            own = OwnClock(self._wall_offset, self._now_ms - self._monotonic_ms, lead_ms, self._is_first)
+            own = OwnClock(self._wall_offset, self._now_ms - self._monotonic_ms, self._is_first)
             found = judged(own, others, self._skew_ms, self._wall_skew_ms())
             self._limit = limit(others, self._skew_ms) if found.standing is Standing.RIGHT else math.inf
             self.judgement = self._by_history(found, lead_ms)

@@ -412,7 +412,7 @@ def _delete_here(cursor: "lmdb.Cursor[bytes]") -> None:
     try:
         cursor.delete()
     except SystemError as error:
-        raise error.__cause__ or error from error
+        raise error.__cause__ or error from None
 
 
 def _scanned(

@@ -13,9 +13,8 @@ from router.operations.item_writes import (
 )
 from router.operations.store import Store
 from router.operations.tables import table_of_items
-from router.operations.wording import RequestFault
+from router.operations.wording import REQUEST_ALONE
 from wire.commands import Write, WriteKind
-from wire.errors import StoreError
 from wire.items import normalized_item
 
 _PARAMETERS: Final = ExpressionParameters(("ConditionExpression",), ("Expected", "ConditionalOperator"))
@@ -23,13 +22,11 @@ _PARAMETERS: Final = ExpressionParameters(("ConditionExpression",), ("Expected",
 
 def parse(store: Store, body: dict[str, Any]) -> PreparedWrite:
     """Return the write that a request asks for; the order of the checks is AWS's."""
-    try:
+    with REQUEST_ALONE:
         _PARAMETERS.require_consistent(body)
         members, _ = normalized_item(body["Key"])
         wanted = returned_of_old(body)
         expressions = write_expressions(body, _PARAMETERS)
-    except StoreError as error:
-        raise RequestFault(error) from None
     spec = table_of_items(store.view, body["TableName"], store.home)
     key = key_of_members(spec.key_schema, members)
     require_scalar_keys(spec, expressions.condition)

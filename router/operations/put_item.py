@@ -15,9 +15,8 @@ from router.operations.item_writes import (
 )
 from router.operations.store import Store
 from router.operations.tables import table_of_items
-from router.operations.wording import RequestFault
+from router.operations.wording import REQUEST_ALONE
 from wire.commands import Write, WriteKind
-from wire.errors import StoreError
 from wire.index_keys import require_index_keys, require_room_for_rows
 from wire.items import ITEM_TOO_LARGE, normalized_item
 
@@ -26,13 +25,11 @@ _PARAMETERS: Final = ExpressionParameters(("ConditionExpression",), ("Expected",
 
 def parse(store: Store, body: dict[str, Any]) -> PreparedWrite:
     """Return the write that a request asks for; the order of the checks is AWS's."""
-    try:
+    with REQUEST_ALONE:
         _PARAMETERS.require_consistent(body)
         item, size = normalized_item(body["Item"])
         wanted = returned_of_old(body)
         expressions = write_expressions(body, _PARAMETERS)
-    except StoreError as error:
-        raise RequestFault(error) from None
     spec = table_of_items(store.view, body["TableName"], store.home)
     key = key_of_item(spec.key_schema, item)
     require_index_keys(spec.indexes, item)

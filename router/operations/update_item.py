@@ -15,9 +15,9 @@ from router.operations.item_writes import (
 )
 from router.operations.store import Store
 from router.operations.tables import table_of_items
-from router.operations.wording import RequestFault
+from router.operations.wording import REQUEST_ALONE
 from wire.commands import Write, WriteKind
-from wire.errors import StoreError, validation_error
+from wire.errors import validation_error
 from wire.items import normalized_item
 from wire.tables import KeySchema
 
@@ -28,12 +28,10 @@ _PARAMETERS: Final = ExpressionParameters(
 
 def parse(store: Store, body: dict[str, Any]) -> PreparedWrite:
     """Return the write that a request asks for; the order of the checks is AWS's."""
-    try:
+    with REQUEST_ALONE:
         _PARAMETERS.require_consistent(body)
         members, size = normalized_item(body["Key"])
         expressions = write_expressions(body, _PARAMETERS)
-    except StoreError as error:
-        raise RequestFault(error) from None
     spec = table_of_items(store.view, body["TableName"], store.home)
     key = key_of_members(spec.key_schema, members)
     _require_key_untouched(spec.key_schema, expressions.attributes)

@@ -42,6 +42,20 @@ class RequestFault(StoreError):
         self.found = error
 
 
+class _RequestAlone:
+    """What is refused inside is refused for the request's own sake."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, StoreError):
+            raise RequestFault(error) from None
+
+
+REQUEST_ALONE: Final = _RequestAlone()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rule:
     """What is said otherwise than the classic way of a violation at a path, spelled as the model does."""
