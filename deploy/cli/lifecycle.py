@@ -89,9 +89,9 @@ def down(
     delete_data: Annotated[bool, typer.Option("--delete-data", help="Remove the data directory as well.")] = False,
 ) -> None:
     """Stop every process of the cluster. The data stays, unless --delete-data is given."""
-    from deploy.cli.interruption import interruptible
     from deploy.local.cluster import stop_processes
     from deploy.local.folder import ClusterFolder
+    from deploy.local.interruption import interruptible
     from deploy.local.processes import ProcessTable
 
     home = ClusterFolder(data_folder(data))

@@ -10,12 +10,12 @@ import msgspec
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from deploy.cli.console import fail, output, people, print_json
-from deploy.cli.interruption import Interrupted, interruptible
 from deploy.cli.options import DATA_VARIABLE, data_folder
 from deploy.cli.status import ClusterStatus, RegionReport, gathered_status
 from deploy.local.cluster import LocalCluster
 from deploy.local.errors import LocalClusterError
 from deploy.local.folder import PROCESS_FILE, ClusterFolder
+from deploy.local.interruption import Interrupted, end_undisturbed, heed, interruptible, pause
 from deploy.local.ports import PortsUnavailable
 from deploy.local.topology import DEMO_CREDENTIAL, Layout, account_id, region_names
 from wire.cluster import ClusterFileError, ControlPlane, Credential, Settings, WordingOfErrors
@@ -109,7 +109,8 @@ def bring_up(folder: Path, asked: Asked, *, detach: bool, as_json: bool) -> None
             _stay(cluster)
         except Interrupted:
             pass  # it has been asked to stop what it has started, whatever it was at
-        _leave(cluster)
+        finally:
+            _leave(cluster)  # also where nobody reads any more what it says
 
 
 def _brought_up(home: ClusterFolder, asked: Asked) -> tuple[LocalCluster, list[str], ClusterStatus]:
@@ -145,7 +146,8 @@ def _started(cluster: LocalCluster) -> tuple[list[str], ClusterStatus]:
     running = {name for name in cluster.names() if cluster.processes.running(name) is not None}
     try:
         return cluster.start_all(), _wait_until_ready(cluster)
-    except (LocalClusterError, OSError, KeyboardInterrupt):
+    except BaseException:  # among it that nobody reads any more what is printed
+        end_undisturbed()
         with people().status("stopping what was started"):
             cluster.stop_started([name for name in cluster.names() if name not in running])
         raise
@@ -158,6 +160,7 @@ def _wait_until_ready(cluster: LocalCluster) -> ClusterStatus:
         deadline = time.monotonic() + READY_TIMEOUT_SECONDS
         while True:
             status = asyncio.run(gathered_status(cluster))
+            heed()
             for region in status.regions:
                 progress.update(rows[region.name], description=f"{region.name}: {_stage(region)}")
             if status.is_ready:
@@ -167,7 +170,7 @@ def _wait_until_ready(cluster: LocalCluster) -> ClusterStatus:
                 raise LocalClusterError(
                     f"not ready after {READY_TIMEOUT_SECONDS:.0f} s; see the logs in {cluster.folder / 'logs'}"
                 )
-            time.sleep(POLL_SECONDS)
+            pause(POLL_SECONDS)
 
 
 def _stage(region: RegionReport) -> str:
@@ -228,7 +231,7 @@ def _next_lines(cluster: LocalCluster, status: ClusterStatus) -> list[str]:
 def _stay(cluster: LocalCluster) -> None:
     people().print("Ctrl-C stops the cluster (start with --detach to leave it running).")
     while any(cluster.processes.running(name) for name in cluster.names()):
-        time.sleep(POLL_SECONDS)
+        pause(POLL_SECONDS)
 
 
 def _leave(cluster: LocalCluster) -> None:

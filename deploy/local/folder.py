@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 from deploy.local.errors import LocalClusterError
 from deploy.local.files import sync_folder, write_whole
+from deploy.local.interruption import pause
 
 CLUSTER_FILE: Final = "cluster.toml"
 PROCESS_FILE: Final = "processes.json"
@@ -129,7 +130,7 @@ class ClusterFolder:
                 return descriptor
             if time.monotonic() > deadline:
                 raise LocalClusterError(f"another globetable command is changing {self.path}; wait for it to end")
-            time.sleep(_LOCK_POLL_SECONDS)
+            pause(_LOCK_POLL_SECONDS)
 
     def _opened(self) -> int | None:
         try:

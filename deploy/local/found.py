@@ -14,6 +14,7 @@ from typing import Final
 import psutil
 
 from deploy.local.folder import CLUSTER_FILE, PROCESS_FILE
+from deploy.local.interruption import pause
 from deploy.local.topology import router_name
 from wire.launch import launch_of
 
@@ -67,7 +68,7 @@ def left_after(processes: Iterable[psutil.Process], timeout_seconds: float) -> l
     deadline = time.monotonic() + timeout_seconds
     left = [process for process in processes if _is_alive(process)]
     while left and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
+        pause(_POLL_SECONDS)
         left = [process for process in left if _is_alive(process)]
     return left
 

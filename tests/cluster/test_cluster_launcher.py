@@ -5,6 +5,7 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,7 @@ GLOBETABLE = Path(sys.executable).parent / "globetable"
 SECONDS_MAX = 120
 SIZE = ("--regions", "1", "--nodes", "1", "--partitions", "1", "--port", "0")
 PAGE_BYTES = 4096
+MOMENTS_SECONDS = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 
 
 @pytest.fixture
@@ -105,6 +107,18 @@ def test_a_foreground_start_leaves_nothing_behind(moment, end, folder: Path) -> 
             os.close(master)
     good("up", "--detach", folder=folder)
     good("down", "--delete-data", folder=folder)
+
+
+# What is being done when the terminal goes, a process forked but not yet under its name or a lock taken, is not left half done.
+def test_a_terminal_closed_at_any_moment_of_a_start(tmp_path: Path) -> None:
+    for number, seconds in enumerate(MOMENTS_SECONDS):
+        folder = tmp_path / str(number)
+        master, process = in_a_terminal(folder)
+        eventually(lambda at=folder: at.exists(), "the start of the command")  # type: ignore[misc]
+        time.sleep(seconds)
+        os.close(master)
+        process.wait(SECONDS_MAX)
+        assert processes_on(folder) == {}, seconds
 
 
 # A disk that is full from the first byte on, or a few pages later: one line, no process, and a folder that goes on once there is space.
