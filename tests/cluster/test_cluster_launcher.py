@@ -68,12 +68,18 @@ def refused(*words: str, folder: Path) -> str:
     return " ".join(done.stderr.split())
 
 
-def in_a_terminal(folder: Path) -> tuple[int, "subprocess.Popen[bytes]"]:
+def in_a_terminal(folder: Path, *before: str) -> tuple[int, "subprocess.Popen[bytes]"]:
     """Run `up` in the foreground of a terminal of its own; closing the descriptor closes the terminal."""
     master, slave = pty.openpty()
     command = [GLOBETABLE, "up", *SIZE, "--data", str(folder)]
     process = subprocess.Popen(
-        ["setsid", "--ctty", "--wait", *command], stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+        # As a shell starts it: whoever runs the tests may ignore the end of a terminal, which would be handed on.
+        ["env", "--default-signal=HUP", "setsid", "--ctty", "--wait", *before, *command],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        cwd=folder.parent,  # where nohup writes
     )
     os.close(slave)
     return master, process
@@ -119,6 +125,17 @@ def test_a_terminal_closed_at_any_moment_of_a_start(tmp_path: Path) -> None:
         os.close(master)
         process.wait(SECONDS_MAX)
         assert processes_on(folder) == {}, seconds
+
+
+# Whoever starts it with nohup asks that a closed terminal change nothing: it serves on, and `down` ends it.
+def test_nohup_outlives_its_terminal(folder: Path) -> None:
+    master, process = in_a_terminal(folder, "nohup")
+    said = folder.parent / "nohup.out"
+    eventually(lambda: said.exists() and "Ctrl-C stops" in said.read_text(), "the end of the start")
+    os.close(master)
+    assert is_serving(folder)
+    good("down", "--delete-data", folder=folder)
+    assert process.wait(SECONDS_MAX) == 0
 
 
 # A disk that is full from the first byte on, or a few pages later: one line, no process, and a folder that goes on once there is space.
