@@ -35,7 +35,7 @@ from node.partition.transport import PeerTransport, SnapshotTransport
 from node.replication.journal import ConflictJournal
 from node.settings import ProcessSettings, parse_arguments
 from node.storage.directory import Identity
-from node.storage.disk_probe import forget_cached, takes_writes
+from node.storage.disk_probe import DiskState, disk_of
 from node.storage.engine import EngineUsage
 from node.storage.errors import DamagedStorage, StorageError, StorageFailing
 from node.storage.lmdb_engine import DATA_NAME, LmdbSpec
@@ -526,13 +526,16 @@ class NodeProcess:
         self._crash.close()
         self._stopping.clear()
         wait_seconds = min(DISK_WAIT_SECONDS_MIN * 2**self._failures, DISK_WAIT_SECONDS_MAX)
+        known: DiskState = "failing"
         while not self._stopping.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_seconds):
                     await self._stopping.wait()
-            if not self._stopping.is_set() and await asyncio.to_thread(takes_writes, self._data):
-                forget_cached(self._data / DATA_NAME)
+            before, known = known, await asyncio.to_thread(disk_of, self._data / DATA_NAME)
+            if known == "working" and not self._stopping.is_set():
                 return True
+            if known == "absent" and before != "absent":
+                _log.warning("database_absent", waits="for its disk; restart the node if that is gone for good")
         return False
 
     def _fail(self, error: BaseException) -> None:

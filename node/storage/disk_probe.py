@@ -7,9 +7,11 @@ import contextlib
 import errno
 import os
 from pathlib import Path
+from typing import Literal
 
 FAILURES = frozenset({errno.EIO, errno.EROFS, errno.ENXIO, errno.ENODEV, errno.ENOTCONN, errno.ESTALE, errno.ETIMEDOUT})
 """What a disk, or what the file system makes of one, answers when it fails; a full one answers otherwise."""
+DiskState = Literal["working", "failing", "absent"]
 PROBE_NAME = "disk.probe"
 _PROBE = b"\0" * 4_096
 
@@ -27,6 +29,22 @@ def takes_writes(folder: Path) -> bool:
             path.unlink()
         return False
     return True
+
+
+def disk_of(database: Path) -> DiskState:
+    """Tell how the disk of a closed database is after a failure; where it works, what the kernel holds of the file is forgotten.
+
+    A file system that was taken away leaves a folder of another that takes writes, too, and has no database: that disk is absent.
+    """
+    if not takes_writes(database.parent):
+        return "failing"
+    try:
+        forget_cached(database)
+    except FileNotFoundError:
+        return "absent"
+    except OSError:
+        return "failing"
+    return "working"
 
 
 def forget_cached(path: Path) -> None:

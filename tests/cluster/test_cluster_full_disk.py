@@ -100,6 +100,9 @@ def test_a_failing_disk_is_left_and_waited_for(tmp_path: Path) -> None:
         failing = node_named(cluster, ONE)
         assert (failing.state, list(failing.conditions)) == ("starting", ["storage-failing"])
         subprocess.run(["umount", str(place)], check=True)
+        # The empty folder below takes writes: it is not the disk.
+        log = cluster.local.processes.log_path(ONE)
+        eventually(lambda: "event=database_absent" in log.read_text(), "the node to miss its database")
         mount(place, "-o", "loop", str(image))
         eventually(lambda: node_named(cluster, ONE).leads, f"{ONE} leads again")
         cluster.wait_ready()

@@ -16,7 +16,7 @@ import pytest
 from node.storage.batch import WriteBatch
 from node.storage.directory import IDENTITY_NAME, Identity
 from node.storage.disk import Disk
-from node.storage.disk_probe import FAILURES, forget_cached, takes_writes
+from node.storage.disk_probe import FAILURES, disk_of, forget_cached, takes_writes
 from node.storage.engine import Space
 from node.storage.errors import (
     DamagedRecord,
@@ -532,6 +532,16 @@ def test_what_was_cached_is_read_again(tmp_path: Path) -> None:
         os.fsync(file.fileno())
     forget_cached(path)
     assert path.read_bytes() == b"x" * 10_000
+
+
+# Where a disk was taken away, the folder under it takes writes, and is not what is waited for.
+def test_a_disk_works_again_where_the_database_is(tmp_path: Path) -> None:
+    database = tmp_path / "data.mdb"
+    assert disk_of(database) == "absent"
+    database.write_bytes(b"x")
+    assert disk_of(database) == "working"
+    assert disk_of(Path("/proc/self/status")) == "failing"
+    assert list(tmp_path.iterdir()) == [database]
 
 
 # A data file full of anything else stops with one line that says what to do.
